@@ -1,0 +1,92 @@
+/**
+ * What the workers can be asked: one row type per stats table of the admin plane, and how rows of several workers
+ * become one. It does not format anything; admin/stats owns columns and SQL.
+ */
+
+export interface ConnectionPoolRow {
+  readonly hostgroup: number;
+  readonly srvHost: string;
+  readonly srvPort: number;
+  /** ONLINE, SHUNNED, OFFLINE_SOFT, OFFLINE_HARD or SHUNNED_REPLICATION_LAG. */
+  readonly status: string;
+  readonly connUsed: number;
+  readonly connFree: number;
+  readonly connOk: number;
+  readonly connErr: number;
+  readonly maxConnUsed: number;
+  readonly queries: number;
+  readonly queriesGtidSync: number;
+  readonly bytesDataSent: number;
+  readonly bytesDataRecv: number;
+  readonly latencyUs: number;
+}
+
+export interface QueryRuleHitsRow {
+  readonly ruleId: number;
+  readonly hits: number;
+}
+
+export interface QueryDigestRow {
+  readonly hostgroup: number;
+  readonly schemaname: string;
+  readonly username: string;
+  readonly clientAddress: string;
+  /** `0x%016X`. */
+  readonly digest: string;
+  readonly digestText: string;
+  readonly countStar: number;
+  /** Unix seconds. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  /** Microseconds. */
+  readonly sumTimeUs: number;
+  readonly minTimeUs: number;
+  readonly maxTimeUs: number;
+  readonly sumRowsAffected: number;
+  readonly sumRowsSent: number;
+}
+
+export interface UserConnectionsRow {
+  readonly username: string;
+  readonly frontendConnections: number;
+  readonly frontendMaxConnections: number;
+}
+
+export interface ProcesslistRow {
+  /** Index of the worker. */
+  readonly threadId: number;
+  readonly sessionId: number;
+  readonly user: string | null;
+  readonly db: string | null;
+  readonly cliHost: string | null;
+  readonly cliPort: number | null;
+  readonly hostgroup: number | null;
+  /** The proxy's own address and port on the backend connection. */
+  readonly lSrvHost: string | null;
+  readonly lSrvPort: number | null;
+  readonly srvHost: string | null;
+  readonly srvPort: number | null;
+  readonly command: string;
+  readonly timeMs: number;
+  readonly info: string | null;
+  readonly statusFlags: number;
+  /** JSON text; holds why a session is pinned. */
+  readonly extendedInfo: string | null;
+}
+
+/** Counters by the names of stats_mysql_global; only those the data plane owns. */
+export interface GlobalCounterRow {
+  readonly name: string;
+  readonly value: number;
+}
+
+export interface StatsRows {
+  readonly 'connection-pool': ConnectionPoolRow;
+  readonly 'query-rules': QueryRuleHitsRow;
+  readonly 'query-digest': QueryDigestRow;
+  readonly users: UserConnectionsRow;
+  readonly processlist: ProcesslistRow;
+  readonly global: GlobalCounterRow;
+}
+
+export type StatsKind = keyof StatsRows;
