@@ -1,0 +1,44 @@
+/**
+ * Waiting with a deadline and a reason, instead of sleeping and hoping. It measures nothing.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long a test waits for something that normally takes milliseconds, before it says what did not happen. */
+export const PATIENCE_MS = 15_000;
+
+const POLL_INTERVAL_MS = 10;
+
+/** Rejects with `what` when the promise has not settled in time. */
+export async function within<T>(promise: Promise<T>, what: string, patienceMs: number = PATIENCE_MS): Promise<T> {
+  const timer = new AbortController();
+  const late = delay(patienceMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`not within ${patienceMs} ms: ${what}`);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}
+
+/**
+ * Asks until the answer satisfies, for conditions that nobody announces (the rows of a stats table, the size of a
+ * process). Returns that answer; otherwise throws with the last one.
+ */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T> | T,
+  satisfies: (answer: T) => boolean,
+  patienceMs: number = PATIENCE_MS,
+): Promise<T> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const answer = await ask();
+    if (satisfies(answer)) return answer;
+    if (Date.now() > deadline) {
+      throw new Error(`not within ${patienceMs} ms: ${what}; the last answer was ${JSON.stringify(answer)}`);
+    }
+    await delay(POLL_INTERVAL_MS);
+  }
+}
