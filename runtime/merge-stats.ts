@@ -1,0 +1,79 @@
+/**
+ * How rows of several workers become one table: counters add up, extremes stay extremes, and rows that are a
+ * worker's own (processlist) are put one after the other. The only place where counters are aggregated.
+ */
+import type { ConnectionPoolRow, QueryDigestRow, StatsKind, StatsRows } from './stats.ts';
+
+type Merger<K extends StatsKind> = {
+  /** Rows with the same key are one row of the table; `undefined` when every row stands for itself. */
+  readonly key: ((row: StatsRows[K]) => string) | undefined;
+  readonly merge: (a: StatsRows[K], b: StatsRows[K]) => StatsRows[K];
+};
+
+/** Statuses by how much an operator has to know of them: one worker's SHUNNED is shown although others are ONLINE. */
+const STATUS_RANK = ['ONLINE', 'SHUNNED_REPLICATION_LAG', 'SHUNNED', 'OFFLINE_SOFT', 'OFFLINE_HARD'];
+
+const MERGERS: { readonly [K in StatsKind]: Merger<K> } = {
+  'connection-pool': { key: (r) => `${r.hostgroup}\0${r.srvHost}\0${r.srvPort}`, merge: mergePool },
+  'query-rules': { key: (r) => String(r.ruleId), merge: (a, b) => ({ ruleId: a.ruleId, hits: a.hits + b.hits }) },
+  'query-digest': {
+    key: (r) => `${r.hostgroup}\0${r.schemaname}\0${r.username}\0${r.clientAddress}\0${r.digest}`,
+    merge: mergeDigest,
+  },
+  users: {
+    key: (r) => r.username,
+    merge: (a, b) => ({ ...a, frontendConnections: a.frontendConnections + b.frontendConnections }),
+  },
+  processlist: { key: undefined, merge: (a) => a },
+  global: { key: (r) => r.name, merge: (a, b) => ({ name: a.name, value: a.value + b.value }) },
+};
+
+/** One list from the lists of all workers, in the order in which keys were first seen. */
+export function mergeRows<K extends StatsKind>(
+  kind: K,
+  lists: readonly (readonly StatsRows[K][])[],
+): readonly StatsRows[K][] {
+  const { key, merge } = MERGERS[kind] as Merger<K>;
+  const [only] = lists;
+  if (lists.length === 1 && only !== undefined) return only;
+  if (key === undefined) return lists.flat();
+  const rows = new Map<string, StatsRows[K]>();
+  for (const list of lists) {
+    for (const row of list) {
+      const seen = rows.get(key(row));
+      rows.set(key(row), seen === undefined ? row : merge(seen, row));
+    }
+  }
+  return [...rows.values()];
+}
+
+function mergePool(a: ConnectionPoolRow, b: ConnectionPoolRow): ConnectionPoolRow {
+  return {
+    ...a,
+    status: STATUS_RANK.indexOf(a.status) >= STATUS_RANK.indexOf(b.status) ? a.status : b.status,
+    connUsed: a.connUsed + b.connUsed,
+    connFree: a.connFree + b.connFree,
+    connOk: a.connOk + b.connOk,
+    connErr: a.connErr + b.connErr,
+    maxConnUsed: a.maxConnUsed + b.maxConnUsed,
+    queries: a.queries + b.queries,
+    queriesGtidSync: a.queriesGtidSync + b.queriesGtidSync,
+    bytesDataSent: a.bytesDataSent + b.bytesDataSent,
+    bytesDataRecv: a.bytesDataRecv + b.bytesDataRecv,
+    latencyUs: Math.max(a.latencyUs, b.latencyUs),
+  };
+}
+
+function mergeDigest(a: QueryDigestRow, b: QueryDigestRow): QueryDigestRow {
+  return {
+    ...a,
+    countStar: a.countStar + b.countStar,
+    firstSeen: Math.min(a.firstSeen, b.firstSeen),
+    lastSeen: Math.max(a.lastSeen, b.lastSeen),
+    sumTimeUs: a.sumTimeUs + b.sumTimeUs,
+    minTimeUs: Math.min(a.minTimeUs, b.minTimeUs),
+    maxTimeUs: Math.max(a.maxTimeUs, b.maxTimeUs),
+    sumRowsAffected: a.sumRowsAffected + b.sumRowsAffected,
+    sumRowsSent: a.sumRowsSent + b.sumRowsSent,
+  };
+}

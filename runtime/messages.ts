@@ -1,0 +1,53 @@
+/**
+ * What primary and worker say to each other, whatever carries it. Plain data only; both unions are closed, and a
+ * message a side does not know is a bug, not an extension point (primary and workers are always the same build).
+ *
+ * A publish comes in slices so that a large part (ten thousand users) never holds up a worker's running queries:
+ *
+ *   publish-begin ─▶ publish-slice* ─▶ publish-commit ─▶ applied
+ *
+ * Nothing is visible before the commit, which swaps one reference.
+ */
+
+import type { PartName, SnapshotParts, VariableValues } from './snapshot.ts';
+import type { StatsKind, StatsRows } from './stats.ts';
+import type { TlsPems } from './tls-pems.ts';
+
+/** The parts that are lists, and so may come in slices. */
+export type ListPartName = Exclude<PartName, 'mysqlVariables'>;
+
+export type PublishSlice = {
+  [P in ListPartName]: {
+    readonly type: 'publish-slice';
+    readonly generation: number;
+    readonly part: P;
+    readonly rows: SnapshotParts[P];
+  };
+}[ListPartName];
+
+export type PrimaryToWorker =
+  | { readonly type: 'init'; readonly workerIndex: number; readonly tls: TlsPems }
+  | {
+      readonly type: 'publish-begin';
+      readonly generation: number;
+      /** The list parts this publish replaces; the others stay as they are. */
+      readonly listParts: readonly ListPartName[];
+      readonly mysqlVariables: VariableValues | undefined;
+    }
+  | PublishSlice
+  | { readonly type: 'publish-commit'; readonly generation: number }
+  | { readonly type: 'listen'; readonly requestId: number; readonly interfaces: readonly string[] }
+  | { readonly type: 'collect'; readonly requestId: number; readonly kind: StatsKind; readonly reset: boolean }
+  | { readonly type: 'drain'; readonly deadlineMs: number };
+
+export type WorkerToPrimary =
+  | { readonly type: 'started' }
+  | { readonly type: 'applied'; readonly generation: number }
+  | {
+      readonly type: 'listening';
+      readonly requestId: number;
+      readonly addresses: readonly string[];
+      readonly error: string | undefined;
+    }
+  | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[StatsKind][] }
+  | { readonly type: 'drained' };

@@ -1,0 +1,160 @@
+/**
+ * The primary's side of a publish: one new generation at a time, to every worker, and an answer only when each has
+ * it. It keeps the current runtime, from which a worker that joins late is brought up to date. It does not start
+ * processes (supervisor.ts) and builds no rows (admin/modules).
+ */
+
+import { mergeRows } from './merge-stats.ts';
+import type { ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
+import type { DataPlane } from './plane.ts';
+import { EMPTY_SNAPSHOT, type Generation, generation, type RuntimeSnapshot, type SnapshotParts } from './snapshot.ts';
+import type { StatsKind, StatsRows } from './stats.ts';
+
+/** Rows in one publish message: what a worker takes in without being held up (about 1 ms). */
+export const publishSliceRowsMax = 256;
+
+/** How long a worker may take to acknowledge a generation before it is replaced, in ms. */
+export const snapshotAckTimeoutMs = 10_000;
+
+/** How long a worker may take to answer a question about its counters, in ms. Its rows are left out after that. */
+export const collectTimeoutMs = 5_000;
+
+const LIST_PARTS: readonly ListPartName[] = ['users', 'servers', 'replicationHostgroups', 'queryRules'];
+
+/** One worker as the publisher sees it; transports implement it. */
+export interface WorkerLink {
+  readonly index: number;
+  send(message: PrimaryToWorker): void;
+  /** Ends a worker that no longer answers; the supervisor starts another. */
+  abandon(reason: string): void;
+}
+
+interface Waiter {
+  resolve(message: WorkerToPrimary | undefined): void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class Publisher implements DataPlane {
+  current: RuntimeSnapshot = EMPTY_SNAPSHOT;
+  readonly #links = new Map<WorkerLink, Map<string, Waiter>>();
+  #requests = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  publish(parts: Partial<SnapshotParts>): Promise<Generation> {
+    const run = this.#tail.then(() => this.#publishNow(parts));
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+
+  async collect<K extends StatsKind>(
+    kind: K,
+    options: { readonly reset?: boolean } = {},
+  ): Promise<readonly StatsRows[K][]> {
+    const requestId = ++this.#requests;
+    const answers = await Promise.all(
+      [...this.#links.keys()].map((link) => {
+        const answer = this.#wait(link, `rows:${requestId}`, collectTimeoutMs);
+        link.send({ type: 'collect', requestId, kind, reset: options.reset ?? false });
+        return answer;
+      }),
+    );
+    const lists = answers.map((answer) => (answer?.type === 'rows' ? (answer.rows as readonly StatsRows[K][]) : []));
+    return mergeRows(kind, lists);
+  }
+
+  /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
+  async listen(interfaces: readonly string[]): Promise<readonly string[]> {
+    const requestId = ++this.#requests;
+    const answers = await Promise.all(
+      [...this.#links.keys()].map((link) => {
+        const answer = this.#wait(link, `listening:${requestId}`, snapshotAckTimeoutMs);
+        link.send({ type: 'listen', requestId, interfaces });
+        return answer;
+      }),
+    );
+    for (const answer of answers) {
+      if (answer?.type !== 'listening') throw new Error('a worker did not start to listen in time');
+      if (answer.error !== undefined) throw new Error(answer.error);
+    }
+    const first = answers[0];
+    return first?.type === 'listening' ? first.addresses : [];
+  }
+
+  /** Adds a worker and brings it to the current generation. */
+  async attach(link: WorkerLink): Promise<void> {
+    this.#links.set(link, new Map());
+    const joined = this.#tail.then(() => this.#send(link, this.current.generation, this.current));
+    this.#tail = joined.catch(() => undefined);
+    await joined;
+  }
+
+  /** Removes a worker that is gone; whatever waited for it goes on without it. */
+  detach(link: WorkerLink): void {
+    const waiters = this.#links.get(link);
+    this.#links.delete(link);
+    for (const waiter of waiters?.values() ?? []) waiter.resolve(undefined);
+  }
+
+  /** Every message from a worker comes in here. */
+  receive(link: WorkerLink, message: WorkerToPrimary): void {
+    const key = keyOf(message);
+    if (key !== undefined) this.#links.get(link)?.get(key)?.resolve(message);
+  }
+
+  async #publishNow(parts: Partial<SnapshotParts>): Promise<Generation> {
+    const next = generation(this.current.generation + 1);
+    await Promise.all([...this.#links.keys()].map((link) => this.#send(link, next, parts)));
+    this.current = { ...this.current, ...parts, generation: next };
+    return next;
+  }
+
+  async #send(link: WorkerLink, n: number, parts: Partial<SnapshotParts>): Promise<void> {
+    const listParts = LIST_PARTS.filter((part) => parts[part] !== undefined);
+    const applied = this.#wait(link, `applied:${n}`, snapshotAckTimeoutMs);
+    link.send({ type: 'publish-begin', generation: n, listParts, mysqlVariables: parts.mysqlVariables });
+    for (const part of listParts) {
+      const rows = parts[part] ?? [];
+      for (let from = 0; from < rows.length; from += publishSliceRowsMax) {
+        const slice = {
+          type: 'publish-slice',
+          generation: n,
+          part,
+          rows: rows.slice(from, from + publishSliceRowsMax),
+        };
+        link.send(slice as PublishSlice);
+      }
+    }
+    link.send({ type: 'publish-commit', generation: n });
+    if ((await applied) === undefined && this.#links.has(link)) {
+      this.detach(link);
+      link.abandon(`no acknowledgement of generation ${n} within ${snapshotAckTimeoutMs} ms`);
+    }
+  }
+
+  #wait(link: WorkerLink, key: string, timeoutMs: number): Promise<WorkerToPrimary | undefined> {
+    const waiters = this.#links.get(link);
+    if (waiters === undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const settle = (message: WorkerToPrimary | undefined) => {
+        clearTimeout(timer);
+        waiters.delete(key);
+        resolve(message);
+      };
+      const timer = setTimeout(settle, timeoutMs, undefined);
+      waiters.set(key, { resolve: settle, timer });
+    });
+  }
+}
+
+function keyOf(message: WorkerToPrimary): string | undefined {
+  switch (message.type) {
+    case 'applied':
+      return `applied:${message.generation}`;
+    case 'rows':
+      return `rows:${message.requestId}`;
+    case 'listening':
+      return `listening:${message.requestId}`;
+    default:
+      return undefined;
+  }
+}
