@@ -1,0 +1,19 @@
+/**
+ * The list of modules. A new module is a file beside this one and a line here.
+ */
+import { adminVariables } from './admin-variables.ts';
+import type { ConfigModule } from './module.ts';
+import { mysqlQueryRules } from './mysql-query-rules.ts';
+import { mysqlServers } from './mysql-servers.ts';
+import { mysqlUsers } from './mysql-users.ts';
+import { mysqlVariables } from './mysql-variables.ts';
+
+const LIST = [mysqlUsers, mysqlServers, mysqlQueryRules, mysqlVariables, adminVariables] as const;
+
+/** The name of a module as it stands in SQL, e.g. `MYSQL USERS`. */
+export type ModuleName = (typeof LIST)[number]['name'];
+
+export const MODULES: readonly (ConfigModule & { readonly name: ModuleName })[] = LIST;
+
+/** Names only, for the grammar of LOAD and SAVE. */
+export const MODULE_NAMES: readonly ModuleName[] = LIST.map(({ name }) => name);

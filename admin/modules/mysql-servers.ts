@@ -1,0 +1,74 @@
+/**
+ * MYSQL SERVERS: the servers and how hostgroups belong together. What workers observe of a server (it is shunned, it
+ * still has connections) is shown in the runtime table and not saved.
+ */
+import {
+  buildReplicationHostgroups,
+  buildServers,
+  replicationHostgroupRow,
+  serverRow,
+  type TableRow,
+} from '../../runtime/build-snapshot.ts';
+import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
+import type { ConnectionPoolRow } from '../../runtime/stats.ts';
+import type { RuntimeView, TableModule } from './module.ts';
+
+export const mysqlServers = {
+  kind: 'tables',
+  name: 'MYSQL SERVERS',
+  needsPool: true,
+  tables: [
+    { name: 'mysql_servers', runtimeRows, savedRows },
+    {
+      name: 'mysql_replication_hostgroups',
+      runtimeRows: ({ snapshot }) => snapshot.replicationHostgroups.map(replicationHostgroupRow),
+    },
+    // Kept, checked by SQL and shown; the data plane has no use for them yet.
+    { name: 'mysql_group_replication_hostgroups' },
+    { name: 'mysql_galera_hostgroups' },
+    { name: 'mysql_aws_aurora_hostgroups' },
+    { name: 'mysql_hostgroup_attributes' },
+    { name: 'mysql_servers_ssl_params' },
+  ],
+  build(rows) {
+    const servers = buildServers(rows.get('mysql_servers') ?? []);
+    const pairs = buildReplicationHostgroups(rows.get('mysql_replication_hostgroups') ?? []);
+    return {
+      parts: { servers: servers.entries, replicationHostgroups: pairs.entries },
+      problems: [...servers.problems, ...pairs.problems],
+    };
+  },
+} as const satisfies TableModule;
+
+function poolKey(hostgroup: number, hostname: string, port: number): string {
+  return `${hostgroup}:${hostname}:${port}`;
+}
+
+function poolByServer(pool: readonly ConnectionPoolRow[]): ReadonlyMap<string, ConnectionPoolRow> {
+  return new Map(pool.map((row) => [poolKey(row.hostgroup, row.srvHost, row.srvPort), row]));
+}
+
+/** The configured status, unless workers shun the server; undefined when the server is gone from the runtime. */
+function observedStatus(server: ServerEntry, row: ConnectionPoolRow | undefined): ServerStatus | undefined {
+  // A hard-offline server stays visible while a connection to it is in use.
+  if (server.status === 'OFFLINE_HARD') return row !== undefined && row.connUsed > 0 ? 'OFFLINE_HARD' : undefined;
+  if (server.status === 'ONLINE' && row?.status.startsWith('SHUNNED')) return 'SHUNNED';
+  return server.status;
+}
+
+function runtimeRows({ snapshot, pool }: RuntimeView): readonly TableRow[] {
+  const observed = poolByServer(pool);
+  const rows: TableRow[] = [];
+  for (const server of snapshot.servers) {
+    const status = observedStatus(server, observed.get(poolKey(server.hostgroup, server.hostname, server.port)));
+    if (status !== undefined) rows.push(serverRow(server, status));
+  }
+  return rows;
+}
+
+/** SHUNNED passes, so it is saved as ONLINE; a server on its way out is not saved. */
+function savedRows({ snapshot }: RuntimeView): readonly TableRow[] {
+  return snapshot.servers
+    .filter((server) => server.status !== 'OFFLINE_HARD')
+    .map((server) => serverRow(server, server.status === 'SHUNNED' ? 'ONLINE' : server.status));
+}

@@ -1,0 +1,150 @@
+/**
+ * Takes the rows of global_variables to a new set of runtime values: LOAD … VARIABLES TO RUNTIME without the database.
+ * It says which memory rows have to change afterwards, and changes nothing itself.
+ */
+import type { Problem } from '../../runtime/problem.ts';
+import type { VariableValues } from '../../runtime/snapshot.ts';
+import { collationByName, defaultCollationOf } from './charsets.ts';
+import { normalise } from './normalise.ts';
+import { findVariable, type NamedVariable, type VariablePrefix, variablesOf } from './spec.ts';
+
+/** A row of global_variables. */
+export interface VariableRow {
+  /** With its prefix. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What to do with a memory row, provided that it still holds `found`. */
+export interface Correction {
+  readonly name: string;
+  readonly found: string;
+  /** The value to show instead; undefined removes the row. */
+  readonly value: string | undefined;
+}
+
+export interface AppliedVariables {
+  /** The new runtime values of the whole family, by short name. */
+  readonly values: VariableValues;
+  readonly corrections: readonly Correction[];
+  readonly problems: readonly Problem[];
+}
+
+export interface ApplyOptions {
+  readonly prefix: VariablePrefix;
+  /** The runtime values up to now, by short name; empty at the first LOAD. */
+  readonly current: VariableValues;
+  /** At start-up, start-up-only variables are taken too. */
+  readonly startingUp: boolean;
+}
+
+const CLIENT_COMPRESS = 0x20;
+const CLIENT_SSL = 0x800;
+
+/**
+ * Rows that are missing keep their runtime value (at start-up: the default). A bad value keeps the last good one in the
+ * runtime and shows it again in memory. Unknown names of the family are removed from memory.
+ */
+export function applyVariables(rows: readonly VariableRow[], options: ApplyOptions): AppliedVariables {
+  const { prefix, current } = options;
+  const values: Record<string, string> = {};
+  for (const { shortName, defaultText } of variablesOf(prefix)) values[shortName] = current[shortName] ?? defaultText;
+  const corrections = new Map<string, Correction>();
+  const problems: Problem[] = [];
+  for (const row of rows) {
+    if (!row.name.startsWith(prefix)) continue;
+    const variable = findVariable(row.name);
+    if (variable === undefined) {
+      corrections.set(row.name, { name: row.name, found: row.value, value: undefined });
+      problems.push(problem(row.name, 'there is no variable of this name; the row was removed', 'error'));
+      continue;
+    }
+    const kept = values[variable.shortName] ?? variable.defaultText;
+    const judged = judge(variable, row.value, kept, options.startingUp);
+    if (judged.value !== undefined) values[variable.shortName] = judged.value;
+    if (judged.restore) corrections.set(row.name, { name: row.name, found: row.value, value: judged.value ?? kept });
+    if (judged.problem !== undefined) problems.push(judged.problem);
+  }
+  if (prefix === 'mysql-') {
+    matchCharsetAndCollation(values, current, rows, corrections, problems);
+    addCapabilities(values);
+  }
+  return { values, corrections: [...corrections.values()], problems };
+}
+
+interface Judgement {
+  readonly value?: string;
+  readonly restore?: boolean;
+  readonly problem?: Problem;
+}
+
+function judge(variable: NamedVariable, text: string, kept: string, startingUp: boolean): Judgement {
+  const { name, spec } = variable;
+  if (spec.readOnly === true) {
+    if (text === kept) return {};
+    return { restore: true, problem: problem(name, 'cannot be changed', startingUp ? 'warning' : 'error') };
+  }
+  const normalised = normalise(spec, text);
+  if ('problem' in normalised) {
+    const reason = `${normalised.problem}; the last good value stays`;
+    return { restore: normalised.keepInMemory !== true, problem: problem(name, reason, 'error') };
+  }
+  if (spec.startUpOnly === true && !startingUp) {
+    if (normalised.value === kept) return {};
+    return {
+      restore: true,
+      problem: problem(name, 'can be changed by a restart only (after SAVE … TO DISK)', 'error'),
+    };
+  }
+  const note = normalised.note === undefined ? {} : { problem: problem(name, normalised.note, 'warning') };
+  // An empty charset stands for the default, which memory then shows.
+  const restore = text === '' && normalised.value !== '';
+  return { value: normalised.value, ...note, ...(restore ? { restore } : {}) };
+}
+
+function problem(name: string, reason: string, severity: Problem['severity']): Problem {
+  return { table: 'global_variables', key: name, column: 'variable_value', reason, severity };
+}
+
+/**
+ * A default collation that does not belong to the default charset would make every login fail at the server.
+ * The one that was changed wins; when both or none were, the collation does, unless it is the built-in default.
+ */
+function matchCharsetAndCollation(
+  values: Record<string, string>,
+  current: VariableValues,
+  rows: readonly VariableRow[],
+  corrections: Map<string, Correction>,
+  problems: Problem[],
+): void {
+  const charset = values.default_charset ?? '';
+  const collation = values.default_collation_connection ?? '';
+  const belongsTo = collationByName(collation)?.charset;
+  if (belongsTo === undefined || sameCharset(belongsTo, charset)) return;
+  const charsetChanged = charset !== current.default_charset;
+  const collationChanged = collation !== current.default_collation_connection;
+  const collationWins = charsetChanged === collationChanged ? collation !== 'utf8_general_ci' : collationChanged;
+  const [changed, value] = collationWins
+    ? (['default_charset', belongsTo] as const)
+    : (['default_collation_connection', defaultCollationOf(charset) ?? collation] as const);
+  values[changed] = value;
+  const name = `mysql-${changed}`;
+  const row = rows.find((candidate) => candidate.name === name);
+  if (row !== undefined) corrections.set(name, { name, found: row.value, value });
+  problems.push(
+    problem(name, `charset ${charset} and collation ${collation} do not belong together; now ${value}`, 'warning'),
+  );
+}
+
+function sameCharset(a: string, b: string): boolean {
+  const plain = (name: string): string => name.toLowerCase().replace(/^utf8mb3$/, 'utf8');
+  return plain(a) === plain(b);
+}
+
+/** The runtime value says what is offered: compression and TLS are added by their own switches. */
+function addCapabilities(values: Record<string, string>): void {
+  let capabilities = Number(values.server_capabilities);
+  if (values.have_compress === 'true') capabilities = (capabilities | CLIENT_COMPRESS) >>> 0;
+  if (values.have_ssl === 'true') capabilities = (capabilities | CLIENT_SSL) >>> 0;
+  values.server_capabilities = String(capabilities);
+}
