@@ -13,7 +13,7 @@ const LIST = [mysqlUsers, mysqlServers, mysqlQueryRules, mysqlVariables, adminVa
 /** The name of a module as it stands in SQL, e.g. `MYSQL USERS`. */
 export type ModuleName = (typeof LIST)[number]['name'];
 
-export const MODULES: readonly (ConfigModule & { readonly name: ModuleName })[] = LIST;
+export const MODULES: readonly ConfigModule[] = LIST;
 
 /** Names only, for the grammar of LOAD and SAVE. */
 export const MODULE_NAMES: readonly ModuleName[] = LIST.map(({ name }) => name);

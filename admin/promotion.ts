@@ -1,0 +1,236 @@
+/**
+ * The only code that copies configuration between DISK, MEMORY, CONFIG and RUNTIME: a table of edges, the same for every
+ * module, and one dispatcher. It owns no SQL (table-store.ts), no rows (modules/) and no bytes to the workers (the
+ * DataPlane does).
+ *
+ * Promotions run one after another. Each reads memory in one step, so two LOADs at once never mix; each resolves after
+ * every worker serves what it published.
+ */
+import type { TableRow } from '../runtime/build-snapshot.ts';
+import type { DataPlane } from '../runtime/plane.ts';
+import { formatProblem, type Problem } from '../runtime/problem.ts';
+import type { VariableValues } from '../runtime/snapshot.ts';
+import type { Logger } from '../src/observe/logger.ts';
+import type { ConfigFile } from './config-file/config-file.ts';
+import { importModule } from './config-file/import.ts';
+import { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
+import { MODULES, type ModuleName } from './modules/index.ts';
+import type { CheckRules, ConfigModule, RuntimeView, TableModule, VariablesModule } from './modules/module.ts';
+import { startUp } from './start-up.ts';
+import {
+  copyTables,
+  copyVariables,
+  correctVariables,
+  hasTable,
+  readTable,
+  readVariables,
+  writeRuntimeVariables,
+  writeTables,
+  writeVariables,
+} from './table-store.ts';
+import { applyVariables, type VariableRow } from './variables/apply.ts';
+
+export { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
+
+export interface PromotionDependencies {
+  readonly db: PromotionDatabase;
+  readonly plane: DataPlane;
+  readonly configFile: ConfigFile | undefined;
+  readonly logger: Logger;
+  readonly checkRules: CheckRules;
+  /** New values of the admin variables by short name; to be in force when it resolves. Rejecting refuses the LOAD. */
+  readonly onAdminVariables: (values: VariableValues) => Promise<void>;
+}
+
+export interface Promotion {
+  /** Moves one module along one edge. Rejects with PromotionRefused, or with what publishing failed of. */
+  run(module: ModuleName, edge: Edge): Promise<PromotionResult>;
+  /** Fills the layers at start-up: defaults, disk, the config file when it counts, then everything to the runtime. */
+  startUp(options: { readonly initial: boolean; readonly reload: boolean }): Promise<void>;
+  /** Fills the runtime_ tables named, just before a statement reads them. Other names are ignored. */
+  refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void>;
+  /** The admin variables in force, by short name. */
+  readonly adminVariables: VariableValues;
+}
+
+/** Problems of one promotion that are logged one by one; the rest are counted. */
+const PROBLEMS_LOGGED_MAX = 50;
+
+const NOTHING: PromotionResult = { affectedRows: 0, problems: [] };
+
+/** One edge for the two kinds of modules. */
+interface EdgeSteps {
+  readonly tables: (module: TableModule) => PromotionResult | Promise<PromotionResult>;
+  readonly variables: (module: VariablesModule) => PromotionResult | Promise<PromotionResult>;
+}
+
+export function createPromotion(dependencies: PromotionDependencies): Promotion {
+  const { plane, configFile, logger, checkRules, onAdminVariables } = dependencies;
+  const db = dependencies.db.handle;
+  /** Rows of the last LOAD of tables the data plane does not know. */
+  const stored = new Map<string, readonly TableRow[]>();
+  let adminVariables: VariableValues = {};
+  let startingUp = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const edges: Readonly<Record<Edge, EdgeSteps>> = {
+    'disk>memory': {
+      tables: (module) => copy(module, 'disk', 'main'),
+      variables: ({ prefix }) => ({ affectedRows: copyVariables(db, 'disk', 'main', prefix), problems: [] }),
+    },
+    'memory>disk': {
+      tables: (module) => copy(module, 'main', 'disk'),
+      variables: ({ prefix }) => ({ affectedRows: copyVariables(db, 'main', 'disk', prefix), problems: [] }),
+    },
+    'config>memory': { tables: readConfigFile, variables: readConfigFile },
+    'memory>runtime': { tables: publishTables, variables: publishVariables },
+    'runtime>memory': { tables: saveTables, variables: saveVariables },
+  };
+
+  function copy(module: TableModule, from: 'main' | 'disk', to: 'main' | 'disk'): PromotionResult {
+    copyTables(db, from, to, tableNames(module));
+    return NOTHING;
+  }
+
+  function readConfigFile(module: ConfigModule): PromotionResult {
+    if (configFile === undefined) throw new PromotionRefused('Config file unknown');
+    const parsed = configFile.read();
+    if ('error' in parsed) {
+      logger.error({ file: configFile.path }, parsed.error);
+      throw new PromotionRefused(`Unable to open or parse config file ${configFile.path}`);
+    }
+    return importModule(db, module, parsed.root);
+  }
+
+  async function publishTables(module: TableModule): Promise<PromotionResult> {
+    const rows = new Map<string, readonly TableRow[]>();
+    for (const { name } of module.tables) if (hasTable(db, 'main', name)) rows.set(name, readTable(db, name));
+    const { parts, problems } = module.build(rows, { mysqlVariables: plane.current.mysqlVariables, checkRules });
+    await plane.publish(parts);
+    for (const { name, runtimeRows } of module.tables) {
+      if (runtimeRows === undefined) stored.set(name, rows.get(name) ?? []);
+    }
+    return { affectedRows: 0, problems };
+  }
+
+  async function publishVariables(module: VariablesModule): Promise<PromotionResult> {
+    const { prefix } = module;
+    const current = prefix === 'mysql-' ? plane.current.mysqlVariables : adminVariables;
+    const applied = applyVariables(readVariables(db, prefix), { prefix, current, startingUp });
+    if (prefix === 'mysql-') {
+      await plane.publish({ mysqlVariables: applied.values });
+    } else {
+      await onAdminVariables(applied.values);
+      adminVariables = applied.values;
+    }
+    correctVariables(db, applied.corrections);
+    return { affectedRows: 0, problems: applied.problems };
+  }
+
+  async function saveTables(module: TableModule): Promise<PromotionResult> {
+    const view = await viewOf([module]);
+    writeTables(
+      db,
+      module.tables.map((table) => ({
+        table: table.name,
+        rows: (table.savedRows ?? table.runtimeRows ?? storedRows(table.name))(view),
+        others: table.onSave ?? 'delete',
+      })),
+    );
+    return NOTHING;
+  }
+
+  function saveVariables({ prefix }: VariablesModule): PromotionResult {
+    writeVariables(db, 'main', runtimeVariables(prefix));
+    return NOTHING;
+  }
+
+  function runtimeVariables(prefix: VariablesModule['prefix']): VariableRow[] {
+    const values = prefix === 'mysql-' ? plane.current.mysqlVariables : adminVariables;
+    return Object.entries(values).map(([name, value]) => ({ name: prefix + name, value }));
+  }
+
+  /** Asks the workers only when one of the modules shows what they observe. */
+  async function viewOf(modules: readonly TableModule[]): Promise<RuntimeView> {
+    const pool = modules.some(({ needsPool }) => needsPool) ? await plane.collect('connection-pool') : [];
+    return { snapshot: plane.current, pool, stored };
+  }
+
+  async function refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void> {
+    const wanted = MODULES.filter(isTableModule).filter((module) =>
+      module.tables.some(({ name }) => tables.has(`runtime_${name}`)),
+    );
+    if (wanted.length > 0) {
+      const view = await viewOf(wanted);
+      const twins = wanted.flatMap((module) => module.tables).filter(({ name }) => tables.has(`runtime_${name}`));
+      writeTables(
+        db,
+        twins.map(({ name, runtimeRows }) => ({
+          table: `runtime_${name}`,
+          rows: (runtimeRows ?? storedRows(name))(view),
+          others: 'delete',
+        })),
+      );
+    }
+    if (tables.has('runtime_global_variables')) {
+      writeRuntimeVariables(db, [...runtimeVariables('admin-'), ...runtimeVariables('mysql-')]);
+    }
+  }
+
+  async function step(module: ConfigModule, edge: Edge): Promise<PromotionResult> {
+    const steps = edges[edge];
+    const result = module.kind === 'tables' ? await steps.tables(module) : await steps.variables(module);
+    report(logger, module, edge, result.problems);
+    return result;
+  }
+
+  /** Runs after everything that was asked for before, whether that went well or not. */
+  function inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
+    const turn = last.then(action, action);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  return {
+    run: (name, edge) => inTurn(() => step(moduleOf(name), edge)),
+    startUp: (options) =>
+      inTurn(async () => {
+        startingUp = true;
+        try {
+          await startUp({ db: dependencies.db, configFile, logger, promote: step }, options);
+        } finally {
+          startingUp = false;
+        }
+      }),
+    refreshRuntimeTables,
+    get adminVariables() {
+      return adminVariables;
+    },
+  };
+}
+
+function isTableModule(module: ConfigModule): module is TableModule {
+  return module.kind === 'tables';
+}
+
+function tableNames(module: TableModule): readonly string[] {
+  return module.tables.map(({ name }) => name);
+}
+
+function storedRows(table: string): (view: RuntimeView) => readonly TableRow[] {
+  return ({ stored }) => stored.get(table) ?? [];
+}
+
+function moduleOf(name: ModuleName): ConfigModule {
+  const module = MODULES.find((candidate) => candidate.name === name);
+  if (module === undefined) throw new PromotionRefused(`Unknown module ${name}`);
+  return module;
+}
+
+function report(logger: Logger, module: ConfigModule, edge: Edge, problems: readonly Problem[]): void {
+  for (const problem of problems.slice(0, PROBLEMS_LOGGED_MAX)) {
+    logger.warn({ module: module.name, edge, table: problem.table, key: problem.key }, formatProblem(problem));
+  }
+  const more = problems.length - PROBLEMS_LOGGED_MAX;
+  if (more > 0) logger.warn({ module: module.name, edge }, `… and ${more} more problems`);
+}
