@@ -50,6 +50,8 @@ function listTests() {
 }
 
 function run(list, directory) {
+  // Debian keeps servers in sbin, which is not in the path of ordinary users.
+  const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
   const result = spawnSync(
     process.execPath,
     [
@@ -60,7 +62,11 @@ function run(list, directory) {
       `--test-timeout=${FILE_TIMEOUT_MS}`,
       ...list,
     ],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, SLUICE_TEST_RUN_DIR: directory } },
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, PATH, SLUICE_TEST_RUN_DIR: directory },
+    },
   );
   if (result.error !== undefined) throw result.error;
   return result.status ?? 1;

@@ -41,6 +41,7 @@ const FORMAT_ARGS = ['--innodb-log-file-size=4M'];
 const LEAN_ARGS = [
   '--bind-address=127.0.0.1',
   '--skip-name-resolve',
+  '--character-set-server=utf8mb4',
   '--skip-log-bin',
   '--performance-schema=OFF',
   '--innodb-buffer-pool-size=32M',

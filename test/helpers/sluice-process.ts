@@ -23,8 +23,8 @@ export interface SluiceOptions {
   readonly servers?: readonly ConfigRow[];
   readonly users?: readonly ConfigRow[];
   readonly rules?: readonly ConfigRow[];
-  /** Number of workers; 1 unless the test is about several. */
-  readonly threads?: number;
+  /** Worker processes; 0, which serves traffic inside the primary and starts quickest, unless the test is about them. */
+  readonly workers?: number;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -62,7 +62,7 @@ export class SluiceProcess {
     await writeFile(configFile, configText(options));
     const sluice = new SluiceProcess(
       dataDir,
-      ['-f', '-M', '-c', configFile, '-D', dataDir, ...(options.args ?? [])],
+      ['-f', '-M', '-c', configFile, '-D', dataDir, '--workers', `${options.workers ?? 0}`, ...(options.args ?? [])],
       options.env ?? {},
     );
     await sluice.#untilReady();
@@ -178,7 +178,7 @@ function portOf(address: string | undefined): number {
 /** The configuration file; every interface on a port of the kernel's choice. */
 function configText(options: SluiceOptions): string {
   const admin = { admin_credentials: 'admin:admin', mysql_ifaces: '127.0.0.1:0', ...options.adminVariables };
-  const mysqlVariables = { interfaces: '127.0.0.1:0', threads: options.threads ?? 1, ...options.mysqlVariables };
+  const mysqlVariables = { interfaces: '127.0.0.1:0', ...options.mysqlVariables };
   return [
     `admin_variables = ${group(admin)}`,
     `mysql_variables = ${group(mysqlVariables)}`,

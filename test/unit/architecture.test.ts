@@ -21,7 +21,7 @@ interface SourceFile {
   readonly imports: readonly Import[];
 }
 
-const files: readonly SourceFile[] = ['src', 'admin', 'runtime', 'test', 'bench'].flatMap(sourcesBelow);
+const files: readonly SourceFile[] = ['src', 'admin', 'runtime', 'demo', 'test', 'bench'].flatMap(sourcesBelow);
 const productFiles = files.filter((file) => /^(src|admin|runtime)\//.test(file.path));
 
 /** Folders (or files) below `src` that a folder of `src` may import besides itself; folders not named are free. */

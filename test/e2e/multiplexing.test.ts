@@ -1,0 +1,343 @@
+/**
+ * Sessions share backend connections between statements, but nothing one session did is ever seen by another one.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Connection } from 'mysql2/promise';
+import { BACKEND_ID, refusal, Stage, scalar } from '../helpers/stage.ts';
+import { eventually } from '../helpers/wait.ts';
+
+describe('multiplexing', () => {
+  let stage: Stage;
+  let a: Connection;
+  let b: Connection;
+
+  before(async () => {
+    stage = await Stage.start({
+      setup: [
+        'CREATE DATABASE other',
+        'CREATE TABLE test.t (id INT PRIMARY KEY, v INT)',
+        'INSERT INTO test.t VALUES (1, 1)',
+        'CREATE TABLE test.locked (id INT)',
+      ],
+    });
+  });
+
+  after(() => stage?.stop());
+
+  /** Two fresh sessions for `play`, gone afterwards together with what they pinned. */
+  const twoSessions = async (play: () => Promise<void>): Promise<void> => {
+    [a, b] = await Promise.all([stage.connect(), stage.connect()]);
+    try {
+      await play();
+    } finally {
+      a.destroy();
+      b.destroy();
+      await eventually(
+        'no session holds a connection',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+      );
+    }
+  };
+
+  const onOwnConnections = async (): Promise<void> => {
+    const [idOfA, idOfB] = await Promise.all([scalar(a, BACKEND_ID), scalar(b, BACKEND_ID)]);
+    assert.notEqual(idOfA, idOfB);
+  };
+
+  test('idle sessions hold no connection, and many share few', () =>
+    twoSessions(async () => {
+      const clients = await Promise.all(Array.from({ length: 30 }, () => stage.connect()));
+      const backends = new Set<unknown>();
+      for (const client of clients) backends.add(await scalar(client, BACKEND_ID));
+      assert.equal(backends.size, 1);
+      assert.equal(await stage.connectionsUsed(), 0);
+      for (const client of clients) client.destroy();
+    }));
+
+  test('a transaction keeps its connection and is invisible until it commits', () =>
+    twoSessions(async () => {
+      await a.query('BEGIN');
+      const backend = await scalar(a, BACKEND_ID);
+      await a.query('UPDATE t SET v = 2 WHERE id = 1');
+      for (let round = 0; round < 20; round += 1) {
+        assert.equal(await scalar(b, 'SELECT v FROM t WHERE id = 1'), '1');
+        assert.equal(await scalar(a, 'SELECT v FROM t WHERE id = 1'), '2');
+        assert.equal(await scalar(a, BACKEND_ID), backend);
+        assert.notEqual(await scalar(b, BACKEND_ID), backend);
+      }
+      await a.query('COMMIT');
+      assert.equal(await scalar(b, 'SELECT v FROM t WHERE id = 1'), '2');
+      assert.equal(await stage.connectionsUsed(), 0);
+      await b.query('UPDATE t SET v = 1 WHERE id = 1');
+    }));
+
+  test('a transaction of a client that vanishes is rolled back', () =>
+    twoSessions(async () => {
+      await a.query('START TRANSACTION');
+      await a.query('UPDATE t SET v = 99 WHERE id = 1');
+      a.destroy();
+      await eventually(
+        'the connection is given up',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+      );
+      await b.query('UPDATE t SET v = 1 WHERE id = 1');
+      assert.equal(await scalar(b, 'SELECT v FROM t WHERE id = 1'), '1');
+    }));
+
+  test('autocommit off is the session’s own', () =>
+    twoSessions(async () => {
+      await a.query('SET autocommit = 0');
+      await a.query('UPDATE t SET v = 5 WHERE id = 1');
+      assert.equal(await scalar(b, 'SELECT v FROM t WHERE id = 1'), '1');
+      assert.equal(await scalar(b, 'SELECT @@autocommit'), '1');
+      assert.equal(await scalar(a, 'SELECT v FROM t WHERE id = 1'), '5');
+      await a.query('ROLLBACK');
+      assert.equal(await scalar(a, 'SELECT v FROM t WHERE id = 1'), '1');
+      await a.query('COMMIT');
+    }));
+
+  test('user variables', () =>
+    twoSessions(async () => {
+      await a.query("SET @who = 'a'");
+      await b.query("SET @who = 'b'");
+      for (let round = 0; round < 20; round += 1) {
+        assert.equal(await scalar(a, 'SELECT @who'), 'a');
+        assert.equal(await scalar(b, 'SELECT @who'), 'b');
+      }
+      await onOwnConnections();
+      a.destroy();
+      b.destroy();
+      await eventually(
+        'the connections are given up',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+      );
+      for (let round = 0; round < 10; round += 1) {
+        assert.equal(await stage.withClient((next) => scalar(next, 'SELECT @who')), null);
+      }
+    }));
+
+  test('user variables set in a SELECT, in a comment for the server, in an INTO', () =>
+    twoSessions(async () => {
+      await scalar(a, 'SELECT @x := 1');
+      await a.query('/*! SET @y = 2 */');
+      await a.query('SELECT 3 INTO @z');
+      for (let round = 0; round < 5; round += 1) {
+        assert.equal(await scalar(a, 'SELECT CONCAT(@x, @y, @z)'), '123');
+        assert.equal(await scalar(b, 'SELECT COALESCE(@x, @y, @z)'), null);
+      }
+    }));
+
+  test('temporary tables', () =>
+    twoSessions(async () => {
+      await a.query('CREATE TEMPORARY TABLE scratch (id INT)');
+      await a.query('INSERT INTO scratch VALUES (7)');
+      for (let round = 0; round < 10; round += 1) {
+        assert.equal(await scalar(a, 'SELECT id FROM scratch'), '7');
+        await refusal(b.query('SELECT id FROM scratch'), 1146);
+      }
+      await b.query('/* note */ create /* note */ temporary table `scratch` (id int)');
+      await b.query('INSERT INTO scratch VALUES (8)');
+      assert.equal(await scalar(a, 'SELECT SUM(id) FROM scratch'), '7');
+      assert.equal(await scalar(b, 'SELECT SUM(id) FROM scratch'), '8');
+      a.destroy();
+      b.destroy();
+      await eventually(
+        'the connections are given up',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+      );
+      await stage.withClient((next) => refusal(next.query('SELECT id FROM scratch'), 1146));
+    }));
+
+  test('named locks', () =>
+    twoSessions(async () => {
+      assert.equal(await scalar(a, "SELECT GET_LOCK('door', 0)"), '1');
+      for (let round = 0; round < 5; round += 1) {
+        assert.equal(await scalar(b, "SELECT GET_LOCK('door', 0)"), '0');
+        assert.equal(await scalar(a, "SELECT IS_USED_LOCK('door') = CONNECTION_ID()"), '1');
+      }
+      a.destroy();
+      assert.equal(await scalar(b, "SELECT GET_LOCK('door', 10)"), '1');
+    }));
+
+  test('table locks', () =>
+    twoSessions(async () => {
+      await a.query('LOCK TABLES locked WRITE');
+      const backend = await scalar(a, BACKEND_ID);
+      const waiting = b.query('INSERT INTO locked VALUES (2)');
+      await a.query('INSERT INTO locked VALUES (1)');
+      assert.equal(await scalar(a, 'SELECT COUNT(*) FROM locked'), '1');
+      assert.equal(await scalar(a, BACKEND_ID), backend);
+      await refusal(a.query('SELECT * FROM t'), 1100);
+      await a.query('UNLOCK TABLES');
+      await waiting;
+      assert.equal(await scalar(a, 'SELECT COUNT(*) FROM locked'), '2');
+      await eventually(
+        'the connection is free again',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+      );
+    }));
+
+  test('prepared statements in SQL', () =>
+    twoSessions(async () => {
+      await a.query("PREPARE s FROM 'SELECT 11'");
+      await b.query("PREPARE s FROM 'SELECT 22'");
+      for (let round = 0; round < 5; round += 1) {
+        assert.equal(await scalar(a, 'EXECUTE s'), '11');
+        assert.equal(await scalar(b, 'EXECUTE s'), '22');
+      }
+    }));
+
+  test('FOUND_ROWS, LAST_INSERT_ID and SHOW WARNINGS speak of the session’s own last statement', () =>
+    twoSessions(async () => {
+      await a.query('CREATE TABLE IF NOT EXISTS ids (id INT AUTO_INCREMENT PRIMARY KEY)');
+      await a.query('TRUNCATE ids');
+      await a.query('INSERT INTO ids VALUES ()');
+      await b.query('INSERT INTO ids VALUES ()');
+      assert.equal(await scalar(a, 'SELECT LAST_INSERT_ID()'), '1');
+      assert.equal(await scalar(b, 'SELECT LAST_INSERT_ID()'), '2');
+
+      await a.query('SELECT SQL_CALC_FOUND_ROWS seq FROM seq_1_to_50 LIMIT 1');
+      await b.query('SELECT SQL_CALC_FOUND_ROWS seq FROM seq_1_to_60 LIMIT 1');
+      assert.equal(await scalar(a, 'SELECT FOUND_ROWS()'), '50');
+      assert.equal(await scalar(b, 'SELECT FOUND_ROWS()'), '60');
+
+      await a.query('DROP TABLE IF EXISTS missing_for_a');
+      await b.query('DROP TABLE IF EXISTS missing_for_b');
+      const [warnings] = await a.query('SHOW WARNINGS');
+      assert.match(JSON.stringify(warnings), /missing_for_a/);
+    }));
+});
+
+describe('session state on one shared connection', () => {
+  let stage: Stage;
+
+  before(async () => {
+    // One backend connection serves everybody, so that whatever sticks to it would show.
+    stage = await Stage.start({
+      setup: ['CREATE DATABASE other'],
+      serverColumns: { max_connections: 1 },
+    });
+  });
+
+  after(() => stage?.stop());
+
+  /** Sessions in turn, several times over; each must find its own value. */
+  const eachKeepsItsOwn = async (read: string, sets: readonly (readonly [string, string])[]): Promise<void> => {
+    const clients = await Promise.all(sets.map(() => stage.connect()));
+    const backends = new Set<unknown>();
+    for (const [index, [set]] of sets.entries()) await clients[index]?.query(set);
+    for (let round = 0; round < 5; round += 1) {
+      for (const [index, [set, expected]] of sets.entries()) {
+        const client = clients[index] as Connection;
+        assert.equal(await scalar(client, read), expected, `after ${set}, in round ${round}`);
+        backends.add(await scalar(client, BACKEND_ID));
+      }
+    }
+    assert.equal(backends.size, 1);
+    for (const client of clients) client.destroy();
+  };
+
+  test('sql_mode', async () => {
+    const standard = await stage.withClient((client) => scalar(client, 'SELECT @@sql_mode'));
+    await eachKeepsItsOwn('SELECT @@sql_mode', [
+      ["SET sql_mode = 'ANSI_QUOTES'", 'ANSI_QUOTES'],
+      ['SET NAMES utf8mb4', standard ?? ''],
+      ["SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'", 'PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'],
+      ["SET @@session.sql_mode = ''", ''],
+    ]);
+    await eachKeepsItsOwn("SELECT 'a' || 'b'", [
+      ["SET sql_mode = 'PIPES_AS_CONCAT'", 'ab'],
+      ["SET sql_mode = ''", '0'],
+    ]);
+  });
+
+  test('time_zone', () =>
+    eachKeepsItsOwn("SELECT FROM_UNIXTIME(0, '%H:%i')", [
+      ["SET time_zone = '+00:00'", '00:00'],
+      ["SET time_zone = '+05:30'", '05:30'],
+      ["SET SESSION time_zone = '-01:00'", '23:00'],
+    ]));
+
+  test('character set and collation', () =>
+    eachKeepsItsOwn(
+      "SELECT CONCAT(@@character_set_client, ' ', @@character_set_results, ' ', @@collation_connection)",
+      [
+        ['SET NAMES latin1', 'latin1 latin1 latin1_swedish_ci'],
+        ['SET NAMES utf8mb4 COLLATE utf8mb4_polish_ci', 'utf8mb4 utf8mb4 utf8mb4_polish_ci'],
+        ["SET NAMES 'ascii'", 'ascii ascii ascii_general_ci'],
+      ],
+    ));
+
+  test('schema, by USE and by command', async () => {
+    await eachKeepsItsOwn('SELECT DATABASE()', [
+      ['USE other', 'other'],
+      ['use `test`', 'test'],
+      ['SELECT 1', 'test'],
+      ['USE `mysql`;', 'mysql'],
+    ]);
+    await stage.withClient(async (client) => assert.equal(await scalar(client, 'SELECT DATABASE()'), 'other'), {
+      database: 'other',
+    });
+    await stage.withClient(async (client) => {
+      await client.changeUser({ database: 'other' });
+      assert.equal(await scalar(client, 'SELECT DATABASE()'), 'other');
+    });
+  });
+
+  test('a schema that does not exist is an error of the next statement, not of the connection', () =>
+    stage.withClient(async (client) => {
+      await client.query('USE no_such_schema');
+      await refusal(client.query('SELECT 1'), 1049);
+      await client.query('USE test');
+      assert.equal(await scalar(client, 'SELECT DATABASE()'), 'test');
+    }));
+
+  test('isolation, foreign key checks and other variables the proxy mirrors', async () => {
+    await eachKeepsItsOwn('SELECT @@foreign_key_checks', [
+      ['SET foreign_key_checks = 0', '0'],
+      ['SET foreign_key_checks = 1', '1'],
+      ['SET FOREIGN_KEY_CHECKS=OFF', '0'],
+    ]);
+    await eachKeepsItsOwn('SELECT @@tx_isolation', [
+      ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', 'READ-COMMITTED'],
+      ['SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SERIALIZABLE'],
+    ]);
+    await eachKeepsItsOwn('SELECT @@group_concat_max_len', [
+      ['SET group_concat_max_len = 4096', '4096'],
+      ['SET SESSION group_concat_max_len = 8192, sql_safe_updates = 1', '8192'],
+    ]);
+  });
+
+  test('a value the server refuses is an error of the next statement', () =>
+    stage.withClient(async (client) => {
+      await client.query("SET sql_mode = 'NO_SUCH_MODE'");
+      await refusal(client.query('SELECT 1'), 1231);
+      await client.query("SET sql_mode = ''");
+      assert.equal(await scalar(client, 'SELECT 1'), '1');
+    }));
+
+  test('COM_RESET_CONNECTION brings the defaults back', () =>
+    stage.withClient(async (client) => {
+      await client.query("SET sql_mode = 'ANSI_QUOTES'");
+      await client.query("SET time_zone = '+05:30'");
+      await client.query('SET @left = 1');
+      await client.reset();
+      assert.notEqual(await scalar(client, 'SELECT @@sql_mode'), 'ANSI_QUOTES');
+      assert.equal(await scalar(client, 'SELECT @@time_zone'), 'SYSTEM');
+      assert.equal(await scalar(client, 'SELECT @left'), null);
+    }));
+
+  test('COM_PING is answered without a backend connection', () =>
+    stage.withClient(async (holder) => {
+      await holder.query('BEGIN');
+      await holder.query('SELECT 1');
+      await stage.withClient((client) => client.ping());
+      await holder.query('ROLLBACK');
+    }));
+});
