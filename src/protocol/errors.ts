@@ -1,0 +1,103 @@
+/**
+ * Every error the proxy itself answers with: code, SQL state and text, verbatim as ProxySQL and MySQL word them, since
+ * clients match on them. It does not say when an error is due.
+ */
+
+/** What an ERR packet says. */
+export interface ProtocolError {
+  readonly code: number;
+  /** Five characters. */
+  readonly sqlState: string;
+  readonly message: string;
+}
+
+function protocolError(code: number, sqlState: string, message: string): ProtocolError {
+  return Object.freeze({ code, sqlState, message });
+}
+
+function yesOrNo(usingPassword: boolean): string {
+  return usingPassword ? 'YES' : 'NO';
+}
+
+/** Makers, one per error. Those without arguments are constants behind a function, to read alike. */
+export const errors = {
+  // Connection phase
+  tooManyConnections: () => protocolError(1040, '08004', 'Too many connections'),
+  canOnlyConnectLocally: (user: string) => protocolError(1040, '42000', `User '${user}' can only connect locally`),
+  badHandshake: () => protocolError(1043, '08S01', 'Bad handshake'),
+  accessDenied: (user: string, address: string, usingPassword: boolean) =>
+    protocolError(
+      1045,
+      '28000',
+      `ProxySQL Error: Access denied for user '${user}'@'${address}' (using password: ${yesOrNo(usingPassword)})`,
+    ),
+  sslRequired: (user: string, usingPassword: boolean) =>
+    protocolError(
+      1045,
+      '28000',
+      `ProxySQL Error: Access denied for user '${user}' (using password: ${yesOrNo(usingPassword)}). SSL is required`,
+    ),
+  tooManyUserConnections: (user: string, current: number) =>
+    protocolError(
+      1226,
+      '42000',
+      `User '${user}' has exceeded the 'max_user_connections' resource (current value: ${current})`,
+    ),
+  unsupportedAuthMode: () =>
+    protocolError(
+      1251,
+      '08004',
+      'Client does not support authentication protocol requested by server; consider upgrading MySQL client',
+    ),
+
+  // Packets
+  unknownCommand: () => protocolError(1047, '08S01', 'Unknown command'),
+  packetTooLarge: () => protocolError(1153, '08S01', "Got a packet bigger than 'max_allowed_packet' bytes"),
+  packetsOutOfOrder: () => protocolError(1156, '08S01', 'Got packets out of order'),
+  malformedPacket: () => protocolError(1835, 'HY000', 'Malformed communication packet.'),
+
+  // Statements
+  localInfileUnsupported: () => protocolError(1047, 'HY000', "Unsupported 'LOAD DATA LOCAL INFILE' command"),
+  unknownProxysqlInternal: () => protocolError(1064, '42000', 'Unknown PROXYSQL INTERNAL command'),
+  emptyQuery: () => protocolError(1065, '42000', 'Query was empty'),
+  unknownCharset: (charset: string) => protocolError(1115, '42000', `Unknown character set: '${charset}'`),
+  unknownCharsetOrCollation: (charset: string, collation: string) =>
+    protocolError(1115, '42000', `Unknown character set '${charset}' or collation '${collation}'`),
+  /** The text of a rule's error_msg, and refusals of the proxy that look like one. */
+  notAllowed: (message: string) => protocolError(1148, '42000', message),
+  unknownStatement: (statementId: number) =>
+    protocolError(1243, 'HY000', `Unknown prepared statement handler (${statementId}) given to mysql_stmt_precheck`),
+  executeMalformed: () => protocolError(1045, '28000', 'Error in prepared statement execution'),
+  queryInterrupted: () => protocolError(1317, '70100', 'Query execution was interrupted'),
+  queryTimeout: () => protocolError(1907, '70100', 'Query execution was interrupted, query_timeout exceeded'),
+
+  // Admin sessions
+  commandUnsupportedHere: () => protocolError(1045, '28000', 'Command not supported'),
+  /** `sessionType` in ProxySQL's words, e.g. PROXYSQL_SESSION_ADMIN. */
+  resetUnsupported: (sessionType: string) =>
+    protocolError(1047, '28000', `Received unsupported 'COM_RESET_CONNECTION' for session type '${sessionType}'`),
+
+  // Backends
+  lostConnection: () => protocolError(2013, 'HY000', 'Lost connection to MySQL server during query'),
+  maxConnectTimeout: (hostgroup: number, elapsedMs: number) =>
+    protocolError(
+      9001,
+      'HY000',
+      `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.floor(elapsedMs)}ms`,
+    ),
+  maxConnectFailure: (hostgroup: number) =>
+    protocolError(9002, 'HY000', `Max connect failure while reaching hostgroup ${hostgroup}`),
+  commandUnsupported: () => protocolError(9003, '28000', 'Command not supported'),
+  lockedOnHostgroup: (wanted: number, locked: number, query: string) =>
+    protocolError(
+      9005,
+      'HY000',
+      `Session trying to reach HG ${wanted} while locked on HG ${locked} . Rejecting query: ${query}`,
+    ),
+  connectionLocked: (locked: number, wanted: number) =>
+    protocolError(
+      9006,
+      'Y0000',
+      `ProxySQL Error: connection is locked to hostgroup ${locked} but trying to reach hostgroup ${wanted}`,
+    ),
+} as const;
