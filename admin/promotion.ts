@@ -106,7 +106,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     const rows = new Map<string, readonly TableRow[]>();
     for (const { name } of module.tables) if (hasTable(db, 'main', name)) rows.set(name, readTable(db, name));
     const { parts, problems } = module.build(rows, { mysqlVariables: plane.current.mysqlVariables, checkRules });
-    await plane.publish(parts);
+    if (Object.keys(parts).length > 0) await plane.publish(parts);
     for (const { name, runtimeRows } of module.tables) {
       if (runtimeRows === undefined) stored.set(name, rows.get(name) ?? []);
     }

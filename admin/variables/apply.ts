@@ -82,7 +82,8 @@ function judge(variable: NamedVariable, text: string, kept: string, startingUp: 
   const { name, spec } = variable;
   if (spec.readOnly === true) {
     if (text === kept) return {};
-    return { restore: true, problem: problem(name, 'cannot be changed', startingUp ? 'warning' : 'error') };
+    // After an update the disk holds the version of the last program; that is nobody's mistake.
+    return { restore: true, ...(startingUp ? {} : { problem: problem(name, 'cannot be changed', 'error') }) };
   }
   const normalised = normalise(spec, text);
   if ('problem' in normalised) {
