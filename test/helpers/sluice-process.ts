@@ -23,8 +23,8 @@ export interface SluiceOptions {
   readonly servers?: readonly ConfigRow[];
   readonly users?: readonly ConfigRow[];
   readonly rules?: readonly ConfigRow[];
-  /** Worker processes; 0, which serves traffic inside the primary and starts quickest, unless the test is about them. */
-  readonly workers?: number;
+  /** Worker processes. Not said: 0, which serves traffic inside the primary and starts quickest. */
+  readonly workers?: number | 'as by default';
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -62,7 +62,7 @@ export class SluiceProcess {
     await writeFile(configFile, configText(options));
     const sluice = new SluiceProcess(
       dataDir,
-      ['-f', '-M', '-c', configFile, '-D', dataDir, '--workers', `${options.workers ?? 0}`, ...(options.args ?? [])],
+      ['-f', '-M', '-c', configFile, '-D', dataDir, ...workersOption(options.workers), ...(options.args ?? [])],
       options.env ?? {},
     );
     await sluice.#untilReady();
@@ -112,9 +112,14 @@ export class SluiceProcess {
     return mysql.createConnection({ host: this.host, port: this.mysqlPort, ...options });
   }
 
+  /** The process and its workers. */
+  pids(): number[] {
+    return [this.pid, ...descendants(this.pid)];
+  }
+
   /** Resident memory of the process and its workers, in bytes. */
   residentBytes(): number {
-    return [this.pid, ...descendants(this.pid)].reduce((sum, pid) => sum + residentBytesOf(pid), 0);
+    return this.pids().reduce((sum, pid) => sum + residentBytesOf(pid), 0);
   }
 
   /** `kill -9`: nothing of it gets to say goodbye. */
@@ -165,6 +170,10 @@ export class SluiceProcess {
   }
 }
 
+function workersOption(workers: SluiceOptions['workers'] = 0): string[] {
+  return workers === 'as by default' ? [] : ['--workers', `${workers}`];
+}
+
 function isReadyLine(line: string): boolean {
   return line.startsWith('{') && line.includes('"msg":"ready"');
 }
@@ -211,7 +220,8 @@ export function descendants(pid: number): number[] {
   return children.split(' ').flatMap((child) => [Number(child), ...descendants(Number(child))]);
 }
 
-function residentBytesOf(pid: number): number {
+/** Resident memory of one process, in bytes. */
+export function residentBytesOf(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1] ?? 0) * 1024;
 }
