@@ -49,7 +49,6 @@ const TSV_ESCAPES: Readonly<Record<string, string>> = { '\0': '\\0', '\t': '\\t'
 
 function formatTsv({ columns, rows }: RowsAnswer, skipColumnNames: boolean): string {
   if (rows.length === 0) return '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is escaped as mysql --batch does
   const escapeCell = (text: string) => text.replace(/[\0\t\n\\]/g, (char) => TSV_ESCAPES[char] ?? char);
   const lines = rows.map((row) => row.map((cell) => (cell === null ? 'NULL' : escapeCell(cell))).join('\t'));
   if (!skipColumnNames) lines.unshift(columns.map((column) => escapeCell(column.name)).join('\t'));
