@@ -86,4 +86,6 @@ export interface FileProblem {
   readonly line: number;
   readonly column: number;
   readonly message: string;
+  /** A warning is reported and does not make the file a bad one. */
+  readonly severity: 'error' | 'warning';
 }

@@ -293,14 +293,15 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Prints every problem of the file as `file:line:column: message`; returns the exit code. */
+/** Prints every problem of the file as `file:line:column: message`; returns the exit code, 1 when one is an error. */
 async function check(file: string): Promise<number> {
   const problems = await (await import('./main.ts')).checkConfigFile(file);
-  for (const problem of problems) {
-    process.stdout.write(`${problem.file}:${problem.line}:${problem.column}: ${problem.message}\n`);
+  for (const { file: path, line, column, severity, message } of problems) {
+    const prefix = severity === 'warning' ? 'warning: ' : '';
+    process.stdout.write(`${path}:${line}:${column}: ${prefix}${message}\n`);
   }
   if (problems.length === 0) process.stdout.write(`${file}: no problems found\n`);
-  return problems.length === 0 ? 0 : 1;
+  return problems.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
 /** `ps` shows the title instead of the arguments; a password among them is visible only until this line. */
