@@ -22,7 +22,7 @@ const CLINIC = [
   `CREATE TABLE clinic.patients (
      id INT PRIMARY KEY, name VARCHAR(80) NOT NULL, bank_account_number VARCHAR(34) NOT NULL, fee DECIMAL(8,2) NOT NULL)`,
   `INSERT INTO clinic.patients
-     SELECT seq, CONCAT('patient ', seq), CONCAT('DE44500105175407', LPAD(seq, 6, '0')), seq FROM seq_1_to_500`,
+     SELECT seq, CONCAT('patient ', seq), CONCAT('DE44500105175407', LPAD(seq, 6, '0')), seq FROM clinic.seq_1_to_500`,
 ];
 
 const WRITES_MESSAGE = 'Developers read only: ask for a change request';
