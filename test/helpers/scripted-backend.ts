@@ -42,8 +42,7 @@ const CAPABILITIES =
   Capability.PLUGIN_AUTH |
   Capability.CONNECT_WITH_DB |
   Capability.TRANSACTIONS |
-  Capability.MULTI_RESULTS |
-  Capability.DEPRECATE_EOF;
+  Capability.MULTI_RESULTS;
 
 export class ScriptedBackend {
   readonly host = '127.0.0.1';
@@ -159,7 +158,7 @@ export function valueResultset(value: string): Buffer {
     columns: [{ name: 'v', type: ColumnType.VAR_STRING, charset: 45, length: 1024, flags: 0, decimals: 0 }],
     rows: [[value]],
     statusFlags: StatusFlag.AUTOCOMMIT,
-    deprecateEof: true,
+    deprecateEof: false,
   });
   return writer.take();
 }
