@@ -28,6 +28,7 @@ import {
   writeTables,
   writeVariables,
 } from './table-store.ts';
+import type { AdminVariableName } from './variables/admin-spec.ts';
 import { applyVariables, type VariableRow } from './variables/apply.ts';
 
 export { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
@@ -51,6 +52,8 @@ export interface Promotion {
   refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void>;
   /** The admin variables in force, by short name. */
   readonly adminVariables: VariableValues;
+  /** Puts one value in force without touching memory, as PROXYSQL READONLY does. */
+  setAdminVariable(name: AdminVariableName, value: string): Promise<void>;
 }
 
 /** Problems of one promotion that are logged one by one; the rest are counted. */
@@ -206,6 +209,12 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     get adminVariables() {
       return adminVariables;
     },
+    setAdminVariable: (name, value) =>
+      inTurn(async () => {
+        const values = { ...adminVariables, [name]: value };
+        await onAdminVariables(values);
+        adminVariables = values;
+      }),
   };
 }
 

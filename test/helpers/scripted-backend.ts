@@ -42,7 +42,8 @@ const CAPABILITIES =
   Capability.PLUGIN_AUTH |
   Capability.CONNECT_WITH_DB |
   Capability.TRANSACTIONS |
-  Capability.MULTI_RESULTS;
+  Capability.MULTI_RESULTS |
+  Capability.DEPRECATE_EOF;
 
 export class ScriptedBackend {
   readonly host = '127.0.0.1';
@@ -158,7 +159,7 @@ export function valueResultset(value: string): Buffer {
     columns: [{ name: 'v', type: ColumnType.VAR_STRING, charset: 45, length: 1024, flags: 0, decimals: 0 }],
     rows: [[value]],
     statusFlags: StatusFlag.AUTOCOMMIT,
-    deprecateEof: false,
+    deprecateEof: true,
   });
   return writer.take();
 }

@@ -1,0 +1,42 @@
+/**
+ * Answers to questions about the session itself, as the functions of a MySQL server would give them.
+ */
+
+import type { AdminContext, SessionContext } from '../context.ts';
+import type { AdminReply } from '../reply.ts';
+import type { SessionFact } from '../statement.ts';
+import { SERVER_VERSION_TEXT } from '../variables/admin-spec.ts';
+import { isReadOnly } from './passthrough.ts';
+
+export function answerFact(
+  context: AdminContext,
+  session: SessionContext,
+  { fact, columns }: { readonly fact: SessionFact; readonly columns: readonly string[] },
+): AdminReply {
+  return { kind: 'rows', columns, rows: [valuesOf(context, session, fact, columns)] };
+}
+
+function valuesOf(
+  context: AdminContext,
+  { username, clientAddress, role }: SessionContext,
+  fact: SessionFact,
+  columns: readonly string[],
+): readonly string[] {
+  switch (fact) {
+    case 'version':
+      // SHOW VARIABLES names what it shows.
+      return columns.length === 2 ? ['version', SERVER_VERSION_TEXT] : [SERVER_VERSION_TEXT];
+    case 'version-and-comment':
+      return [`${SERVER_VERSION_TEXT} Admin Module`];
+    case 'user':
+      return [`${username}@${clientAddress}`];
+    case 'database':
+      return [role];
+    case 'database-and-user':
+      return [role, username];
+    case 'read-only-number':
+      return [isReadOnly(context) ? '1' : '0'];
+    case 'read-only-word':
+      return ['read_only', isReadOnly(context) ? 'ON' : 'OFF'];
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * SQL for SQLite: brings the tables it names up to date, then runs it in the same turn of the event loop.
+ */
+import type { AdminContext, SessionContext } from '../context.ts';
+import { executeSql, type SqlResult } from '../db/execute.ts';
+import { namesIn } from '../db/sql-tokens.ts';
+import { type AdminReply, okReply } from '../reply.ts';
+
+/** Runs SQL with the rights and the view of the session. Rejects with SqlRefused, or with what collecting failed of. */
+export async function passToSqlite(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {
+  return replyOf(await queryFor(context, session, sql));
+}
+
+async function queryFor(context: AdminContext, session: SessionContext, sql: string): Promise<SqlResult> {
+  const { db, stats, promotion } = context;
+  const names = namesIn(sql);
+  const fillStats = await stats.collect(names);
+  if (session.role === 'stats') {
+    fillStats(db.statsView, 'main');
+    return executeSql(db.statsView, sql, { readOnly: true });
+  }
+  await promotion.refreshRuntimeTables(names);
+  fillStats(db.handle, 'stats');
+  return executeSql(db.handle, sql, { readOnly: isReadOnly(context) });
+}
+
+/** admin-read_only, as it is in force. */
+export function isReadOnly(context: AdminContext): boolean {
+  return context.promotion.adminVariables.read_only === 'true';
+}
+
+function replyOf(result: SqlResult): AdminReply {
+  return result.kind === 'count' ? okReply(result.affectedRows) : result;
+}

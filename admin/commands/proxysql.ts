@@ -1,0 +1,33 @@
+/**
+ * PROXYSQL …: commands to the process itself.
+ */
+import type { AdminContext, SessionContext } from '../context.ts';
+import { type AdminReply, okReply } from '../reply.ts';
+import type { ProxysqlAction } from '../statement.ts';
+
+export async function proxysql(
+  context: AdminContext,
+  session: SessionContext,
+  action: ProxysqlAction,
+): Promise<AdminReply> {
+  const { promotion, logger, onShutdown } = context;
+  logger.info({ user: session.username, from: session.clientAddress, action }, 'command to the process');
+  switch (action) {
+    case 'readonly':
+    case 'readwrite':
+      await promotion.setAdminVariable('read_only', action === 'readonly' ? 'true' : 'false');
+      return okReply();
+    case 'flush-logs':
+      // There are no log files to turn: the log goes to standard error, where service managers keep it.
+      return okReply();
+    case 'shutdown':
+      onShutdown('fast');
+      return { kind: 'hang-up' };
+    case 'shutdown-slow':
+      onShutdown('slow');
+      return { kind: 'hang-up' };
+    case 'kill':
+      onShutdown('kill');
+      return { kind: 'hang-up' };
+  }
+}

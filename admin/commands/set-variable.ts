@@ -1,0 +1,63 @@
+/**
+ * SET of a configuration variable: changes the row in memory, nothing else; LOAD … VARIABLES TO RUNTIME makes it count.
+ */
+import type { AdminContext, SessionContext } from '../context.ts';
+import { executeSql } from '../db/execute.ts';
+import { type AdminReply, adminError, okReply } from '../reply.ts';
+import type { AdminStatement } from '../statement.ts';
+import { normalise } from '../variables/normalise.ts';
+import { findVariable, VARIABLE_PREFIXES } from '../variables/spec.ts';
+import { isReadOnly } from './passthrough.ts';
+
+type Set = Extract<AdminStatement, { kind: 'set' }>;
+
+/**
+ * ProxySQL answers OK to unknown names and takes any value, to put the old one back at LOAD without a word. `strict`
+ * refuses both at once, with the reason.
+ */
+const MODE: 'strict' | 'proxysql' = 'strict';
+
+/** MySQL's ER_UNKNOWN_SYSTEM_VARIABLE and ER_WRONG_VALUE_FOR_VAR. */
+const UNKNOWN_VARIABLE = 1193;
+const WRONG_VALUE = 1231;
+
+export function setVariable(context: AdminContext, session: SessionContext, { name, value }: Set): AdminReply {
+  const variable = findVariable(name);
+  if (variable === undefined) return unknownVariable(name);
+  const { handle } = context.db;
+  const row = handle
+    .prepare<[string], string>('SELECT variable_value FROM main.global_variables WHERE variable_name=?')
+    .pluck();
+  const before = row.get(name);
+  const update = `UPDATE global_variables SET variable_value=${value} WHERE variable_name='${name}'`;
+  const result = executeSql(handle, update, { readOnly: isReadOnly(context) });
+  const after = row.get(name);
+  if (MODE === 'strict' && before !== undefined && after !== undefined) {
+    const judged = normalise(variable.spec, String(after));
+    if ('problem' in judged) {
+      // Nobody saw the value: this is still the same turn of the event loop.
+      handle.prepare('UPDATE main.global_variables SET variable_value=? WHERE variable_name=?').run(before, name);
+      return adminError(`Variable '${name}' ${judged.problem}`, WRONG_VALUE, '42000');
+    }
+    if (judged.note !== undefined) {
+      session.warnings = [
+        { table: 'global_variables', key: name, column: 'variable_value', reason: judged.note, severity: 'warning' },
+      ];
+      return { kind: 'ok', affectedRows: 1, warnings: 1 };
+    }
+  }
+  return okReply(result.kind === 'count' ? result.affectedRows : 0);
+}
+
+function unknownVariable(name: string): AdminReply {
+  if (MODE === 'proxysql') return { kind: 'ok', info: `ERROR: Unknown global variable: '${name}'.` };
+  const meant = suggestion(name);
+  const hint = meant === undefined ? '' : `; did you mean '${meant}'?`;
+  return adminError(`Unknown system variable '${name}'${hint}`, UNKNOWN_VARIABLE, 'HY000');
+}
+
+/** The name that was probably meant: without MySQL's scopes, in lower case, with one of our prefixes. */
+function suggestion(name: string): string | undefined {
+  const bare = name.replace(/^(global |@@global\.|@@)/i, '').toLowerCase();
+  return [bare, ...VARIABLE_PREFIXES.map((prefix) => prefix + bare)].find((text) => findVariable(text) !== undefined);
+}

@@ -1,0 +1,34 @@
+/**
+ * What commands work with: the parts of the admin plane, and the session that speaks. Types only.
+ */
+
+import type { DataPlane } from '../runtime/plane.ts';
+import type { Problem } from '../runtime/problem.ts';
+import type { Logger } from '../src/observe/logger.ts';
+import type { AdminDatabase } from './db/open.ts';
+import type { Promotion } from './promotion.ts';
+import type { AdminRole } from './statement.ts';
+import type { StatsRefresher } from './stats/refresh.ts';
+
+/** How the process is to end. */
+export type ShutdownMode = 'fast' | 'slow' | 'kill';
+
+export interface AdminContext {
+  readonly db: AdminDatabase;
+  readonly promotion: Promotion;
+  readonly plane: DataPlane;
+  readonly stats: StatsRefresher;
+  readonly logger: Logger;
+  /** Asks the process to end; the connection that asked gets no answer, as in ProxySQL. */
+  readonly onShutdown: (mode: ShutdownMode) => void;
+}
+
+/** One login. */
+export interface SessionContext {
+  readonly username: string;
+  readonly role: AdminRole;
+  /** Address without the port; `localhost` for a Unix socket. */
+  readonly clientAddress: string;
+  /** What SHOW WARNINGS tells: the problems of the last statement. */
+  warnings: readonly Problem[];
+}

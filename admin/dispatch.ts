@@ -1,0 +1,73 @@
+/**
+ * AdminStatement to its command, and every error to an answer. It knows no packets.
+ */
+import { classify } from './classify.ts';
+import { answerFact } from './commands/facts.ts';
+import { promote } from './commands/load-save.ts';
+import { passToSqlite } from './commands/passthrough.ts';
+import { proxysql } from './commands/proxysql.ts';
+import { setVariable } from './commands/set-variable.ts';
+import { countWarnings, showCreateTable, showFields, showTableStatus, showWarnings } from './commands/show.ts';
+import type { AdminContext, SessionContext } from './context.ts';
+import { SqlRefused } from './db/execute.ts';
+import { type AdminReply, adminError, okReply } from './reply.ts';
+import type { AdminStatement } from './statement.ts';
+
+/** Runs one statement of a session. Never rejects. */
+export async function dispatch(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {
+  const statement = classify(sql, session.role);
+  if (statement.kind !== 'show-warnings') session.warnings = [];
+  try {
+    return await carryOut(context, session, statement);
+  } catch (error) {
+    return refusal(context, statement, error);
+  }
+}
+
+async function carryOut(
+  context: AdminContext,
+  session: SessionContext,
+  statement: AdminStatement,
+): Promise<AdminReply> {
+  switch (statement.kind) {
+    case 'sql':
+      return passToSqlite(context, session, statement.sql);
+    case 'promote':
+      return promote(context, session, statement);
+    case 'ok':
+      return { kind: 'ok', ...(statement.info === undefined ? {} : { info: statement.info }) };
+    case 'set':
+      return setVariable(context, session, statement);
+    case 'rows':
+      return { kind: 'rows', columns: statement.columns, rows: statement.rows };
+    case 'fact':
+      return answerFact(context, session, statement);
+    case 'show-create-table':
+      return showCreateTable(context, session, statement);
+    case 'show-fields':
+      return showFields(context, statement.table);
+    case 'show-table-status':
+      return showTableStatus(context, statement.table);
+    case 'show-warnings':
+      return statement.countOnly ? countWarnings(session) : showWarnings(session);
+    case 'truncate-digests':
+      return okReply((await context.plane.collect('query-digest', { reset: true })).length);
+    case 'proxysql':
+      return proxysql(context, session, statement.action);
+    case 'refuse':
+      return adminError(statement.message, statement.code, statement.sqlState);
+  }
+}
+
+/** MySQL's ER_LOCK_WAIT_TIMEOUT. */
+const LOCK_WAIT_TIMEOUT = 1205;
+
+function refusal(context: AdminContext, statement: AdminStatement, error: unknown): AdminReply {
+  if (error instanceof SqlRefused) {
+    const locked = /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+    return locked ? adminError(error.message, LOCK_WAIT_TIMEOUT, 'HY000') : adminError(error.message);
+  }
+  // Not the statement's text: it may hold passwords.
+  context.logger.error({ err: error, statement: statement.kind }, 'an admin command failed');
+  return adminError(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,37 @@
+/**
+ * What the admin port answers to one statement, before it becomes packets.
+ */
+import type { SqlCell } from './db/execute.ts';
+
+/** An ERR packet. */
+export interface AdminError {
+  readonly code: number;
+  readonly sqlState: string;
+  readonly message: string;
+}
+
+export type AdminReply =
+  | { readonly kind: 'ok'; readonly affectedRows?: number; readonly info?: string; readonly warnings?: number }
+  | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly SqlCell[])[] }
+  | { readonly kind: 'error'; readonly error: AdminError }
+  /** The connection ends without an answer. */
+  | { readonly kind: 'hang-up' };
+
+const PREFIX = 'ProxySQL Admin Error: ';
+/** ProxySQL uses MySQL's "access denied" for nearly every error of the admin port. */
+const ADMIN_ERROR = 1045;
+const ADMIN_SQL_STATE = '28000';
+
+/** An error of the admin port with ProxySQL's prefix. */
+export function adminError(message: string, code = ADMIN_ERROR, sqlState = ADMIN_SQL_STATE): AdminReply {
+  return { kind: 'error', error: { code, sqlState, message: PREFIX + message } };
+}
+
+/** The few errors that ProxySQL sends as they are. */
+export function bareError(message: string, code = ADMIN_ERROR, sqlState = ADMIN_SQL_STATE): AdminReply {
+  return { kind: 'error', error: { code, sqlState, message } };
+}
+
+export function okReply(affectedRows = 0): AdminReply {
+  return { kind: 'ok', affectedRows };
+}

@@ -1,0 +1,54 @@
+/**
+ * AdminReply to packets, with the column metadata and status flags of ProxySQL's admin port.
+ */
+import { ColumnType } from '../../src/protocol/column-types.ts';
+import { writeErr, writeOk } from '../../src/protocol/ok-err-eof.ts';
+import type { PacketWriter } from '../../src/protocol/packet-writer.ts';
+import { StatusFlag } from '../../src/protocol/status-flags.ts';
+import { type ColumnDefinition, writeTextResultset } from '../../src/protocol/text-resultset.ts';
+import type { AdminReply } from '../reply.ts';
+
+/** Autocommit is on, and backslashes escape nothing in SQLite's strings; clients quote by the latter. */
+export const ADMIN_STATUS = StatusFlag.AUTOCOMMIT | StatusFlag.NO_BACKSLASH_ESCAPES;
+
+/** utf8_general_ci. */
+export const ADMIN_CHARSET = 33;
+const WARNINGS_MAX = 0xffff;
+
+/** Whatever the data, a column looks like this (recorded from ProxySQL 2.7.1: length 15, NOT NULL, 31 decimals). */
+function columnDefinition(name: string): ColumnDefinition {
+  return { name, type: ColumnType.VAR_STRING, charset: ADMIN_CHARSET, length: 15, flags: 1, decimals: 31 };
+}
+
+export interface ReplyFrame {
+  readonly sequenceId: number;
+  /** Another result follows in the same answer. */
+  readonly moreResults: boolean;
+  readonly deprecateEof: boolean;
+}
+
+/** Writes one result; returns the next sequence id. There is nothing to write for `hang-up`. */
+export function encodeReply(writer: PacketWriter, reply: AdminReply, frame: ReplyFrame): number {
+  const { sequenceId, moreResults, deprecateEof } = frame;
+  switch (reply.kind) {
+    case 'ok':
+      return writeOk(writer, sequenceId, {
+        affectedRows: reply.affectedRows ?? 0,
+        statusFlags: ADMIN_STATUS | (moreResults ? StatusFlag.MORE_RESULTS_EXISTS : 0),
+        warnings: Math.min(reply.warnings ?? 0, WARNINGS_MAX),
+        ...(reply.info === undefined ? {} : { info: reply.info }),
+      });
+    case 'rows':
+      return writeTextResultset(writer, sequenceId, {
+        columns: reply.columns.map(columnDefinition),
+        rows: reply.rows,
+        statusFlags: ADMIN_STATUS,
+        deprecateEof,
+        moreResults,
+      });
+    case 'error':
+      return writeErr(writer, sequenceId, reply.error);
+    case 'hang-up':
+      return sequenceId;
+  }
+}

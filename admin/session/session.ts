@@ -1,0 +1,175 @@
+/**
+ * One admin connection in the command phase: takes commands one after the other and writes their answers.
+ * It knows no SQL; dispatch.ts does. Logging in is the listener's business.
+ */
+import type { Socket } from 'node:net';
+import { Capability, hasCapability } from '../../src/protocol/capabilities.ts';
+import { Command, commandName } from '../../src/protocol/commands.ts';
+import { Framer } from '../../src/protocol/framer.ts';
+import { writeEof } from '../../src/protocol/ok-err-eof.ts';
+import { PacketWriter } from '../../src/protocol/packet-writer.ts';
+import type { SessionContext } from '../context.ts';
+import { splitStatements } from '../db/sql-tokens.ts';
+import { type AdminReply, bareError, okReply } from '../reply.ts';
+import { ADMIN_STATUS, encodeReply } from './encode-reply.ts';
+
+/** Largest command the admin port takes; ProxySQL's default for mysql-max_allowed_packet. */
+export const ADMIN_PACKET_BYTES_MAX = 64 * 1024 * 1024;
+/** Commands a client may send ahead of the answers before its socket is not read any further. */
+export const COMMANDS_WAITING_MAX = 64;
+
+export interface SessionDependencies {
+  readonly dispatch: (session: SessionContext, sql: string) => Promise<AdminReply>;
+  /** Text of COM_STATISTICS. */
+  readonly statistics: () => string;
+}
+
+export interface SessionOptions {
+  readonly socket: Socket;
+  readonly context: SessionContext;
+  readonly capabilities: number;
+  /** Bytes that came with the end of the login. */
+  readonly remainder: Buffer;
+}
+
+/** Runs a session until its socket closes; answers to what came before are still written. */
+export class AdminSession {
+  private readonly dependencies: SessionDependencies;
+  private readonly socket: Socket;
+  private readonly context: SessionContext;
+  private readonly deprecateEof: boolean;
+  private readonly framer: Framer;
+  private readonly writer = new PacketWriter();
+  private readonly waiting: Buffer[] = [];
+  /** Several statements in one COM_QUERY all run. The client announces it, and can change it by COM_SET_OPTION. */
+  private multiStatements: boolean;
+  private busy = false;
+  private ended = false;
+
+  constructor(dependencies: SessionDependencies, options: SessionOptions) {
+    this.dependencies = dependencies;
+    this.socket = options.socket;
+    this.context = options.context;
+    this.deprecateEof = hasCapability(options.capabilities, Capability.DEPRECATE_EOF);
+    this.multiStatements = hasCapability(options.capabilities, Capability.MULTI_STATEMENTS);
+    this.framer = new Framer((buffer, start, end) => this.take(Buffer.from(buffer.subarray(start, end))), {
+      maxPacketBytes: ADMIN_PACKET_BYTES_MAX,
+      onTooLarge: () => this.socket.destroy(),
+    });
+    this.socket.on('data', (chunk: Buffer) => this.framer.push(chunk));
+    this.socket.on('close', () => {
+      this.ended = true;
+    });
+    this.framer.push(options.remainder);
+    this.socket.resume();
+  }
+
+  private take(payload: Buffer): void {
+    this.waiting.push(payload);
+    if (this.waiting.length > COMMANDS_WAITING_MAX) this.socket.pause();
+    if (!this.busy) void this.work();
+  }
+
+  /** The only loop: one command at a time, so that statements of a session never overtake each other. */
+  private async work(): Promise<void> {
+    this.busy = true;
+    for (let payload = this.waiting.shift(); payload !== undefined && !this.ended; payload = this.waiting.shift()) {
+      if (this.waiting.length === 0 && this.socket.isPaused()) this.socket.resume();
+      await this.command(payload);
+      await this.flush();
+    }
+    this.busy = false;
+  }
+
+  private async command(payload: Buffer): Promise<void> {
+    switch (payload[0]) {
+      case Command.COM_QUERY:
+        return this.query(decodeText(payload.subarray(1)));
+      case Command.COM_INIT_DB:
+      case Command.COM_PING:
+        return this.answer(okReply());
+      case Command.COM_STATISTICS:
+        this.writer.begin(1).string(this.dependencies.statistics()).end();
+        return;
+      case Command.COM_SET_OPTION:
+        // MYSQL_OPTION_MULTI_STATEMENTS_ON is 0.
+        this.multiStatements = payload[1] === 0;
+        writeEof(this.writer, 1, ADMIN_STATUS);
+        return;
+      case Command.COM_FIELD_LIST:
+      case Command.COM_STMT_PREPARE:
+      case Command.COM_STMT_EXECUTE:
+      case Command.COM_STMT_RESET:
+      case Command.COM_STMT_FETCH:
+        return this.answer(bareError('Command not supported'));
+      case Command.COM_PROCESS_KILL:
+        return this.answer(bareError('Command not supported', 9003));
+      case Command.COM_STMT_CLOSE:
+      case Command.COM_STMT_SEND_LONG_DATA:
+        // The protocol has no answer to these.
+        return;
+      case Command.COM_RESET_CONNECTION:
+      case Command.COM_CHANGE_USER:
+        return this.answer(bareError(this.unsupported(payload[0]), 1047));
+      default:
+        this.end();
+    }
+  }
+
+  private unsupported(command: number): string {
+    const type = `PROXYSQL_SESSION_${this.context.role.toUpperCase()}`;
+    return `Received unsupported '${commandName(command)}' for session type '${type}'`;
+  }
+
+  /** All statements of the text when the client asked for that, otherwise the first; an error ends them. */
+  private async query(sql: string): Promise<void> {
+    const all = splitStatements(sql);
+    const statements = this.multiStatements ? all : all.slice(0, 1);
+    let sequenceId = 1;
+    for (const [index, statement] of statements.entries()) {
+      const reply = await this.dependencies.dispatch(this.context, statement);
+      if (reply.kind === 'hang-up') return this.end();
+      const moreResults = index < statements.length - 1 && reply.kind !== 'error';
+      const frame = { sequenceId: sequenceId & 0xff, moreResults, deprecateEof: this.deprecateEof };
+      sequenceId = encodeReply(this.writer, reply, frame);
+      if (!moreResults) return;
+      await this.flush();
+      if (this.ended) return;
+    }
+  }
+
+  private answer(reply: AdminReply): void {
+    encodeReply(this.writer, reply, { sequenceId: 1, moreResults: false, deprecateEof: this.deprecateEof });
+  }
+
+  /** Hands what was written to the socket; a client that does not read holds its own session up, nobody else's. */
+  private async flush(): Promise<void> {
+    if (this.writer.byteLength === 0 || this.ended) return;
+    if (this.socket.write(this.writer.take())) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.socket.off('drain', done);
+        this.socket.off('close', done);
+        resolve();
+      };
+      this.socket.on('drain', done);
+      this.socket.on('close', done);
+    });
+  }
+
+  private end(): void {
+    this.ended = true;
+    this.socket.end();
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** SQL is UTF-8; a text that is not comes from a client that speaks latin1, whatever it announced. */
+function decodeText(bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return bytes.toString('latin1');
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * AdminStatement: what a text on the admin port asks for, as data. classify.ts makes them, dispatch.ts carries them out.
+ */
+import type { Edge } from './layers.ts';
+import type { ModuleName } from './modules/index.ts';
+
+/** Who is asking: an admin user, or one that may look at statistics only. */
+export type AdminRole = 'admin' | 'stats';
+
+/** Questions whose answer depends on the session or the settings. */
+export type SessionFact =
+  | 'version'
+  | 'version-and-comment'
+  | 'user'
+  | 'database'
+  | 'database-and-user'
+  | 'read-only-number'
+  | 'read-only-word';
+
+export type AdminStatement =
+  /** For SQLite: the text as it came, or the SQL that stands for a SHOW form. */
+  | { readonly kind: 'sql'; readonly sql: string }
+  | { readonly kind: 'promote'; readonly module: ModuleName; readonly edge: Edge }
+  /** Accepted and of no effect, such as BEGIN: there are no transactions on the admin port. */
+  | { readonly kind: 'ok'; readonly info?: string }
+  /** SET of a configuration variable; `value` is SQL. */
+  | { readonly kind: 'set'; readonly name: string; readonly value: string }
+  | {
+      readonly kind: 'rows';
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly (string | null)[])[];
+    }
+  | { readonly kind: 'fact'; readonly fact: SessionFact; readonly columns: readonly string[] }
+  | { readonly kind: 'show-create-table'; readonly schema: string; readonly table: string }
+  | { readonly kind: 'show-fields'; readonly table: string }
+  | { readonly kind: 'show-table-status'; readonly table: string }
+  | { readonly kind: 'show-warnings'; readonly countOnly: boolean }
+  | { readonly kind: 'truncate-digests' }
+  | { readonly kind: 'proxysql'; readonly action: ProxysqlAction }
+  /** Without a code it is 1045 28000, as nearly all errors of ProxySQL's admin port are. */
+  | { readonly kind: 'refuse'; readonly message: string; readonly code?: number; readonly sqlState?: string };
+
+export type ProxysqlAction = 'shutdown' | 'shutdown-slow' | 'kill' | 'readonly' | 'readwrite' | 'flush-logs';
+
+/** One form of statement. */
+export interface Pattern {
+  /** Matched against the collapsed text. */
+  readonly when: RegExp;
+  readonly is: AdminStatement | ((match: RegExpExecArray) => AdminStatement | undefined);
+  /** Only for admin users; for stats users the text goes to SQLite, which finds a syntax error in it. */
+  readonly adminOnly?: true;
+}

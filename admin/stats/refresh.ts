@@ -1,0 +1,72 @@
+/**
+ * Brings the stats_ tables that a statement names up to date: asks the workers first, then fills.
+ * It decides nothing about rows; tables.ts does.
+ */
+import type { Database } from 'better-sqlite3';
+import type { DataPlane } from '../../runtime/plane.ts';
+import { STATS_TABLES, type StatsRow, type StatsTable } from './tables.ts';
+
+/** Fills the tables in one step; `schema` is where they are in that connection. */
+export type FillStats = (db: Database, schema: 'main' | 'stats') => void;
+
+export interface StatsRefresherOptions {
+  readonly plane: DataPlane;
+  /** Milliseconds on a clock that does not jump. */
+  readonly nowMs: () => number;
+}
+
+export interface StatsRefresher {
+  /** Seconds since the refresher was made, which is at start-up. */
+  uptimeS(): number;
+  /**
+   * Collects what the named tables need. The rows are put in place by calling the result, right before the statement
+   * runs and in the same turn of the event loop: so no other session can see or disturb a half-filled table.
+   */
+  collect(names: ReadonlySet<string>): Promise<FillStats>;
+}
+
+interface Content {
+  readonly table: string;
+  readonly rows: readonly StatsRow[];
+}
+
+export function createStatsRefresher({ plane, nowMs }: StatsRefresherOptions): StatsRefresher {
+  const startedMs = nowMs();
+  const uptimeS = (): number => (nowMs() - startedMs) / 1000;
+
+  async function contentsOf(table: StatsTable, names: ReadonlySet<string>): Promise<readonly Content[]> {
+    const plain = names.has(table.name);
+    const reset = table.hasReset && names.has(`${table.name}_reset`);
+    if (!plain && !reset) return [];
+    const rows = await table.collect(plane, uptimeS, reset);
+    return [
+      ...(plain ? [{ table: table.name, rows }] : []),
+      ...(reset ? [{ table: `${table.name}_reset`, rows }] : []),
+    ];
+  }
+
+  return {
+    uptimeS,
+    async collect(names) {
+      const contents = (await Promise.all(STATS_TABLES.map((table) => contentsOf(table, names)))).flat();
+      return (db, schema) => fill(db, schema, contents);
+    },
+  };
+}
+
+function fill(db: Database, schema: string, contents: readonly Content[]): void {
+  if (contents.length === 0) return;
+  db.transaction(() => {
+    for (const { table, rows } of contents) {
+      // An operator may have dropped it.
+      if (db.prepare('SELECT 1 FROM pragma_table_info(?, ?)').get(table, schema) === undefined) continue;
+      db.exec(`DELETE FROM ${schema}.${table}`);
+      const [first] = rows;
+      if (first === undefined) continue;
+      const insert = db.prepare(
+        `INSERT OR REPLACE INTO ${schema}.${table} VALUES (${first.map(() => '?').join(', ')})`,
+      );
+      for (const row of rows) insert.run(row);
+    }
+  })();
+}
