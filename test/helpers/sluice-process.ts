@@ -35,6 +35,11 @@ export interface Ports {
   readonly mysql: number;
 }
 
+const CONFIG_FILE = 'sluice.cnf';
+
+/** The built command line. */
+export const CLI: string = join(repositoryRoot, 'dist', 'src', 'cli.js');
+
 /** How long a start may take on a machine that is busy with other tests. */
 const START_PATIENCE_MS = 30_000;
 
@@ -58,7 +63,7 @@ export class SluiceProcess {
   /** Starts sluice and waits until both planes accept connections. */
   static async start(options: SluiceOptions = {}): Promise<SluiceProcess> {
     const dataDir = temporaryFolder('data');
-    const configFile = join(dataDir, 'sluice.cnf');
+    const configFile = join(dataDir, CONFIG_FILE);
     await writeFile(configFile, configText(options));
     const sluice = new SluiceProcess(
       dataDir,
@@ -132,10 +137,15 @@ export class SluiceProcess {
     return endProcess(this.#child, 'SIGTERM');
   }
 
-  /** Starts it again with the same command line and data folder. The ports change. */
-  async startAgain(): Promise<void> {
+  /** Replaces what the configuration file says; a running sluice does not notice. */
+  async configure(options: SluiceOptions): Promise<void> {
+    await writeFile(join(this.dataDir, CONFIG_FILE), configText(options));
+  }
+
+  /** Starts it again with the same command line, plus `args`, and data folder. The ports change. */
+  async startAgain(...args: readonly string[]): Promise<void> {
     if (this.running) throw new Error('sluice is still running');
-    this.#child = this.#spawn();
+    this.#child = this.#spawn(args);
     this.#output = new OutputLines(this.#child);
     await this.#untilReady();
   }
@@ -146,8 +156,8 @@ export class SluiceProcess {
     removeFolder(this.dataDir);
   }
 
-  #spawn(): ChildProcess {
-    const child = spawn(process.execPath, [join(repositoryRoot, 'dist', 'src', 'cli.js'), ...this.#args], {
+  #spawn(args: readonly string[] = []): ChildProcess {
+    const child = spawn(process.execPath, [CLI, ...this.#args, ...args], {
       cwd: this.dataDir,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...this.#env },
@@ -166,7 +176,7 @@ export class SluiceProcess {
       },
     );
     const ready = JSON.parse(line) as { admin: readonly string[]; mysql: readonly string[] };
-    this.#ports = { admin: portOf(ready.admin[0]), mysql: portOf(ready.mysql[0]) };
+    this.#ports = { admin: portOf(ready.admin[0]), mysql: ready.mysql.length === 0 ? 0 : portOf(ready.mysql[0]) };
   }
 }
 
