@@ -129,11 +129,14 @@ class Parser {
     for (;;) {
       const token = this.#peek();
       if (token.kind === 'end' || (token.kind === 'mark' && token.text === closing)) return items;
+      const from = this.#next;
       try {
         items.push(read());
         this.#separator(closing);
       } catch (error) {
         this.#report(error);
+        // Always forward: what could not even begin an item is not tried again.
+        if (this.#next === from) this.#skipOne();
         if (!this.#skipToItem(closing)) return items;
       }
     }

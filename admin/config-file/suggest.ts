@@ -8,7 +8,7 @@ const DISTANCE_MAX = 3;
 /** `; did you mean x?` or nothing. */
 export function suggestion(name: string, known: Iterable<string>): string {
   let best: string | undefined;
-  let bestDistance = Math.min(DISTANCE_MAX, Math.floor(name.length / 2)) + 1;
+  let bestDistance = Math.min(DISTANCE_MAX, Math.ceil(name.length / 2)) + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
