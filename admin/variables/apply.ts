@@ -4,7 +4,7 @@
  */
 import type { Problem } from '../../runtime/problem.ts';
 import type { VariableValues } from '../../runtime/snapshot.ts';
-import { collationByName, defaultCollationOf } from './charsets.ts';
+import { charsetOfCollation, defaultCollationOf } from './charsets.ts';
 import { normalise } from './normalise.ts';
 import { findVariable, type NamedVariable, type VariablePrefix, variablesOf } from './spec.ts';
 
@@ -120,7 +120,7 @@ function matchCharsetAndCollation(
 ): void {
   const charset = values.default_charset ?? '';
   const collation = values.default_collation_connection ?? '';
-  const belongsTo = collationByName(collation)?.charset;
+  const belongsTo = charsetOfCollation(collation);
   if (belongsTo === undefined || sameCharset(belongsTo, charset)) return;
   const charsetChanged = charset !== current.default_charset;
   const collationChanged = collation !== current.default_collation_connection;

@@ -3,7 +3,7 @@
  * It looks at one variable at a time; rules between variables are in apply.ts.
  */
 import type { IntSpec, TextRule, VariableSpec } from '../../runtime/variable-spec.ts';
-import { collationByName, isCharset } from './charsets.ts';
+import { charsetOfCollation, isCharset } from './charsets.ts';
 
 /** `value` is what the runtime uses; `note` says what was made of a value that does not mean what it looks like. */
 export type Normalised =
@@ -50,7 +50,7 @@ function normaliseText(rule: TextRule, fallback: string, text: string): Normalis
       return isCharset(text) ? { value: text } : { problem: 'is not the name of a character set' };
     case 'collation':
       if (text === '') return { value: fallback };
-      return collationByName(text) === undefined ? { problem: 'is not the name of a collation' } : { value: text };
+      return charsetOfCollation(text) === undefined ? { problem: 'is not the name of a collation' } : { value: text };
     case 'log-file':
       return text.endsWith('/') ? { problem: 'must name a file, not a directory' } : { value: text };
     case 'networks':
