@@ -66,6 +66,8 @@ export class DigestCompressor {
   #groupsEnd = 0;
   #firstRound = true;
   #roundShrunkBy = 0;
+  #literalsInLists = 0;
+  #foldedLists = 0;
   // The pair of places every pass works with: where it reads and where it writes.
   #read = 0;
   #write = 0;
@@ -84,17 +86,24 @@ export class DigestCompressor {
     this.droppedSign = false;
     this.#firstRound = true;
     this.#roundShrunkBy = 0;
+    this.#literalsInLists = 0;
+    this.#foldedLists = 0;
     this.#tightened.shrunkBy = 0;
     this.#lists.shrunkBy = 0;
   }
 
-  /** One round over what was copied since the last one; returns by how many bytes the text shrank. */
-  run(tighten: boolean, fold: boolean): number {
+  /**
+   * One round over what was copied since the last one; returns by how many bytes the text shrank. Unless `thorough`,
+   * passes that cannot change anything are left out: `punctuated` and `dotted` say what the text may hold.
+   */
+  run(thorough: boolean, punctuated: boolean, dotted: boolean): number {
     const before = this.length;
-    if (tighten) this.#tighten();
-    if (fold && this.#options.groupingLimit > 0) {
+    const { groupingLimit, groupsGroupingLimit } = this.#options;
+    if (thorough || punctuated) this.#tighten();
+    if (groupingLimit > 0 && (thorough || dotted || this.#literalsInLists > groupingLimit)) {
       this.#foldLists();
-      if (this.#options.groupsGroupingLimit > 0) this.#foldGroups();
+      if (groupsGroupingLimit > 0 && (thorough || dotted || this.#foldedLists > groupsGroupingLimit))
+        this.#foldGroups();
     }
     this.#roundShrunkBy = before - this.length;
     this.#firstRound = false;
@@ -137,6 +146,7 @@ export class DigestCompressor {
     const noDigits = this.#options.noDigits;
     let read = this.#read;
     let write = this.#write;
+    let literals = 0;
     for (; read <= last; read += 1) {
       const byte = bytes[read]!;
       if (byte === SPACE) {
@@ -146,9 +156,11 @@ export class DigestCompressor {
       } else if (noDigits && isDigit(byte)) {
         if (write > 0 && bytes[write - 1] !== QUESTION) bytes[write++] = QUESTION;
       } else {
+        if (byte === COMMA && write > 0 && bytes[write - 1] === QUESTION) literals += 1;
         bytes[write++] = byte;
       }
     }
+    this.#literalsInLists = literals;
     this.#write = write;
     progress.shrunkBy = Math.max(0, last - write + 1);
     progress.end = this.#finish(last);
@@ -240,6 +252,7 @@ export class DigestCompressor {
   }
 
   #writeEllipsis(): void {
+    this.#foldedLists += 1;
     for (let i = 0; i < 3; i += 1) this.#bytes[this.#write++] = DOT;
   }
 
