@@ -141,7 +141,7 @@ export class DigestComputer {
   length = 0;
   /** How much of it stats_mysql_query_digest shows. */
   shownLength = 0;
-  /** A cheap 32-bit hash of the digest text, to look it up by. Not ProxySQL's digest. */
+  /** A cheap hash of the digest text, to look it up by: a signed 32-bit integer. Not ProxySQL's digest. */
   fastHash = 0;
   /**
    * Whether all statements with this digest text (and themselves faithful) have the same tokens but for literals and
@@ -617,5 +617,5 @@ function hashBytes(bytes: Uint8Array, length: number): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < length; i += 1) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   hash ^= hash >>> 15;
-  return Math.imul(hash, 0x2c1b3c6d) >>> 0;
+  return Math.imul(hash, 0x2c1b3c6d);
 }

@@ -1,0 +1,44 @@
+/**
+ * The words that decide what a statement is and does, and how to find out whether a token is one of them.
+ */
+import { CASE_BIT } from './digest-bytes.ts';
+import { type Scanner, wordHash } from './scanner.ts';
+
+const WORDS = `
+  ALTER ANALYZE BACKUP BEGIN BINLOG CACHE CALL CASE CHANGE CHECK CHECKSUM CLONE COMMIT CREATE CURRENT CURRVAL DATA
+  DATABASE DEALLOCATE DECLARE DELETE DESC DESCRIBE DIAGNOSTICS DO DROP ERRORS ERROR_COUNT EXECUTE EXPLAIN EXPORT
+  FETCH FLUSH FOR FOUND_ROWS GET GET_LOCK GRANT HANDLER HELP IDENTITY IF IMMEDIATE IMPORT IN INDEX INFILE INSERT
+  INSERT_ID INSTALL INSTANCE INTO KILL LAST_GTID LAST_INSERT_ID LASTVAL LOAD LOCAL LOCK LOOP MASTER NEXT NEXTVAL
+  NO_WRITE_TO_BINLOG OPEN OPTIMIZE OR PREPARE PREVIOUS PURGE READ RECOVER RELEASE RELEASE_ALL_LOCKS RELEASE_LOCK
+  RENAME REPAIR REPEAT REPLACE RESET RESIGNAL RESTART REVOKE ROLLBACK ROW_COUNT SAVEPOINT SCHEMA SELECT SEQUENCE
+  SERVICE_GET_READ_LOCKS SERVICE_GET_WRITE_LOCKS SERVICE_RELEASE_LOCKS SET SETVAL SHARE SHOW SHUTDOWN SIGNAL SLAVE
+  SQL_CALC_FOUND_ROWS STACKED STAGE START STATEMENT STATUS STOP TABLE TABLES TEMPORARY TO TRANSACTION TRIGGER
+  TRUNCATE UNINSTALL UNIQUE UNLOCK UPDATE USE USER VALUE VALUES VERSION_TOKENS_LOCK_EXCLUSIVE
+  VERSION_TOKENS_LOCK_SHARED VERSION_TOKENS_UNLOCK VIEW WARNINGS WARNING_COUNT WHILE WITH WORK
+  WSREP_LAST_SEEN_GTID WSREP_LAST_WRITTEN_GTID XA XML
+`
+  .trim()
+  .split(/\s+/);
+
+const BY_HASH = new Map<number, string>(WORDS.map((word) => [wordHash(word), word]));
+
+/** No keyword. */
+export const NO_KEYWORD = '';
+
+/**
+ * The keyword, in capitals, that the scanner's token spells, or NO_KEYWORD. The bytes are compared, because a name may
+ * be made to have a keyword's hash. `quoted`: the token has a quote on either side.
+ */
+export function keywordOf(scanner: Scanner, text: Uint8Array, quoted: boolean): string {
+  const word = BY_HASH.get(scanner.hash);
+  if (word === undefined) return NO_KEYWORD;
+  const start = quoted ? scanner.tokenStart + 1 : scanner.tokenStart;
+  const end = quoted ? scanner.tokenEnd - 1 : scanner.tokenEnd;
+  if (end - start !== word.length) return NO_KEYWORD;
+  for (let i = 0; i < word.length; i += 1) {
+    const byte = text[start + i]!;
+    const upper = byte >= 0x61 && byte <= 0x7a ? byte - CASE_BIT : byte;
+    if (upper !== word.charCodeAt(i)) return NO_KEYWORD;
+  }
+  return word;
+}

@@ -1,0 +1,121 @@
+/**
+ * Finds a statement's effects on the session, token by token, wherever in the text they stand. What depends on the
+ * kind of the statement as a whole (SET, CALL, …) is added by statement-kind.ts.
+ *
+ * The rule everywhere: what looks like an effect is one. A connection kept without need costs a little; one shared in
+ * spite of an effect gives a session's state to another.
+ */
+import { SessionEffect } from './facts.ts';
+import { NO_KEYWORD } from './keywords.ts';
+import { Token } from './scanner.ts';
+
+/** Functions, called with whatever between name and parenthesis, quoted or not. */
+const OF_CALL: Readonly<Record<string, number>> = {
+  GET_LOCK: SessionEffect.GET_LOCK,
+  SERVICE_GET_READ_LOCKS: SessionEffect.GET_LOCK,
+  SERVICE_GET_WRITE_LOCKS: SessionEffect.GET_LOCK,
+  VERSION_TOKENS_LOCK_EXCLUSIVE: SessionEffect.GET_LOCK,
+  VERSION_TOKENS_LOCK_SHARED: SessionEffect.GET_LOCK,
+  RELEASE_LOCK: SessionEffect.RELEASE_LOCKS,
+  RELEASE_ALL_LOCKS: SessionEffect.RELEASE_LOCKS,
+  SERVICE_RELEASE_LOCKS: SessionEffect.RELEASE_LOCKS,
+  VERSION_TOKENS_UNLOCK: SessionEffect.RELEASE_LOCKS,
+  LAST_INSERT_ID: SessionEffect.LAST_INSERT_ID,
+  FOUND_ROWS: SessionEffect.FOUND_ROWS,
+  ROW_COUNT: SessionEffect.ROW_COUNT,
+  WSREP_LAST_SEEN_GTID: SessionEffect.ROW_COUNT,
+  WSREP_LAST_WRITTEN_GTID: SessionEffect.ROW_COUNT,
+  NEXTVAL: SessionEffect.SEQUENCE,
+  LASTVAL: SessionEffect.SEQUENCE,
+  SETVAL: SessionEffect.SEQUENCE,
+};
+
+/** Words by themselves. */
+const OF_WORD: Readonly<Record<string, number>> = {
+  SQL_CALC_FOUND_ROWS: SessionEffect.FOUND_ROWS,
+  // sequence.NEXTVAL and sequence.CURRVAL, of MariaDB's Oracle mode.
+  NEXTVAL: SessionEffect.SEQUENCE,
+  CURRVAL: SessionEffect.SEQUENCE,
+};
+
+/** Two words in a row. */
+const OF_PAIR: Readonly<Record<string, number>> = {
+  'LOCK TABLE': SessionEffect.LOCK_TABLES,
+  'LOCK TABLES': SessionEffect.LOCK_TABLES,
+  'LOCK INSTANCE': SessionEffect.LOCK_TABLES,
+  'LOCK BINLOG': SessionEffect.LOCK_TABLES,
+  'READ LOCK': SessionEffect.LOCK_TABLES,
+  'FOR EXPORT': SessionEffect.LOCK_TABLES,
+  'BACKUP STAGE': SessionEffect.LOCK_TABLES,
+  'BACKUP LOCK': SessionEffect.LOCK_TABLES,
+  'TEMPORARY TABLE': SessionEffect.TEMPORARY_TABLE,
+  'TEMPORARY SEQUENCE': SessionEffect.TEMPORARY_TABLE,
+  'NEXT VALUE': SessionEffect.SEQUENCE,
+  'PREVIOUS VALUE': SessionEffect.SEQUENCE,
+};
+
+/** System variables that tell of an earlier statement. */
+const OF_SYSTEM_VARIABLE: Readonly<Record<string, number>> = {
+  IDENTITY: SessionEffect.LAST_INSERT_ID,
+  LAST_INSERT_ID: SessionEffect.LAST_INSERT_ID,
+  INSERT_ID: SessionEffect.LAST_INSERT_ID,
+  WARNING_COUNT: SessionEffect.WARNINGS,
+  ERROR_COUNT: SessionEffect.WARNINGS,
+  LAST_GTID: SessionEffect.ROW_COUNT,
+};
+
+/** Statements in which 'name'@'host' is an account. */
+const WITH_ACCOUNTS = new Set(['CREATE', 'ALTER', 'DROP', 'GRANT', 'REVOKE', 'RENAME', 'SHOW', 'SET']);
+
+export class EffectFinder {
+  effects = 0;
+
+  #previousToken: Token = Token.END;
+  /** Of the previous token, quoted or not. */
+  #previousName = NO_KEYWORD;
+  /** Of the previous token, when it is not quoted. */
+  #previousWord = NO_KEYWORD;
+  #sawSystemVariable = false;
+  #accounts = false;
+
+  /** Begins a text. */
+  reset(): void {
+    this.effects = 0;
+    this.beginStatement();
+  }
+
+  /** Begins the next statement of the text; the effects add up. */
+  beginStatement(): void {
+    this.#previousToken = Token.END;
+    this.#previousName = NO_KEYWORD;
+    this.#previousWord = NO_KEYWORD;
+    this.#sawSystemVariable = false;
+    this.#accounts = false;
+  }
+
+  /** @param keyword what the token spells, quoted or not, or NO_KEYWORD */
+  see(token: Token, keyword: string, spaceBefore: boolean): void {
+    if (token === Token.OPEN) this.effects |= OF_CALL[this.#previousName] ?? 0;
+    else if (token === Token.AT) this.#seeAt(spaceBefore);
+    else if (token === Token.SYSTEM) this.#sawSystemVariable = true;
+    const word = token === Token.WORD ? keyword : NO_KEYWORD;
+    if (keyword !== NO_KEYWORD && this.#sawSystemVariable) this.effects |= OF_SYSTEM_VARIABLE[keyword] ?? 0;
+    if (word !== NO_KEYWORD) {
+      if (this.#previousToken === Token.END) this.#accounts = WITH_ACCOUNTS.has(word);
+      this.effects |= OF_WORD[word] ?? 0;
+      if (this.#previousWord !== NO_KEYWORD) this.effects |= OF_PAIR[`${this.#previousWord} ${word}`] ?? 0;
+    }
+    this.#previousToken = token;
+    this.#previousName = keyword;
+    this.#previousWord = word;
+  }
+
+  #seeAt(spaceBefore: boolean): void {
+    const before = this.#previousToken;
+    const quoted = before === Token.STRING || before === Token.DOUBLE || before === Token.NAME;
+    // 'name'@'host': no expression has a variable right after a quoted thing.
+    if (this.#accounts && quoted && !spaceBefore) return;
+    this.effects |= SessionEffect.USER_VARIABLE;
+    if (this.#previousWord === 'INTO') this.effects |= SessionEffect.INTO_VARIABLE;
+  }
+}
