@@ -49,7 +49,6 @@ export function applyVariables(rows: readonly VariableRow[], options: ApplyOptio
   const { prefix, current } = options;
   const values: Record<string, string> = {};
   for (const { shortName, defaultText } of variablesOf(prefix)) values[shortName] = current[shortName] ?? defaultText;
-  if (prefix === 'mysql-') keepCapabilities(values);
   const corrections = new Map<string, Correction>();
   const problems: Problem[] = [];
   for (const row of rows) {
@@ -66,7 +65,10 @@ export function applyVariables(rows: readonly VariableRow[], options: ApplyOptio
     if (judged.restore) corrections.set(row.name, { name: row.name, found: row.value, value: judged.value ?? kept });
     if (judged.problem !== undefined) problems.push(judged.problem);
   }
-  if (prefix === 'mysql-') matchCharsetAndCollation(values, current, rows, corrections, problems);
+  if (prefix === 'mysql-') {
+    matchCharsetAndCollation(values, current, rows, corrections, problems);
+    addCapabilities(values);
+  }
   return { values, corrections: [...corrections.values()], problems };
 }
 
@@ -140,13 +142,10 @@ function sameCharset(a: string, b: string): boolean {
   return plain(a) === plain(b);
 }
 
-/**
- * The switches for compression and TLS leave their bits in the value that stays when a new one is refused; a value that
- * is accepted is shown as it was given. So it is in ProxySQL.
- */
-function keepCapabilities(values: Record<string, string>): void {
+/** The runtime value says what is offered: compression and TLS are added by their own switches. */
+function addCapabilities(values: Record<string, string>): void {
   let capabilities = Number(values.server_capabilities);
-  if (values.have_compress === 'true') capabilities |= CLIENT_COMPRESS;
-  if (values.have_ssl === 'true') capabilities |= CLIENT_SSL;
-  values.server_capabilities = String(capabilities >>> 0);
+  if (values.have_compress === 'true') capabilities = (capabilities | CLIENT_COMPRESS) >>> 0;
+  if (values.have_ssl === 'true') capabilities = (capabilities | CLIENT_SSL) >>> 0;
+  values.server_capabilities = String(capabilities);
 }

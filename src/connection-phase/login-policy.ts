@@ -1,0 +1,70 @@
+/**
+ * What a login is judged by and what it results in: the types the server's side of the connection phase shares with
+ * its callers. It holds no behaviour.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { Secret, StoredPassword } from '../auth/stored-password.ts';
+import type { ProtocolError } from '../protocol/errors.ts';
+
+export type ServerAuthPlugin = 'mysql_native_password' | 'caching_sha2_password';
+
+/** Why a login did not come about; for counters and logs. Holds nothing secret. */
+export interface LoginFailure {
+  readonly reason: 'denied' | 'timeout' | 'closed' | 'malformed' | 'tls';
+  /** Once the client has said it. */
+  readonly username?: string | undefined;
+  readonly detail: string;
+}
+
+export interface LoginPolicy {
+  readonly serverVersion: string;
+  readonly defaultAuthPlugin: ServerAuthPlugin;
+  /** What is offered; CLIENT_SSL is added when there is a secure context. */
+  readonly capabilities: number;
+  /** Collation id of the greeting. */
+  readonly charset: number;
+  /** Status flags of the greeting. */
+  readonly statusFlags: number;
+  /** TLS is offered when this returns one; asked once per connection, so that certificates can be replaced. */
+  readonly secureContext?: () => SecureContext | undefined;
+  /** Keys for the full exchange of caching_sha2_password without TLS; it is refused without them. */
+  readonly rsaKeys?: () => { readonly privateKey: KeyObject; readonly publicKeyPem: string } | undefined;
+  /** Whether mysql_clear_password is taken: never, over TLS (and Unix sockets) only, or always. */
+  readonly allowClearPassword: 'never' | 'tls' | 'always';
+  /** From the greeting to the last packet of the login. */
+  readonly loginTimeoutMs: number;
+  /** Of the session to come. The login's own packets may be no larger either, and never above 128 kB. */
+  readonly maxPacketBytes: number;
+  /** The password of a user, or `undefined`; an unknown user is taken through the same steps as a known one. */
+  lookup(username: string): StoredPassword | undefined;
+  /** What a failed login is told. */
+  accessDenied(username: string, address: string, usingPassword: boolean): ProtocolError;
+  readonly onFailure?: (failure: LoginFailure) => void;
+}
+
+/** A client that has proved who it is, and waits for the final OK. */
+export interface AuthenticatedLogin {
+  /** The TLSSocket when upgraded. Paused: attach handlers, then `resume()`. */
+  readonly socket: Socket;
+  readonly username: string;
+  /** '' when the client named none. */
+  readonly schema: string;
+  /** What both sides can do. */
+  readonly capabilities: number;
+  /** Collation id as the client sent it, known or not. */
+  readonly charset: number;
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly tls: boolean;
+  /** For a later COM_CHANGE_USER. */
+  readonly nonce: Buffer;
+  /** What the login taught us for backend logins. */
+  readonly secret: Secret;
+  /** Bytes that came after the login; normally empty. */
+  readonly remainder: Buffer;
+  /** Sends the final OK. */
+  accept(statusFlags: number): void;
+  /** Sends an error instead, and closes: for limits that are checked after authentication. */
+  refuse(error: ProtocolError): void;
+}

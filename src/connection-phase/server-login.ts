@@ -1,0 +1,229 @@
+/**
+ * The server's side of the connection phase: greeting, TLS, authentication, and COM_CHANGE_USER. The data plane, the
+ * admin plane and the embedded servers log their clients in with it. It knows no users (the policy does) and opens no
+ * sessions.
+ *
+ *   greeting -> [SSLRequest -> TLS] -> handshake response -> [auth switch, more data] -> authenticated -> OK | ERR
+ */
+import type { Socket } from 'node:net';
+import { createNonce } from '../auth/nonce.ts';
+import type { Secret } from '../auth/stored-password.ts';
+import { Capability, commonCapabilities } from '../protocol/capabilities.ts';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
+import {
+  decodeChangeUser,
+  decodeHandshakeResponse,
+  type HandshakeResponse,
+  type ObsoleteResponse,
+  type SslRequest,
+  writeGreeting,
+} from '../protocol/handshake.ts';
+import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
+import { MalformedPacket } from '../protocol/packet-reader.ts';
+import { authenticate } from './authenticate.ts';
+import type { AuthenticatedLogin, LoginFailure, LoginPolicy } from './login-policy.ts';
+import { ChannelFailure, PacketChannel } from './packet-channel.ts';
+
+export type { AuthenticatedLogin, LoginFailure, LoginPolicy } from './login-policy.ts';
+
+/** Without these nothing else here works, so they are always offered. */
+const ALWAYS_OFFERED = Capability.PROTOCOL_41 | Capability.SECURE_CONNECTION | Capability.PLUGIN_AUTH;
+
+/** What the packet and the connection tell before authentication. */
+interface Introduction {
+  readonly username: string;
+  readonly schema: string;
+  readonly capabilities: number;
+  readonly charset: number;
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly authPlugin: string | undefined;
+  readonly authResponse: Buffer;
+  readonly nonce: Buffer;
+  readonly tls: boolean;
+}
+
+/** A refusal that is answered with an error packet. */
+class Refused extends Error {
+  readonly answer: ProtocolError;
+  readonly reason: LoginFailure['reason'];
+  constructor(answer: ProtocolError, reason: LoginFailure['reason']) {
+    super(answer.message);
+    this.answer = answer;
+    this.reason = reason;
+  }
+}
+
+/**
+ * Logs a fresh connection in. Never throws: `undefined` means that the login failed, was answered and closed (and
+ * reported to `policy.onFailure`).
+ */
+export async function serverLogin(
+  socket: Socket,
+  connectionId: number,
+  policy: LoginPolicy,
+): Promise<AuthenticatedLogin | undefined> {
+  const channel = new PacketChannel(socket, {
+    timeoutMs: policy.loginTimeoutMs,
+    maxPacketBytes: policy.maxPacketBytes,
+  });
+  return run(channel, policy, () => greet(channel, connectionId, policy));
+}
+
+/** The connection a COM_CHANGE_USER arrives on. */
+export interface ChangeUserContext {
+  readonly socket: Socket;
+  /** The command's payload, command byte included; copied before it is kept. */
+  readonly payload: Buffer;
+  /** Bytes that came after it. */
+  readonly early?: Buffer;
+  readonly capabilities: number;
+  readonly charset: number;
+  readonly nonce: Buffer;
+  readonly tls: boolean;
+}
+
+/**
+ * Handles COM_CHANGE_USER by the rules of a login. The caller takes its own handlers off the socket first and gets it
+ * back paused, as after `serverLogin`. A failure is answered and closes the connection, as servers do.
+ */
+export function reauthenticate(
+  context: ChangeUserContext,
+  policy: LoginPolicy,
+): Promise<AuthenticatedLogin | undefined> {
+  const payload = Buffer.from(context.payload);
+  const early = context.early ?? Buffer.alloc(0);
+  const { loginTimeoutMs: timeoutMs, maxPacketBytes } = policy;
+  const channel = new PacketChannel(context.socket, { timeoutMs, maxPacketBytes, firstSequenceId: 1, early });
+  return run(channel, policy, async () => {
+    const change = decodeChangeUser(payload, 0, payload.length, context.capabilities);
+    const { capabilities, nonce, tls } = context;
+    return { ...change, charset: change.charset ?? context.charset, capabilities, nonce, tls };
+  });
+}
+
+/** Introduction, authentication, and whatever can go wrong in them. */
+async function run(
+  channel: PacketChannel,
+  policy: LoginPolicy,
+  introduce: () => Promise<Introduction>,
+): Promise<AuthenticatedLogin | undefined> {
+  let username: string | undefined;
+  const address = addressOf(channel.socket);
+  try {
+    const introduction = await introduce();
+    username = introduction.username;
+    const secure = introduction.tls || address === LOCAL_ADDRESS;
+    const { secret, usingPassword } = await authenticate(channel, { ...introduction, secure }, policy);
+    if (secret === undefined) throw new Refused(policy.accessDenied(username, address, usingPassword), 'denied');
+    return authenticated(channel, introduction, secret);
+  } catch (error) {
+    const failure = failureOf(error);
+    channel.close(failure.answer === undefined ? undefined : (writer, id) => writeErr(writer, id, failure.answer!));
+    policy.onFailure?.({ reason: failure.reason, username, detail: failure.detail });
+    return undefined;
+  }
+}
+
+async function greet(channel: PacketChannel, connectionId: number, policy: LoginPolicy): Promise<Introduction> {
+  const nonce = createNonce();
+  const secureContext = policy.secureContext?.();
+  const offered =
+    ((policy.capabilities | ALWAYS_OFFERED) & ~Capability.SSL) | (secureContext === undefined ? 0 : Capability.SSL);
+  channel.send((writer, id) =>
+    writeGreeting(writer, id, {
+      serverVersion: policy.serverVersion,
+      connectionId,
+      nonce,
+      capabilities: offered >>> 0,
+      charset: policy.charset,
+      statusFlags: policy.statusFlags,
+      authPlugin: policy.defaultAuthPlugin,
+    }),
+  );
+  let packet = await readResponse(channel);
+  let tls = false;
+  if (packet.kind === 'ssl-request' && secureContext !== undefined) {
+    await upgrade(channel, secureContext);
+    tls = true;
+    packet = await readResponse(channel);
+  }
+  if (packet.kind === 'obsolete') throw new Refused(errors.unsupportedAuthMode(), 'malformed');
+  if (packet.kind === 'ssl-request') throw new Refused(errors.badHandshake(), 'malformed');
+  return { ...packet, capabilities: commonCapabilities(packet.capabilities, offered), nonce, tls };
+}
+
+async function readResponse(channel: PacketChannel): Promise<SslRequest | HandshakeResponse | ObsoleteResponse> {
+  const payload = await channel.read();
+  return decodeHandshakeResponse(payload, 0, payload.length);
+}
+
+async function upgrade(
+  channel: PacketChannel,
+  context: Parameters<PacketChannel['upgradeAsServer']>[0],
+): Promise<void> {
+  try {
+    await channel.upgradeAsServer(context);
+  } catch (error) {
+    if (error instanceof ChannelFailure && error.reason === 'closed') throw new TlsFailed(error.message);
+    throw error;
+  }
+}
+
+/** The TLS handshake failed; there is no way left to say so to the client. */
+class TlsFailed extends Error {}
+
+function authenticated(channel: PacketChannel, introduction: Introduction, secret: Secret): AuthenticatedLogin {
+  const { username, schema, capabilities, charset, attributes, nonce, tls } = introduction;
+  const remainder = channel.release();
+  const socket = channel.socket;
+  return {
+    socket,
+    username,
+    schema,
+    capabilities,
+    charset,
+    attributes,
+    tls,
+    nonce,
+    secret,
+    remainder,
+    accept: (statusFlags) => channel.send((writer, id) => writeOk(writer, id, { statusFlags })),
+    refuse: (error) => channel.close((writer, id) => writeErr(writer, id, error)),
+  };
+}
+
+interface Failure {
+  readonly reason: LoginFailure['reason'];
+  readonly detail: string;
+  /** What the client is told; `undefined`: nothing, only closed. */
+  readonly answer: ProtocolError | undefined;
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof Refused) return { reason: error.reason, detail: error.message, answer: error.answer };
+  if (error instanceof MalformedPacket) {
+    return { reason: 'malformed', detail: error.message, answer: errors.malformedPacket() };
+  }
+  if (error instanceof TlsFailed) return { reason: 'tls', detail: error.message, answer: undefined };
+  if (error instanceof ChannelFailure) return { detail: error.message, ...CHANNEL_FAILURES[error.reason] };
+  // Anything else is a bug here or in the policy; the client is not to wait for it.
+  return { reason: 'malformed', detail: `unexpected: ${String(error)}`, answer: errors.badHandshake() };
+}
+
+/** ProxySQL closes without a word when the time is up. */
+const CHANNEL_FAILURES: Record<ChannelFailure['reason'], Omit<Failure, 'detail'>> = {
+  closed: { reason: 'closed', answer: undefined },
+  timeout: { reason: 'timeout', answer: undefined },
+  'too-large': { reason: 'malformed', answer: errors.packetTooLarge() },
+  'out-of-order': { reason: 'malformed', answer: errors.packetsOutOfOrder() },
+};
+
+const LOCAL_ADDRESS = 'localhost';
+const IPV4_IN_IPV6 = '::ffff:';
+
+/** The client's address as error texts show it: IPv4 in its own form, `localhost` for a Unix socket. */
+function addressOf(socket: Socket): string {
+  const address = socket.remoteAddress;
+  if (address === undefined) return LOCAL_ADDRESS;
+  return address.startsWith(IPV4_IN_IPV6) ? address.slice(IPV4_IN_IPV6.length) : address;
+}
