@@ -63,6 +63,7 @@ const PACKAGE_HOMES: Readonly<Record<string, { readonly values: RegExp; readonly
   'node-sql-parser': { values: /^src\/sql\/ast\.ts$/ },
   mysql2: { values: /^(src\/console|runtime\/monitor|admin\/cluster|test|bench|demo)\// },
   '@peculiar/x509': { values: /^(src\/net|test)\// },
+  'reflect-metadata': { values: /^src\/net\// },
   'fast-check': { values: /^test\// },
   mitata: { values: /^bench\// },
 };

@@ -71,7 +71,7 @@ describe('the certificate in the data directory', () => {
     assert.match(copy.rsaKeys!.publicKeyPem, /^-----BEGIN PUBLIC KEY-----/);
   });
 
-  test('with a key of another kind than the certificate's is refused', async () => {
+  test("with a key of another kind than the certificate's is refused", async () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     assert.throws(() => tlsFromPem({ ...made, keyPem }), /the key is not the certificate's/);
