@@ -67,6 +67,8 @@ export const errors = {
   notAllowed: (message: string) => protocolError(1148, '42000', message),
   unknownStatement: (statementId: number) =>
     protocolError(1243, 'HY000', `Unknown prepared statement handler (${statementId}) given to mysql_stmt_precheck`),
+  tooManyStatements: (max: number) =>
+    protocolError(1461, '42000', `Can't create more than max_prepared_stmt_count statements (current value: ${max})`),
   executeMalformed: () => protocolError(1045, '28000', 'Error in prepared statement execution'),
   queryInterrupted: () => protocolError(1317, '70100', 'Query execution was interrupted'),
   queryTimeout: () => protocolError(1907, '70100', 'Query execution was interrupted, query_timeout exceeded'),
@@ -78,6 +80,7 @@ export const errors = {
     protocolError(1047, '28000', `Received unsupported 'COM_RESET_CONNECTION' for session type '${sessionType}'`),
 
   // Backends
+  serverShutdown: () => protocolError(1053, '08S01', 'Server shutdown in progress'),
   lostConnection: () => protocolError(2013, 'HY000', 'Lost connection to MySQL server during query'),
   maxConnectTimeout: (hostgroup: number, elapsedMs: number) =>
     protocolError(
