@@ -31,7 +31,7 @@ function parseInterface(text: string): Interface {
   return { kind: 'tcp', host, port: Number(port) };
 }
 
-/** The text form; for a port 0 that of the port the system chose. */
+/** The text form, as parseInterface reads it. */
 function formatInterface(wanted: Interface): string {
   if (wanted.kind === 'unix') return wanted.path;
   const host = wanted.host.includes(':') ? `[${wanted.host}]` : wanted.host;
@@ -42,8 +42,8 @@ export interface AdminListener {
   /** Where it listens now, as `host:port` or a path; a port that was asked for as 0 is the real one. */
   readonly addresses: readonly string[];
   /**
-   * Listens there and nowhere else; interfaces in both lists stay as they are. Rejects when one cannot be opened, and
-   * then everything is as before.
+   * Listens there and nowhere else; interfaces in both lists stay as they are. Rejects when one cannot be opened, after
+   * going back to those of before.
    */
   rebind(interfaces: readonly Interface[]): Promise<void>;
   /** Stops listening; connections that were accepted go on. */
@@ -52,36 +52,51 @@ export interface AdminListener {
 
 interface Bound {
   readonly server: Server;
-  readonly address: string;
+  /** As it was asked for. */
+  readonly asked: Interface;
+  /** The same with the port the system chose for 0. */
+  readonly actual: Interface;
 }
 
 /** A listener that listens nowhere yet. `onConnection` gets every accepted connection. */
 export function createAdminListener(onConnection: (socket: Socket) => void): AdminListener {
-  const bound = new Map<string, Bound>();
+  let bound: readonly Bound[] = [];
+
+  /** Opens all or none. */
+  async function openAll(interfaces: readonly Interface[]): Promise<readonly Bound[]> {
+    const opened: Bound[] = [];
+    try {
+      for (const one of interfaces) opened.push(await open(one, onConnection));
+    } catch (error) {
+      for (const { server } of opened) server.close();
+      throw error;
+    }
+    return opened;
+  }
+
   return {
     get addresses() {
-      return [...bound.values()].map(({ address }) => address);
+      return bound.map(({ actual }) => formatInterface(actual));
     },
     async rebind(interfaces) {
-      const wanted = new Map(interfaces.map((one) => [formatInterface(one), one]));
-      const opened = new Map<string, Bound>();
+      const texts = new Set(interfaces.map(formatInterface));
+      const names = ({ asked, actual }: Bound): string[] => [formatInterface(asked), formatInterface(actual)];
+      const staying = bound.filter((one) => names(one).some((name) => texts.has(name)));
+      const leaving = bound.filter((one) => !staying.includes(one));
+      const there = new Set(staying.flatMap(names));
+      // First those that leave: 127.0.0.1:6032 cannot be opened while 0.0.0.0:6032 is. Their connections go on.
+      for (const { server } of leaving) server.close();
       try {
-        for (const [key, one] of wanted) if (!bound.has(key)) opened.set(key, await open(one, onConnection));
+        const coming = interfaces.filter((one) => !there.has(formatInterface(one)));
+        bound = [...staying, ...(await openAll(coming))];
       } catch (error) {
-        for (const { server } of opened.values()) server.close();
+        bound = [...staying, ...(await openAll(leaving.map(({ actual }) => actual)))];
         throw error;
       }
-      for (const [key, { server }] of bound) {
-        if (wanted.has(key)) continue;
-        // close() would wait for the connections; that it listens no more is true at once.
-        server.close();
-        bound.delete(key);
-      }
-      for (const [key, value] of opened) bound.set(key, value);
     },
     async close() {
-      for (const { server } of bound.values()) server.close();
-      bound.clear();
+      for (const { server } of bound) server.close();
+      bound = [];
     },
   };
 }
@@ -102,8 +117,8 @@ async function open(wanted: Interface, onConnection: (socket: Socket) => void): 
   server.on('error', () => undefined);
   const address = server.address();
   if (wanted.kind === 'tcp' && address !== null && typeof address === 'object')
-    return { server, address: formatInterface({ ...wanted, port: address.port }) };
-  return { server, address: formatInterface(wanted) };
+    return { server, asked: wanted, actual: { ...wanted, port: address.port } };
+  return { server, asked: wanted, actual: wanted };
 }
 
 /** A process that was killed leaves its socket file behind, and listen() would fail on it. */

@@ -1,10 +1,11 @@
 /**
  * Opens the databases of the admin plane: MEMORY is `main` of an in-memory SQLite, DISK and the others are attached.
- * It fills no table; default values and promotion come from elsewhere.
+ * It fills the tables that never change; default values and promotion come from elsewhere.
  */
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
+import { fillCollations } from './collations.ts';
 import { registerFunctions } from './functions.ts';
 import { createSchema, parseSchema, readSchemaFile } from './schema.ts';
 
@@ -65,6 +66,7 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
     registerFunctions(db);
     fillStatsVariables(db, schema);
   }
+  fillCollations(handle);
   return {
     handle,
     statsView,

@@ -1,0 +1,103 @@
+/**
+ * Composition of the admin plane: databases, promotion, statistics and the admin port, put together and started.
+ * It holds no rules of its own; src/main.ts starts it.
+ */
+import type { DataPlane } from '../runtime/plane.ts';
+import type { VariableValues } from '../runtime/snapshot.ts';
+import type { TlsIdentity } from '../src/net/tls.ts';
+import type { Logger } from '../src/observe/logger.ts';
+import type { ConfigFile } from './config-file/config-file.ts';
+import type { AdminContext, ShutdownMode } from './context.ts';
+import { readAccounts } from './credentials.ts';
+import { openAdminDatabase } from './db/open.ts';
+import { loadUuid } from './db/uuid.ts';
+import { dispatch } from './dispatch.ts';
+import { parseInterfaces } from './listener.ts';
+import type { CheckRules } from './modules/module.ts';
+import { createPromotion } from './promotion.ts';
+import { createAdminServer } from './server.ts';
+import { createStatsRefresher } from './stats/refresh.ts';
+
+export type { ShutdownMode } from './context.ts';
+
+export interface AdminPlaneOptions {
+  readonly dataDir: string;
+  /** Read when it counts (`initial`, `reload`, no database yet) and at LOAD … FROM CONFIG. */
+  readonly configFile: ConfigFile | undefined;
+  readonly initial: boolean;
+  readonly reload: boolean;
+  /** Of this installation; by default the stored one. */
+  readonly uuid?: string | undefined;
+  /** Path of a Unix socket to listen on besides admin-mysql_ifaces. */
+  readonly adminSocket?: string | undefined;
+  readonly plane: DataPlane;
+  readonly logger: Logger;
+  readonly tls: TlsIdentity | undefined;
+  readonly checkRules: CheckRules;
+  /** PROXYSQL SHUTDOWN and its kin. */
+  readonly onShutdown: (mode: ShutdownMode) => void;
+}
+
+export interface AdminPlane {
+  readonly uuid: string;
+  /** Where the admin port listens: `host:port` or a path. */
+  adminAddresses(): readonly string[];
+  /** Where clients are to be served: mysql-interfaces, as it is in force. */
+  mysqlInterfaces(): readonly string[];
+  /** Ends the admin sessions and closes the databases. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the plane; when it resolves, the runtime is published and the admin port listens. Rejects when the database
+ * cannot be opened, the config file that counts cannot be parsed, or an interface cannot be opened.
+ */
+export async function startAdminPlane(options: AdminPlaneOptions): Promise<AdminPlane> {
+  const { plane, logger } = options;
+  const db = openAdminDatabase(options);
+  try {
+    const uuid = loadUuid(db.handle, options.uuid);
+    const stats = createStatsRefresher({ plane, nowMs: () => performance.now() });
+    const promotion = createPromotion({ ...options, db, onAdminVariables: listenWhere });
+    const context: AdminContext = { db, promotion, plane, stats, logger, onShutdown: options.onShutdown };
+    const server = createAdminServer({
+      logger,
+      tls: options.tls,
+      dispatch: (session, sql) => dispatch(context, session, sql),
+      statistics: () => `Uptime: ${Math.trunc(stats.uptimeS())} Threads: 0  Questions: 0  Slow queries: 0`,
+      accounts: () => readAccounts(promotion.adminVariables, plane.current.mysqlVariables),
+      serverVersion: () => plane.current.mysqlVariables.server_version ?? '8.0.11',
+      defaultAuthPlugin: () =>
+        plane.current.mysqlVariables.default_authentication_plugin === 'caching_sha2_password'
+          ? 'caching_sha2_password'
+          : 'mysql_native_password',
+    });
+
+    /** Called by every LOAD ADMIN VARIABLES TO RUNTIME, and once at start-up. */
+    async function listenWhere({ mysql_ifaces: interfaces = '' }: VariableValues): Promise<void> {
+      await server.rebind(parseInterfaces([interfaces, options.adminSocket ?? ''].join(';')));
+    }
+
+    await promotion.startUp(options);
+    logger.info({ addresses: server.addresses, uuid }, 'the admin port listens');
+    return {
+      uuid,
+      adminAddresses: () => server.addresses,
+      mysqlInterfaces: () => splitList(plane.current.mysqlVariables.interfaces ?? ''),
+      async close() {
+        await server.close();
+        db.close();
+      },
+    };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function splitList(text: string): readonly string[] {
+  return text
+    .split(';')
+    .map((piece) => piece.trim())
+    .filter((piece) => piece !== '');
+}

@@ -1,0 +1,60 @@
+/**
+ * An admin plane in this process, on free ports of the loopback address, with a fake data plane behind it.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openConfigFile } from '../../../admin/config-file/config-file.ts';
+import type { AdminPlane, ShutdownMode } from '../../../admin/index.ts';
+import { startAdminPlane } from '../../../admin/index.ts';
+import { loadOrCreateTls, type TlsIdentity } from '../../../src/net/tls.ts';
+import { silentLogger } from '../../../src/observe/logger.ts';
+import { FakePlane } from './fake-plane.ts';
+
+export interface TestAdminPlane {
+  readonly admin: AdminPlane;
+  readonly plane: FakePlane;
+  readonly port: number;
+  readonly socketPath: string;
+  readonly tls: TlsIdentity;
+  readonly shutdowns: readonly ShutdownMode[];
+  stop(): Promise<void>;
+}
+
+/** `variables` are admin variables, by short name. */
+export async function startTestAdminPlane(variables: Readonly<Record<string, string>> = {}): Promise<TestAdminPlane> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-admin-'));
+  const settings = { mysql_ifaces: '127.0.0.1:0', ...variables };
+  const lines = Object.entries(settings).map(([name, value]) => `  ${name}="${value}"`);
+  const configPath = join(dataDir, 'proxysql.cnf');
+  writeFileSync(configPath, `admin_variables =\n{\n${lines.join('\n')}\n}\n`);
+  const plane = new FakePlane();
+  const tls = await loadOrCreateTls(dataDir);
+  const shutdowns: ShutdownMode[] = [];
+  const socketPath = join(dataDir, 'admin.sock');
+  const admin = await startAdminPlane({
+    dataDir,
+    configFile: openConfigFile(configPath),
+    initial: true,
+    reload: false,
+    adminSocket: socketPath,
+    plane,
+    logger: silentLogger(),
+    tls,
+    checkRules: () => [],
+    onShutdown: (mode) => shutdowns.push(mode),
+  });
+  const port = Number(admin.adminAddresses()[0]?.split(':').at(-1));
+  return {
+    admin,
+    plane,
+    port,
+    socketPath,
+    tls,
+    shutdowns,
+    async stop() {
+      await admin.close();
+      rmSync(dataDir, { recursive: true });
+    },
+  };
+}
