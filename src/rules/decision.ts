@@ -1,0 +1,93 @@
+/**
+ * The types at the border of the query rules: what is matched, what comes out, and what is wrong with a rule.
+ * It holds no algorithm; compile.ts and match.ts do.
+ */
+
+/**
+ * One statement and its session. Texts are latin1 strings, one character per byte: PCRE matches bytes, and so does
+ * this. Names a client sent as UTF-8 (`username`, `schemaname`) are its bytes, too.
+ */
+export interface MatchInput {
+  readonly username: string;
+  readonly schemaname: string;
+  readonly clientAddress: string;
+  readonly proxyAddress: string;
+  readonly proxyPort: number;
+  /** 0, or what the previous statement's `next_query_flagIN` left. */
+  readonly flagIn: number;
+  /** undefined when digests are off: the criterion `digest` then passes, as in ProxySQL. */
+  readonly digest: bigint | undefined;
+  /** undefined when digests are off: `match_digest` then passes, as in ProxySQL. */
+  readonly digestText: string | undefined;
+  readonly query: string;
+  /** false for COM_STMT_EXECUTE: the server has the text already. */
+  readonly rewrite: boolean;
+}
+
+/** What the rules say about one statement. Numbers are -1 when no rule set them. */
+export interface Decision {
+  /** Ids of the rules that matched, in order; with iterations one id may come twice. */
+  readonly hitRules: readonly number[];
+  readonly destinationHostgroup: number;
+  /** The last flagOUT taken; -1 when the walk never left `flagIn`. */
+  readonly flagOut: number;
+  /** latin1, as the input; undefined when no rule changed the text. */
+  readonly rewrittenQuery: string | undefined;
+  /** As the operator wrote it (not latin1). '' also refuses. OK_msg wins over error_msg. */
+  readonly errorMsg: string | undefined;
+  readonly okMsg: string | undefined;
+  readonly timeoutMs: number;
+  readonly retries: number;
+  readonly delayMs: number;
+  readonly cacheTtlMs: number;
+  readonly cacheEmptyResult: number;
+  readonly multiplex: number;
+  readonly mirrorHostgroup: number;
+  readonly mirrorFlagOut: number;
+  readonly nextQueryFlagIn: number;
+  readonly gtidFromHostgroup: number;
+  readonly log: number;
+  readonly stickyConn: number;
+  readonly reconnect: number;
+  /**
+   * The same digest in the same scope (`CompiledRules.sameScope`) always gives this decision: no rule on the way
+   * looked at the query text and none drew lots. Such a decision may be kept per digest.
+   */
+  readonly cacheable: boolean;
+}
+
+/** Something in a rule that cannot be done as written. */
+export interface RuleProblem {
+  readonly ruleId: number;
+  /** The column of mysql_query_rules. */
+  readonly column: string;
+  readonly reason: string;
+  /** The rule never matches because of this; otherwise only the column's effect is reduced, as `reason` says. */
+  readonly disablesRule: boolean;
+}
+
+const NO_RULES: readonly number[] = Object.freeze([]);
+
+/** The decision when no rule matches. */
+export const NO_DECISION: Decision = Object.freeze({
+  hitRules: NO_RULES,
+  destinationHostgroup: -1,
+  flagOut: -1,
+  rewrittenQuery: undefined,
+  errorMsg: undefined,
+  okMsg: undefined,
+  timeoutMs: -1,
+  retries: -1,
+  delayMs: -1,
+  cacheTtlMs: -1,
+  cacheEmptyResult: -1,
+  multiplex: -1,
+  mirrorHostgroup: -1,
+  mirrorFlagOut: -1,
+  nextQueryFlagIn: -1,
+  gtidFromHostgroup: -1,
+  log: -1,
+  stickyConn: -1,
+  reconnect: -1,
+  cacheable: true,
+});

@@ -1,0 +1,137 @@
+/**
+ * A compiled pattern: V8's RegExp where it is exact and cannot run away on this text, the budgeted matcher otherwise.
+ * It owns that choice; it does not know rules.
+ */
+import { regexInlineStepsMax, regexNativeStepsMax } from '../limits.ts';
+import { type Node, PatternError } from './ast.ts';
+import { Backtracker } from './backtracker.ts';
+import { type Budget, unlimitedBudget } from './budget.ts';
+import { longestTextWithin } from './cost.ts';
+import { emitNative, type NativeSource } from './emit.ts';
+import type { Dialect } from './parse-escape.ts';
+import { parsePattern } from './parser.ts';
+import { compileProgram, OP_SIZE, type Program } from './program.ts';
+
+export type { Dialect } from './parse-escape.ts';
+
+export interface PatternOptions {
+  readonly dialect: Dialect;
+  readonly caseless: boolean;
+}
+
+/** A match this cheap in the worst case (in native steps) needs no look at the clock. */
+const LIGHT_STEPS = 50_000;
+/** V8 refuses very large expressions when it first runs them; those are left to the budgeted matcher. */
+const NATIVE_PROGRAM_MAX = 8_000;
+const NEWLINE = 0x0a;
+
+/** Compiles a pattern whose characters are bytes (latin1). */
+export function compilePattern(source: string, options: PatternOptions): Pattern | PatternError {
+  try {
+    const parsed = parsePattern(source, options.dialect, options.caseless);
+    return new Pattern(parsed.root, compileProgram(parsed));
+  } catch (error) {
+    if (error instanceof PatternError) return error;
+    throw error;
+  }
+}
+
+export class Pattern {
+  readonly groups: number;
+  readonly #program: Program;
+  readonly #test: NativeRegExp | undefined;
+  readonly #exec: NativeRegExp | undefined;
+  readonly #nativeBytesMax: number;
+  readonly #lightBytesMax: number;
+  readonly #backtracker: Backtracker;
+
+  constructor(root: Node, program: Program) {
+    this.groups = program.groups;
+    this.#program = program;
+    const small = program.code.length < NATIVE_PROGRAM_MAX;
+    this.#test = small ? native(emitNative(root, false), '') : undefined;
+    this.#exec = small ? native(emitNative(root, true), 'dg') : undefined;
+    this.#nativeBytesMax = longestTextWithin(root, regexNativeStepsMax);
+    this.#lightBytesMax = longestTextWithin(root, LIGHT_STEPS);
+    this.#backtracker = new Backtracker(program, unlimitedBudget());
+  }
+
+  /** How V8 is told; undefined when only the budgeted matcher is exact. For tests and diagnostics. */
+  get nativeSource(): string | undefined {
+    return this.#test?.source.source;
+  }
+
+  /** The longest text that is certain to be decided within the inline budget. */
+  get inlineBytesMax(): number {
+    const memoized = this.#program.linear ? Math.floor(regexInlineStepsMax / (this.#program.code.length / OP_SIZE)) : 0;
+    return Math.max(this.#test === undefined ? 0 : this.#nativeBytesMax, memoized);
+  }
+
+  /** Whether `text` contains a match. Throws OutOfBudget. */
+  test(text: string, budget: Budget): boolean {
+    const regExp = this.#test;
+    if (regExp !== undefined && text.length <= this.#nativeBytesMax) {
+      const found = regExp.for(text).test(text);
+      budget.afterNative(text.length > this.#lightBytesMax);
+      return found;
+    }
+    return this.#backtracker.exec(text, { from: 0, sticky: false, notEmpty: false, captures: false }, budget);
+  }
+
+  /**
+   * Finds the next match at or after `from` and fills `positions` (two numbers per group, -1 unset).
+   * `retry` wants a match that begins at `from` and is not empty: what Perl does after an empty match.
+   */
+  exec(text: string, from: number, retry: boolean, positions: Int32Array, budget: Budget): boolean {
+    const regExp = this.#exec;
+    if (regExp !== undefined && !retry && text.length <= this.#nativeBytesMax) {
+      const match = regExp.exec(text, from, positions);
+      budget.afterNative(text.length > this.#lightBytesMax);
+      return match;
+    }
+    const { slots } = this.#backtracker;
+    if (!this.#backtracker.exec(text, { from, sticky: retry, notEmpty: retry, captures: true }, budget)) return false;
+    positions.set(slots.subarray(0, 2 * (this.#program.groups + 1)));
+    return true;
+  }
+}
+
+function native(source: NativeSource | undefined, flags: string): NativeRegExp | undefined {
+  return source === undefined ? undefined : new NativeRegExp(source, flags);
+}
+
+/** The RegExps of one pattern, made when first needed. */
+class NativeRegExp {
+  readonly source: NativeSource;
+  readonly #flags: string;
+  #plain: RegExp | undefined;
+  #finalNewline: RegExp | undefined;
+
+  constructor(source: NativeSource, flags: string) {
+    this.source = source;
+    this.#flags = flags;
+  }
+
+  /** The RegExp for this text: `$` stands before a final newline, too. */
+  for(text: string): RegExp {
+    const { source, sourceForFinalNewline } = this.source;
+    if (source !== sourceForFinalNewline && text.charCodeAt(text.length - 1) === NEWLINE) {
+      this.#finalNewline ??= new RegExp(sourceForFinalNewline, this.#flags);
+      return this.#finalNewline;
+    }
+    this.#plain ??= new RegExp(source, this.#flags);
+    return this.#plain;
+  }
+
+  exec(text: string, from: number, positions: Int32Array): boolean {
+    const regExp = this.for(text);
+    regExp.lastIndex = from;
+    const indices = regExp.exec(text)?.indices;
+    if (indices === undefined) return false;
+    indices.forEach((pair: readonly [number, number] | undefined, group) => {
+      positions[2 * group] = pair?.[0] ?? -1;
+      positions[2 * group + 1] = pair?.[1] ?? -1;
+    });
+    return true;
+  }
+}
