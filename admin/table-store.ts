@@ -82,25 +82,34 @@ function insertRows(db: Database, table: string, columns: readonly string[], row
   const [first] = rows;
   if (first === undefined) return;
   const filled = columns.filter((column) => column in first);
-  const marks = filled.map(() => '?').join(', ');
-  const insert = db.prepare<Cell[]>(
-    `INSERT OR REPLACE INTO main.${quote(table)} (${filled.map(quote).join(', ')}) VALUES (${marks})`,
-  );
-  for (const row of rows) insert.run(...filled.map((column) => row[column] ?? null));
+  const write = createRowWriter(db, table, filled);
+  for (const row of rows) {
+    const complaint = write(row);
+    if (complaint !== undefined) throw new Error(`${table}: ${complaint}`);
+  }
 }
 
-/** Inserts or replaces one row of MEMORY; returns SQLite's complaint when it refuses the row. */
-export function replaceRow(db: Database, table: string, row: TableRow): string | undefined {
-  const columns = Object.keys(row);
+/**
+ * A function that inserts or replaces one row of MEMORY, which has exactly these columns. It returns SQLite's complaint
+ * when a row is refused.
+ */
+export function createRowWriter(
+  db: Database,
+  table: string,
+  columns: readonly string[],
+): (row: TableRow) => string | undefined {
   const marks = columns.map(() => '?').join(', ');
-  try {
-    db.prepare<Cell[]>(
-      `INSERT OR REPLACE INTO main.${quote(table)} (${columns.map(quote).join(', ')}) VALUES (${marks})`,
-    ).run(...columns.map((column) => row[column] ?? null));
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  const insert = db.prepare<Cell[]>(
+    `INSERT OR REPLACE INTO main.${quote(table)} (${columns.map(quote).join(', ')}) VALUES (${marks})`,
+  );
+  return (row) => {
+    try {
+      insert.run(...columns.map((column) => row[column] ?? null));
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
 }
 
 /** The variables of MEMORY whose names begin with `prefix`. */

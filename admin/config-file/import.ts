@@ -6,7 +6,7 @@ import type { Database } from 'better-sqlite3';
 import type { Problem } from '../../runtime/problem.ts';
 import type { PromotionResult } from '../layers.ts';
 import type { ConfigModule } from '../modules/module.ts';
-import { hasTable, replaceRow, writeVariables } from '../table-store.ts';
+import { createRowWriter, hasTable, writeVariables } from '../table-store.ts';
 import { readSection, readVariableGroup } from './read-sections.ts';
 import { SECTIONS, type Section } from './sections.ts';
 import type { ConfigProblem, Group } from './syntax.ts';
@@ -37,9 +37,14 @@ export function importModule(db: Database, module: ConfigModule, root: Group): P
 
 function importSection(db: Database, section: Section, root: Group): PromotionResult {
   const { items, problems } = readSection(root, section);
+  const write = createRowWriter(
+    db,
+    section.name,
+    section.fields.map(({ column }) => column),
+  );
   const refused: Problem[] = [];
   for (const { row, at } of items) {
-    const complaint = replaceRow(db, section.name, row);
+    const complaint = write(row);
     if (complaint !== undefined)
       refused.push(toProblem(section.name, { ...at, message: complaint, severity: 'error' }));
   }

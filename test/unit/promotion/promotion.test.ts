@@ -46,6 +46,7 @@ let dataDir: string;
 let db: AdminDatabase;
 let plane: RememberingPlane;
 let adminValues: VariableValues[];
+let adminGate: () => Promise<void>;
 let promotion: Promotion;
 
 function open(options: { readonly initial?: boolean; readonly configText?: string } = {}): void {
@@ -54,6 +55,7 @@ function open(options: { readonly initial?: boolean; readonly configText?: strin
   db = openAdminDatabase({ dataDir, initial: options.initial ?? false });
   plane = new RememberingPlane();
   adminValues = [];
+  adminGate = async () => {};
   promotion = createPromotion({
     db,
     plane,
@@ -61,6 +63,7 @@ function open(options: { readonly initial?: boolean; readonly configText?: strin
     logger: silentLogger(),
     checkRules: () => [],
     onAdminVariables: async (values) => {
+      await adminGate();
       adminValues.push(values);
     },
   });
@@ -286,11 +289,28 @@ describe('variables', () => {
     assert.equal(value('mysql-max_connections'), '1');
   });
 
-  test('admin variables are in force when LOAD answers, and stay as they were when they cannot be', async () => {
+  test('admin variables are in force when LOAD answers', async () => {
     sql("UPDATE global_variables SET variable_value='1500' WHERE variable_name='admin-refresh_interval'");
     await promotion.run('ADMIN VARIABLES', 'memory>runtime');
     assert.equal(adminValues.at(-1)?.refresh_interval, '1500');
     assert.equal(promotion.adminVariables.refresh_interval, '1500');
+  });
+
+  test('admin variables that cannot be put in force leave everything as it was', async () => {
+    sql("UPDATE global_variables SET variable_value='127.0.0.1:1' WHERE variable_name='admin-mysql_ifaces'");
+    adminGate = async () => {
+      throw new Error('address in use');
+    };
+    await assert.rejects(promotion.run('ADMIN VARIABLES', 'memory>runtime'), /address in use/);
+    assert.equal(promotion.adminVariables.mysql_ifaces, '0.0.0.0:6032');
+    assert.equal(value('admin-mysql_ifaces'), '127.0.0.1:1');
+  });
+
+  test('one admin variable can be put in force without touching memory', async () => {
+    await promotion.setAdminVariable('read_only', 'true');
+    assert.equal(promotion.adminVariables.read_only, 'true');
+    assert.equal(adminValues.at(-1)?.read_only, 'true');
+    assert.equal(value('admin-read_only'), 'false');
   });
 });
 
