@@ -101,6 +101,7 @@ export function createAdminServer(dependencies: AdminServerDependencies): AdminS
       ...(tls === undefined ? {} : { secureContext: () => tls.secureContext, rsaKeys: () => tls.rsaKeys }),
       // As ProxySQL: it is the client that decides to send it, and clients ask their user first.
       allowClearPassword: 'always',
+      cachingSha2WhenSecure: true,
       loginTimeoutMs: ADMIN_LOGIN_TIMEOUT_MS,
       maxPacketBytes: ADMIN_PACKET_BYTES_MAX,
       lookup: (username) => {

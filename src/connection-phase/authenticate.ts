@@ -5,6 +5,7 @@
  *   client's plugin          what happens
  *   = the default            its response is checked
  *   mysql_clear_password     checked, where the policy allows it
+ *   caching_sha2_password    AuthSwitchRequest to itself, where the policy allows it and nobody can listen
  *   any other                AuthSwitchRequest to mysql_native_password
  *   none (no PLUGIN_AUTH)    taken as mysql_native_password
  */
@@ -54,6 +55,11 @@ export async function authenticate(channel: PacketChannel, claim: Claim, policy:
   }
   if (plugin === NATIVE && (claim.authPlugin === undefined || policy.defaultAuthPlugin === NATIVE)) {
     return checkNative(claim.authResponse, claim.nonce, password);
+  }
+  if (plugin === CACHING_SHA2 && claim.secure && policy.cachingSha2WhenSecure === true) {
+    // Its first response was made for the default plugin, or not at all.
+    channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: CACHING_SHA2, data: claim.nonce }));
+    return cachingSha2(channel, { ...claim, authResponse: await channel.read() }, password, policy);
   }
   // ProxySQL switches to native whatever its default is, even a client that offered native already.
   channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: NATIVE, data: claim.nonce }));

@@ -33,6 +33,11 @@ export interface LoginPolicy {
   readonly rsaKeys?: () => { readonly privateKey: KeyObject; readonly publicKeyPem: string } | undefined;
   /** Whether mysql_clear_password is taken: never, over TLS (and Unix sockets) only, or always. */
   readonly allowClearPassword: 'never' | 'tls' | 'always';
+  /**
+   * A client that names caching_sha2_password over TLS or a Unix socket is served by it, whatever the default is: new
+   * clients know no other plugin. Off by default, as in ProxySQL.
+   */
+  readonly cachingSha2WhenSecure?: boolean;
   /** From the greeting to the last packet of the login. */
   readonly loginTimeoutMs: number;
   /** Of the session to come. The login's own packets may be no larger either, and never above 128 kB. */

@@ -236,6 +236,32 @@ describe('answers', () => {
   });
 });
 
+describe('functions of ProxySQL', () => {
+  const value = (expression: string): unknown => rows(`SELECT ${expression}`)[0]?.[0];
+
+  test('hash passwords', () => {
+    assert.equal(value("MYSQL_NATIVE_PASSWORD('a')"), '*667F407DE7C6AD07358FA38DAED7828A72014B4E');
+    // Recorded from ProxySQL 2.7.1.
+    assert.equal(
+      value("CACHING_SHA2_PASSWORD('a','12345678901234567890')"),
+      '$A$005$12345678901234567890sehTBQa8MnCBCUuIRu3fYa8gbS2EUEKkenGwRZiUHM/',
+    );
+    assert.match(String(value('caching_sha2_password("secret")')), /^\$A\$005\$[\s\S]{20}[./0-9A-Za-z]{43}$/);
+  });
+
+  test('say what they cannot hash', () => {
+    for (const call of ["CACHING_SHA2_PASSWORD('a','123456789012345678901')", "MYSQL_NATIVE_PASSWORD('')"])
+      assert.equal(value(call), 'Invalid argument size');
+    for (const call of ['CACHING_SHA2_PASSWORD(NULL)', 'MYSQL_NATIVE_PASSWORD(5)'])
+      assert.equal(value(call), 'Invalid argument type');
+  });
+
+  test('turn seconds into dates', () => {
+    assert.equal(value('FROM_UNIXTIME(86400)'), '1970-01-02 00:00:00');
+    assert.equal(value("from_unixtime('x')"), null);
+  });
+});
+
 describe('tokens', () => {
   test('cover the whole text', () => {
     const sql = `SELECT 'it''s', "a""b", \`c\`, [d e], x'00', 1.5e3, 0xFF, :p, ?1 /* c; */ -- d;\n FROM t WHERE a<>'; é £`;

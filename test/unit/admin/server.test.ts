@@ -6,10 +6,13 @@ import { after, before, describe, test } from 'node:test';
 import mysql from 'mysql2/promise';
 import { mayConnectFrom, readAccounts } from '../../../admin/credentials.ts';
 import { parseInterfaces } from '../../../admin/listener.ts';
+import { Sha2Message, sha2Scramble } from '../../../src/auth/caching-sha2.ts';
 import { clientLogin } from '../../../src/connection-phase/client-login.ts';
 import { Capability } from '../../../src/protocol/capabilities.ts';
 import { Command } from '../../../src/protocol/commands.ts';
+import { decodeAuthSwitchRequest } from '../../../src/protocol/handshake.ts';
 import { decodeErr } from '../../../src/protocol/ok-err-eof.ts';
+import { RawClient } from '../connection-phase/raw-client.ts';
 import { startTestAdminPlane, type TestAdminPlane } from './admin-plane.ts';
 
 describe('accounts', () => {
@@ -88,6 +91,34 @@ describe('the admin port', () => {
     const secure = await login('admin', 'admin', { ssl: { ca: it.tls.caPem, verifyIdentity: false } });
     assert.deepEqual((await secure.query('SELECT 1 AS one'))[0], [{ one: '1' }]);
     await secure.end();
+  });
+
+  test('lets clients in that know no other plugin than caching_sha2_password, where nobody can listen', async () => {
+    for (const [password, first] of [
+      ['admin', 'OK'],
+      ['wrong', 'ERR'],
+    ] as const) {
+      const client = new RawClient(connect(it.socketPath));
+      const { nonce } = await client.greeting();
+      client.respond({ username: 'admin', authPlugin: 'caching_sha2_password' });
+      const switched = (await client.read())?.payload ?? Buffer.alloc(0);
+      assert.equal(decodeAuthSwitchRequest(switched, 0, switched.length).plugin, 'caching_sha2_password');
+      client.send(3, sha2Scramble(password, nonce));
+      const answer = await client.read();
+      if (first === 'OK') {
+        assert.deepEqual(answer?.payload, Buffer.from([1, Sha2Message.FAST_AUTH_OK]));
+        assert.equal((await client.read())?.payload[0], 0x00);
+      } else {
+        assert.equal(answer?.payload[0], 0xff);
+      }
+      client.close();
+    }
+    const listenedTo = new RawClient(connect(it.port, '127.0.0.1'));
+    await listenedTo.greeting();
+    listenedTo.respond({ username: 'admin', authPlugin: 'caching_sha2_password' });
+    const native = (await listenedTo.read())?.payload ?? Buffer.alloc(0);
+    assert.equal(decodeAuthSwitchRequest(native, 0, native.length).plugin, 'mysql_native_password', 'as ProxySQL');
+    listenedTo.close();
   });
 
   test('runs all statements of a packet when the client announced that, the first otherwise', async () => {
