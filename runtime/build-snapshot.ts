@@ -23,8 +23,8 @@ export interface Built<Entry> {
   readonly problems: readonly Problem[];
 }
 
-/** Longest client_addr of a query rule: an IPv6 address as text. */
-const CLIENT_ADDR_CHARS_MAX = 45;
+/** Longest client_addr of a query rule: INET6_ADDRSTRLEN, as in ProxySQL. */
+const CLIENT_ADDR_CHARS_MAX = 46;
 
 /**
  * SQLite does not enforce column types, so a number may arrive as text: read like C's atoi, as ProxySQL does.

@@ -11,6 +11,7 @@ import { openConfigFile, readTopLevelSettings } from '../../../admin/config-file
 import { exportConfig } from '../../../admin/config-file/export.ts';
 import { importModule } from '../../../admin/config-file/import.ts';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
+import { checkRules } from '../../../admin/modules/check-rules.ts';
 import { MODULES } from '../../../admin/modules/index.ts';
 import type { CheckRules } from '../../../admin/modules/module.ts';
 import { writeVariables } from '../../../admin/table-store.ts';
@@ -133,6 +134,17 @@ describe('sluice check', () => {
       found.map((line) => line.split(':')[0]),
       ['2', '3', '5', '6', '6'],
     );
+  });
+
+  test('compiles patterns as the workers do', () => {
+    const rule = (id: number, pattern: string): string => `{ rule_id=${id} match_pattern="${pattern}" }`;
+    const path = write(`mysql_query_rules = (\n${rule(1, '(?i)^select')},\n${rule(2, '(a')},\n${rule(3, 'b')} )`);
+    const found = checkConfigFile(path, checkRules);
+    assert.deepEqual(
+      found.map(({ line, severity }) => [line, severity]),
+      [[3, 'error']],
+    );
+    assert.match(found[0]?.message ?? '', /^match_pattern: /);
   });
 
   test('reports a file that cannot be read', () => {

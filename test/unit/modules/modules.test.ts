@@ -217,7 +217,7 @@ describe('MYSQL QUERY RULES', () => {
   test('a client_addr with % inside or too long leaves the rule out', () => {
     const { entries, problems } = buildQueryRules([
       { ...RULE, rule_id: 1, client_addr: '127.%.1' },
-      { ...RULE, rule_id: 2, client_addr: '1'.repeat(46) },
+      { ...RULE, rule_id: 2, client_addr: '1'.repeat(47) },
       { ...RULE, rule_id: 3, client_addr: '127.0.%' },
     ]);
     assert.deepEqual(
