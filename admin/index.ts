@@ -4,6 +4,7 @@
  */
 import type { DataPlane } from '../runtime/plane.ts';
 import type { VariableValues } from '../runtime/snapshot.ts';
+import { DEFAULT_MYSQL_INTERFACES, splitInterfaces } from '../runtime/variables.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
@@ -83,7 +84,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
     return {
       uuid,
       adminAddresses: () => server.addresses,
-      mysqlInterfaces: () => splitList(plane.current.mysqlVariables.interfaces ?? ''),
+      mysqlInterfaces: () => splitInterfaces(plane.current.mysqlVariables.interfaces || DEFAULT_MYSQL_INTERFACES),
       async close() {
         await server.close();
         db.close();
@@ -93,11 +94,4 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
     db.close();
     throw error;
   }
-}
-
-function splitList(text: string): readonly string[] {
-  return text
-    .split(';')
-    .map((piece) => piece.trim())
-    .filter((piece) => piece !== '');
 }
