@@ -16,7 +16,7 @@ import { importModule } from './config-file/import.ts';
 import { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
 import { MODULES, type ModuleName } from './modules/index.ts';
 import type { CheckRules, ConfigModule, RuntimeView, TableModule, VariablesModule } from './modules/module.ts';
-import { startUp } from './start-up.ts';
+import { type StartUpOptions, startUp } from './start-up.ts';
 import {
   copyTables,
   copyVariables,
@@ -46,8 +46,11 @@ export interface PromotionDependencies {
 export interface Promotion {
   /** Moves one module along one edge. Rejects with PromotionRefused, or with what publishing failed of. */
   run(module: ModuleName, edge: Edge): Promise<PromotionResult>;
-  /** Fills the layers at start-up: defaults, disk, the config file when it counts, then everything to the runtime. */
-  startUp(options: { readonly initial: boolean; readonly reload: boolean }): Promise<void>;
+  /**
+   * Fills the layers at start-up: defaults, disk, the config file when it counts, then everything to the runtime.
+   * Resolves with the problems found on the way, which are logged already.
+   */
+  startUp(options: StartUpOptions): Promise<readonly Problem[]>;
   /** Fills the runtime_ tables named, just before a statement reads them. Other names are ignored. */
   refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void>;
   /** The admin variables in force, by short name. */
@@ -200,7 +203,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
       inTurn(async () => {
         startingUp = true;
         try {
-          await startUp({ db: dependencies.db, configFile, logger, promote: step }, options);
+          return await startUp({ db: dependencies.db, configFile, logger, promote: step }, options);
         } finally {
           startingUp = false;
         }

@@ -2,6 +2,7 @@
  * The order in which the layers are filled at start-up (as ProxySQL: disk wins, unless the config file is asked for).
  * It does not open the database and starts no listener.
  */
+import type { Problem } from '../runtime/problem.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import type { Edge, PromotionDatabase, PromotionResult } from './layers.ts';
@@ -22,23 +23,30 @@ export interface StartUpOptions {
   readonly reload: boolean;
 }
 
-/** Rejects when the config file counts and cannot be parsed, or when the first publish fails. */
-export async function startUp(dependencies: StartUpDependencies, options: StartUpOptions): Promise<void> {
+/**
+ * Resolves with the problems of all steps; they are logged already. Rejects when the config file counts and cannot be
+ * parsed, or when a publish fails.
+ */
+export async function startUp(dependencies: StartUpDependencies, options: StartUpOptions): Promise<readonly Problem[]> {
   const { db, configFile, logger, promote } = dependencies;
-  const all = (edge: Edge): Promise<void> => inOrder(MODULES, (module) => promote(module, edge));
+  const problems: Problem[] = [];
+  const promoteAll = async (modules: readonly ConfigModule[], edge: Edge): Promise<void> => {
+    for (const module of modules) problems.push(...(await promote(module, edge)).problems);
+  };
 
   const defaults = VARIABLES.map(({ name, defaultText }) => ({ name, value: defaultText }));
   for (const schema of ['disk', 'main'] as const) writeVariables(db.handle, schema, defaults, { keepExisting: true });
-  await all('disk>memory');
+  await promoteAll(MODULES, 'disk>memory');
   // Variables of families sluice does not have are kept in memory, too.
   copyVariables(db.handle, 'disk', 'main', '');
 
   if (configFile !== undefined && (options.initial || options.reload || db.diskWasCreated)) {
     logger.info({ file: configFile.path }, 'reading the config file');
-    await all('config>memory');
-    await all('memory>disk');
+    await promoteAll(MODULES, 'config>memory');
+    await promoteAll(MODULES, 'memory>disk');
   }
-  await inOrder(runtimeOrder(), (module) => promote(module, 'memory>runtime'));
+  await promoteAll(runtimeOrder(), 'memory>runtime');
+  return problems;
 }
 
 /** Variables first, the admin plane's own before the data plane's: what follows is read in their light. */
@@ -48,11 +56,4 @@ function runtimeOrder(): readonly ConfigModule[] {
     return module.prefix === 'admin-' ? 0 : 1;
   };
   return [...MODULES].sort((a, b) => rank(a) - rank(b));
-}
-
-async function inOrder(
-  modules: readonly ConfigModule[],
-  action: (module: ConfigModule) => Promise<unknown>,
-): Promise<void> {
-  for (const module of modules) await action(module);
 }
