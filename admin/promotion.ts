@@ -9,13 +9,14 @@
 import type { TableRow } from '../runtime/build-snapshot.ts';
 import type { DataPlane } from '../runtime/plane.ts';
 import { formatProblem, type Problem } from '../runtime/problem.ts';
-import type { VariableValues } from '../runtime/snapshot.ts';
+import type { ServerEntry, VariableValues } from '../runtime/snapshot.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import { importModule } from './config-file/import.ts';
 import { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
 import { MODULES, type ModuleName } from './modules/index.ts';
 import type { CheckRules, ConfigModule, RuntimeView, TableModule, VariablesModule } from './modules/module.ts';
+import { retiredServers } from './modules/mysql-servers.ts';
 import { type StartUpOptions, startUp } from './start-up.ts';
 import {
   copyTables,
@@ -75,6 +76,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   const db = dependencies.db.handle;
   /** Rows of the last LOAD of tables the data plane does not know. */
   const stored = new Map<string, readonly TableRow[]>();
+  let retired: readonly ServerEntry[] = [];
   let adminVariables: VariableValues = {};
   let startingUp = false;
   let last: Promise<unknown> = Promise.resolve();
@@ -112,7 +114,9 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     const rows = new Map<string, readonly TableRow[]>();
     for (const { name } of module.tables) if (hasTable(db, 'main', name)) rows.set(name, readTable(db, name));
     const { parts, problems } = module.build(rows, { mysqlVariables: plane.current.mysqlVariables, checkRules });
+    const before = plane.current.servers;
     if (Object.keys(parts).length > 0) await plane.publish(parts);
+    if (parts.servers !== undefined) retired = retiredServers([...retired, ...before], parts.servers);
     for (const { name, runtimeRows } of module.tables) {
       if (runtimeRows === undefined) stored.set(name, rows.get(name) ?? []);
     }
@@ -159,7 +163,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   /** Asks the workers only when one of the modules shows what they observe. */
   async function viewOf(modules: readonly TableModule[]): Promise<RuntimeView> {
     const pool = modules.some(({ needsPool }) => needsPool) ? await plane.collect('connection-pool') : [];
-    return { snapshot: plane.current, pool, stored };
+    return { snapshot: plane.current, retiredServers: retired, pool, stored };
   }
 
   async function refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void> {

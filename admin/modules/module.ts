@@ -4,7 +4,13 @@
  */
 import type { TableRow } from '../../runtime/build-snapshot.ts';
 import type { Problem } from '../../runtime/problem.ts';
-import type { QueryRuleEntry, RuntimeSnapshot, SnapshotParts, VariableValues } from '../../runtime/snapshot.ts';
+import type {
+  QueryRuleEntry,
+  RuntimeSnapshot,
+  ServerEntry,
+  SnapshotParts,
+  VariableValues,
+} from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { VariablePrefix } from '../variables/spec.ts';
 
@@ -37,6 +43,8 @@ export interface BuiltParts {
 /** The runtime as the admin plane sees it. */
 export interface RuntimeView {
   readonly snapshot: RuntimeSnapshot;
+  /** Servers that were taken out of the configuration since the start; some may still have connections. */
+  readonly retiredServers: readonly ServerEntry[];
   /** What the workers observe of the servers; empty for modules that do not ask for it. */
   readonly pool: readonly ConnectionPoolRow[];
   /** Rows of tables the data plane has no use for, as they were at the last LOAD, by table. */

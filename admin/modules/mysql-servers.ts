@@ -13,6 +13,9 @@ import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { RuntimeView, TableModule } from './module.ts';
 
+/** Servers taken out of the configuration that are remembered; the oldest are forgotten first. */
+export const RETIRED_SERVERS_MAX = 1000;
+
 export const mysqlServers = {
   kind: 'tables',
   name: 'MYSQL SERVERS',
@@ -48,6 +51,17 @@ function poolByServer(pool: readonly ConnectionPoolRow[]): ReadonlyMap<string, C
   return new Map(pool.map((row) => [poolKey(row.hostgroup, row.srvHost, row.srvPort), row]));
 }
 
+/** Which of the servers known so far are no longer in the configuration. */
+export function retiredServers(
+  known: readonly ServerEntry[],
+  configured: readonly ServerEntry[],
+): readonly ServerEntry[] {
+  const keyOf = ({ hostgroup, hostname, port }: ServerEntry): string => poolKey(hostgroup, hostname, port);
+  const kept = new Set(configured.map(keyOf));
+  const retired = known.filter((server) => !kept.has(keyOf(server)));
+  return [...new Map(retired.map((server) => [keyOf(server), server])).values()].slice(-RETIRED_SERVERS_MAX);
+}
+
 /** The configured status, unless workers shun the server; undefined when the server is gone from the runtime. */
 function observedStatus(server: ServerEntry, row: ConnectionPoolRow | undefined): ServerStatus | undefined {
   // A hard-offline server stays visible while a connection to it is in use.
@@ -56,10 +70,11 @@ function observedStatus(server: ServerEntry, row: ConnectionPoolRow | undefined)
   return server.status;
 }
 
-function runtimeRows({ snapshot, pool }: RuntimeView): readonly TableRow[] {
+function runtimeRows({ snapshot, retiredServers, pool }: RuntimeView): readonly TableRow[] {
   const observed = poolByServer(pool);
   const rows: TableRow[] = [];
-  for (const server of snapshot.servers) {
+  const leaving = retiredServers.map((server): ServerEntry => ({ ...server, status: 'OFFLINE_HARD' }));
+  for (const server of [...snapshot.servers, ...leaving]) {
     const status = observedStatus(server, observed.get(poolKey(server.hostgroup, server.hostname, server.port)));
     if (status !== undefined) rows.push(serverRow(server, status));
   }

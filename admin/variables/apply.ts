@@ -49,6 +49,7 @@ export function applyVariables(rows: readonly VariableRow[], options: ApplyOptio
   const { prefix, current } = options;
   const values: Record<string, string> = {};
   for (const { shortName, defaultText } of variablesOf(prefix)) values[shortName] = current[shortName] ?? defaultText;
+  if (prefix === 'mysql-') keepCapabilities(values);
   const corrections = new Map<string, Correction>();
   const problems: Problem[] = [];
   for (const row of rows) {
@@ -65,10 +66,7 @@ export function applyVariables(rows: readonly VariableRow[], options: ApplyOptio
     if (judged.restore) corrections.set(row.name, { name: row.name, found: row.value, value: judged.value ?? kept });
     if (judged.problem !== undefined) problems.push(judged.problem);
   }
-  if (prefix === 'mysql-') {
-    matchCharsetAndCollation(values, current, rows, corrections, problems);
-    addCapabilities(values);
-  }
+  if (prefix === 'mysql-') matchCharsetAndCollation(values, current, rows, corrections, problems);
   return { values, corrections: [...corrections.values()], problems };
 }
 
@@ -142,10 +140,13 @@ function sameCharset(a: string, b: string): boolean {
   return plain(a) === plain(b);
 }
 
-/** The runtime value says what is offered: compression and TLS are added by their own switches. */
-function addCapabilities(values: Record<string, string>): void {
+/**
+ * The switches for compression and TLS leave their bits in the value that stays when a new one is refused; a value that
+ * is accepted is shown as it was given. So it is in ProxySQL.
+ */
+function keepCapabilities(values: Record<string, string>): void {
   let capabilities = Number(values.server_capabilities);
-  if (values.have_compress === 'true') capabilities = (capabilities | CLIENT_COMPRESS) >>> 0;
-  if (values.have_ssl === 'true') capabilities = (capabilities | CLIENT_SSL) >>> 0;
-  values.server_capabilities = String(capabilities);
+  if (values.have_compress === 'true') capabilities |= CLIENT_COMPRESS;
+  if (values.have_ssl === 'true') capabilities |= CLIENT_SSL;
+  values.server_capabilities = String(capabilities >>> 0);
 }

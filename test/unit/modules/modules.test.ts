@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RuleProblem, RuntimeView } from '../../../admin/modules/module.ts';
 import { mysqlQueryRules } from '../../../admin/modules/mysql-query-rules.ts';
-import { mysqlServers } from '../../../admin/modules/mysql-servers.ts';
+import { mysqlServers, retiredServers } from '../../../admin/modules/mysql-servers.ts';
 import { mysqlUsers } from '../../../admin/modules/mysql-users.ts';
 import {
   buildQueryRules,
@@ -69,7 +69,7 @@ const POOL: ConnectionPoolRow = {
 };
 
 function view(parts: Partial<RuntimeSnapshot>, pool: readonly ConnectionPoolRow[] = []): RuntimeView {
-  return { snapshot: { ...EMPTY_SNAPSHOT, ...parts }, pool, stored: new Map() };
+  return { snapshot: { ...EMPTY_SNAPSHOT, ...parts }, retiredServers: [], pool, stored: new Map() };
 }
 
 describe('cells', () => {
@@ -165,6 +165,28 @@ describe('MYSQL SERVERS', () => {
     const used = view({ servers: entries }, [{ ...POOL, status: 'OFFLINE_HARD', connUsed: 1 }]);
     assert.equal(mysqlServers.tables[0].runtimeRows(used)[0]?.status, 'OFFLINE_HARD');
     assert.deepEqual(mysqlServers.tables[0].savedRows(used), []);
+  });
+
+  test('a server taken out is shown as OFFLINE_HARD while a connection is in use, and is not saved', () => {
+    const { entries } = buildServers([SERVER, { ...SERVER, hostname: 'other' }]);
+    const [gone, stays] = entries;
+    const gonePool = { ...POOL, status: 'OFFLINE_HARD', connUsed: 1 };
+    const retired = retiredServers([gone!, stays!, gone!], [stays!]);
+    assert.deepEqual(retired, [gone]);
+    const seen = { ...view({ servers: [stays!] }, [gonePool]), retiredServers: retired };
+    const shown = mysqlServers.tables[0].runtimeRows(seen);
+    assert.deepEqual(
+      shown.map(({ hostname, status }) => [hostname, status]),
+      [
+        ['other', 'ONLINE'],
+        ['db', 'OFFLINE_HARD'],
+      ],
+    );
+    assert.deepEqual(
+      mysqlServers.tables[0].savedRows(seen).map(({ hostname }) => hostname),
+      ['other'],
+    );
+    assert.deepEqual(mysqlServers.tables[0].runtimeRows({ ...seen, pool: [] }).length, 1);
   });
 
   test('a pair whose writer is the reader of another is left out', () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type ApplyOptions, applyVariables } from '../../../admin/variables/apply.ts';
 import { normalise } from '../../../admin/variables/normalise.ts';
-import { findVariable, VARIABLES } from '../../../admin/variables/spec.ts';
+import { findVariable, VARIABLES, type VariablePrefix } from '../../../admin/variables/spec.ts';
 import type { VariableValues } from '../../../runtime/snapshot.ts';
 import { readMysqlVariables, splitInterfaces } from '../../../runtime/variables.ts';
 import { VERSION } from '../../../src/util/version.ts';
@@ -225,14 +225,62 @@ describe('LOAD VARIABLES TO RUNTIME', () => {
     assert.deepEqual(corrections, [{ name: 'mysql-default_charset', found: '', value: 'utf8' }]);
   });
 
-  test('server_capabilities at runtime include compression and TLS', () => {
-    assert.equal(apply({ 'mysql-server_capabilities': '569867' }).values.server_capabilities, '571947');
+  test('server_capabilities are shown as given; a refused value shows those kept, with compression and TLS', () => {
+    const current = { server_capabilities: '569867', have_compress: 'true', have_ssl: 'true' };
+    assert.equal(apply({ 'mysql-server_capabilities': '569867' }, current).values.server_capabilities, '569867');
+    const refused = apply({ 'mysql-server_capabilities': '0' }, current);
+    assert.equal(refused.values.server_capabilities, '571947');
+    assert.equal(refused.corrections[0]?.value, '571947');
   });
 
   test('problems never repeat a value', () => {
     const { problems } = apply({ 'mysql-monitor_username': '', 'mysql-default_authentication_plugin': 'hunter2' });
     assert.equal(problems.length, 2);
     for (const { reason } of problems) assert.ok(!reason.includes('hunter2'));
+  });
+});
+
+describe('what a real ProxySQL did', () => {
+  const folder = process.env.SLUICE_GOLDEN;
+  const recorded = folder === undefined ? '' : join(folder, '02-variables.json');
+  test('with one value after the other, sluice does', { skip: !existsSync(recorded) }, () => {
+    const { steps } = JSON.parse(readFileSync(recorded, 'utf8')) as {
+      steps: { sql?: string; note?: string; reply?: { rows?: string[][] } }[];
+    };
+    const from = steps.findIndex(({ note }) => note?.includes('UPDATE and LOAD with invalid values'));
+    const memory = new Map(VARIABLES.map(({ name, defaultText }) => [name, defaultText]));
+    const runtime = { 'mysql-': {}, 'admin-': {} } as Record<VariablePrefix, VariableValues>;
+    const load = (prefix: VariablePrefix, startingUp: boolean): void => {
+      const rows = [...memory].map(([name, value]) => ({ name, value }));
+      const { values, corrections } = applyVariables(rows, { prefix, current: runtime[prefix], startingUp });
+      runtime[prefix] = values;
+      for (const { name, value } of corrections) {
+        if (value === undefined) memory.delete(name);
+        else memory.set(name, value);
+      }
+    };
+    memory.set('mysql-max_connections', '2048').set('mysql-threads', '1').set('mysql-monitor_enabled', 'false');
+    memory.set('mysql-interfaces', '127.0.0.1:26033').set('admin-mysql_ifaces', '127.0.0.1:26032');
+    load('admin-', true);
+    load('mysql-', true);
+
+    let compared = 0;
+    let name = '';
+    for (const { sql = '', reply } of steps.slice(from)) {
+      const update = /^UPDATE global_variables SET variable_value='(.*)' WHERE variable_name='(.*)'$/.exec(sql);
+      if (update !== null) {
+        [, , name = ''] = update;
+        if (memory.has(name)) memory.set(name, update[1] ?? '');
+      } else if (/^LOAD (MYSQL|ADMIN) VARIABLES TO RUNTIME$/.test(sql)) {
+        load(sql.includes('MYSQL') ? 'mysql-' : 'admin-', false);
+      } else if (sql.startsWith('SELECT g.variable_value AS memory') && reply?.rows !== undefined) {
+        const prefix = name.startsWith('mysql-') ? 'mysql-' : 'admin-';
+        const expected = memory.has(name) ? [[memory.get(name), runtime[prefix][name.slice(prefix.length)]]] : [];
+        assert.deepEqual(expected, reply.rows, `${name}: memory and runtime`);
+        compared += 1;
+      }
+    }
+    assert.ok(compared > 80, `${compared} compared`);
   });
 });
 
