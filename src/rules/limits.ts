@@ -7,7 +7,7 @@
 export const regexNativeStepsMax = 4_000_000;
 
 /** Steps (about 10 ns each) the budgeted matcher may do for one statement on the event loop. */
-export const regexInlineStepsMax = 400_000;
+export const regexInlineStepsMax = 200_000;
 
 /** Time all rules together may take for one statement on the event loop. */
 export const regexInlineMs = 8;

@@ -88,7 +88,8 @@ function readPcreEscape(
   }
   const assert = PCRE_ASSERTS.get(char);
   if (assert !== undefined) return { kind: 'assert', assert };
-  if (char === 'N' && cursor.source[cursor.at] !== '{') return { kind: 'set', set: complement(byteSet(0x0a, 0x0a)) };
+  if (char === 'N' && !/^\{(?!\d+(?:,\d*)?\})/.test(cursor.source.slice(cursor.at)))
+    return { kind: 'set', set: complement(byteSet(0x0a, 0x0a)) };
   if (char === 'C') return { kind: 'set', set: byteSet(0, 255) };
   if (char === 'R') return { kind: 'newline-sequence' };
   if (char === 'K') return { kind: 'keep' };

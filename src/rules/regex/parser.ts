@@ -38,6 +38,8 @@ class Parser implements Cursor {
   readonly #names = new Map<string, number>();
   /** Backreferences, checked when all groups are known: [group number or name, offset]. */
   readonly #references: (readonly [number | string, number])[] = [];
+  /** Groups whose inside is being read. */
+  readonly #open = new Set<number>();
   #flags: Flags;
   #groups = 0;
   #depth = 0;
@@ -81,7 +83,7 @@ class Parser implements Cursor {
       if (!this.#quoting && (char === '|' || char === ')')) break;
       const atom = this.#quoting ? this.#literal() : this.#atom(char);
       this.#skipIgnored();
-      const quantified = this.#quantified(atom);
+      const quantified = this.#quantified(atom, char === '(');
       if (quantified !== undefined) items.push(quantified);
     }
     return items.length === 1 ? (items[0] ?? EMPTY) : { kind: 'sequence', items };
@@ -214,6 +216,9 @@ class Parser implements Cursor {
   }
 
   #backreference(to: number | string, offset: number): Node {
+    if (this.#open.has(typeof to === 'number' ? to : (this.#names.get(to) ?? 0))) {
+      throw new PatternError('a group that refers to itself is not supported', offset);
+    }
     this.#references.push([to, offset]);
     const index = typeof to === 'number' ? to : -this.#references.length;
     return { kind: 'backreference', index, caseless: this.#flags.caseless };
@@ -302,7 +307,10 @@ class Parser implements Cursor {
       if (this.#names.has(name)) throw new PatternError(`two groups are called ${name}`, start);
       this.#names.set(name, index);
     }
-    return { kind: 'group', index, body: this.#close(start, prefix, () => this.#alternation(false)) };
+    this.#open.add(index);
+    const body = this.#close(start, prefix, () => this.#alternation(false));
+    this.#open.delete(index);
+    return { kind: 'group', index, body };
   }
 
   /** Steps over the group's opening, reads its inside, and wants its closing parenthesis. */
@@ -365,7 +373,7 @@ class Parser implements Cursor {
     return { min, max, length: match[0].length };
   }
 
-  #quantified(atom: Node | undefined): Node | undefined {
+  #quantified(atom: Node | undefined, grouped: boolean): Node | undefined {
     if (this.#quoting) return atom;
     const char = this.source[this.at];
     const bounds =
@@ -379,7 +387,7 @@ class Parser implements Cursor {
               ? this.#boundsAhead()
               : undefined;
     if (bounds === undefined) return atom;
-    const assertion = atom?.kind === 'assert' || atom?.kind === 'keep';
+    const assertion = !grouped && (atom?.kind === 'assert' || atom?.kind === 'keep');
     if (atom === undefined || (assertion && this.#dialect === 'pcre')) {
       throw new PatternError('nothing to repeat', this.at);
     }
