@@ -4,12 +4,13 @@
  * Patterns are matched against the text with its white space collapsed and its trailing semicolons cut; what matches none
  * of them is SQL for SQLite. A comment in front hides a command, as in ProxySQL.
  */
+
+import { SELECT_PATTERNS } from './grammar/select-patterns.ts';
+import { classifySet } from './grammar/set-statement.ts';
+import { SHOW_PATTERNS } from './grammar/show-patterns.ts';
+import type { AdminRole, AdminStatement, Pattern } from './grammar/statement.ts';
 import type { Edge } from './layers.ts';
 import { MODULE_NAMES } from './modules/index.ts';
-import { SELECT_PATTERNS } from './select-patterns.ts';
-import { classifySet } from './set-statement.ts';
-import { SHOW_PATTERNS } from './show-patterns.ts';
-import type { AdminRole, AdminStatement, Pattern } from './statement.ts';
 
 /** The text as patterns see it. */
 export function collapse(sql: string): string {
@@ -64,7 +65,7 @@ const PROMOTIONS: ReadonlyMap<string, AdminStatement> = new Map(
 
 /** Commands of ProxySQL that this version does not carry out; they are named so that the answer is no riddle. */
 const LATER =
-  /^((LOAD|SAVE) (MYSQL FIREWALL|SCHEDULER|RESTAPI|PROXYSQL SERVERS|SQLITESERVER VARIABLES|COREDUMP) (TO|FROM) \w+|LOAD MYSQL USER \S+ TO RUNTIME|SAVE MYSQL DIGEST TO DISK|SAVE CONFIG TO FILE.*|SELECT CONFIG (FILE|INTO OUTFILE).*|CHECKSUM .+|SELECT GLOBAL_CHECKSUM\(\)|KILL CONNECTION \S+|PULL VERSION .+|LOGENTRY .+|SIGNAL MYSQL THREADS|PROXYSQL (START|STOP|RESTART|PAUSE|RESUME|RELOAD TLS|FLUSH (QUERY CACHE|MYSQL CLIENT HOSTS|CONFIGDB)|COREDUMP.*|COMPRESSEDCOREDUMP.*|MEMPROFILE \w+|CLUSTER_NODE_UUID .+)|SHOW PROMETHEUS METRICS|PROXYSQL_SIMULATOR .+|PROXYSQLTEST .+)$/i;
+  /^((LOAD|SAVE) (MYSQL FIREWALL|SCHEDULER|RESTAPI|PROXYSQL SERVERS|SQLITESERVER VARIABLES|CLICKHOUSE VARIABLES|COREDUMP) (TO|FROM) \w+|LOAD MYSQL USER \S+ TO RUNTIME|SAVE MYSQL DIGEST TO DISK|SAVE CONFIG TO FILE.*|SELECT CONFIG (FILE|INTO OUTFILE).*|CHECKSUM .+|SELECT GLOBAL_CHECKSUM\(\)|KILL CONNECTION \S+|PULL VERSION .+|LOGENTRY .+|SIGNAL MYSQL THREADS|PROXYSQL (START|STOP|RESTART|PAUSE|RESUME|RELOAD TLS|FLUSH (QUERY CACHE|MYSQL CLIENT HOSTS|CONFIGDB)|COREDUMP.*|COMPRESSEDCOREDUMP.*|MEMPROFILE \w+|CLUSTER_NODE_UUID .+)|SHOW PROMETHEUS METRICS|PROXYSQL_SIMULATOR .+|PROXYSQLTEST .+)$/i;
 
 /** MySQL's ER_NOT_SUPPORTED_YET. */
 const NOT_SUPPORTED_YET = 1235;

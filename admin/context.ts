@@ -6,8 +6,8 @@ import type { DataPlane } from '../runtime/plane.ts';
 import type { Problem } from '../runtime/problem.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import type { AdminDatabase } from './db/open.ts';
+import type { AdminRole } from './grammar/statement.ts';
 import type { Promotion } from './promotion.ts';
-import type { AdminRole } from './statement.ts';
 import type { StatsRefresher } from './stats/refresh.ts';
 
 /** How the process is to end. */

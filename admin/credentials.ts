@@ -2,7 +2,7 @@
  * Who may log in to the admin port, from the variables that say so. Pure; it checks no password.
  */
 import type { VariableValues } from '../runtime/snapshot.ts';
-import type { AdminRole } from './statement.ts';
+import type { AdminRole } from './grammar/statement.ts';
 
 export interface AdminAccount {
   readonly username: string;

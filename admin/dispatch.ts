@@ -10,8 +10,8 @@ import { setVariable } from './commands/set-variable.ts';
 import { countWarnings, showCreateTable, showFields, showTableStatus, showWarnings } from './commands/show.ts';
 import type { AdminContext, SessionContext } from './context.ts';
 import { SqlRefused } from './db/execute.ts';
+import type { AdminStatement } from './grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from './reply.ts';
-import type { AdminStatement } from './statement.ts';
 
 /** Runs one statement of a session. Never rejects. */
 export async function dispatch(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {

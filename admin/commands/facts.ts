@@ -3,8 +3,8 @@
  */
 
 import type { AdminContext, SessionContext } from '../context.ts';
+import type { SessionFact } from '../grammar/statement.ts';
 import type { AdminReply } from '../reply.ts';
-import type { SessionFact } from '../statement.ts';
 import { SERVER_VERSION_TEXT } from '../variables/admin-spec.ts';
 import { isReadOnly } from './passthrough.ts';
 

@@ -2,9 +2,9 @@
  * LOAD and SAVE of every module: one road through the promotion.
  */
 import type { AdminContext, SessionContext } from '../context.ts';
+import type { AdminStatement } from '../grammar/statement.ts';
 import { PromotionRefused } from '../layers.ts';
 import { type AdminReply, adminError } from '../reply.ts';
-import type { AdminStatement } from '../statement.ts';
 
 type Promote = Extract<AdminStatement, { kind: 'promote' }>;
 

@@ -2,8 +2,8 @@
  * PROXYSQL …: commands to the process itself.
  */
 import type { AdminContext, SessionContext } from '../context.ts';
+import type { ProxysqlAction } from '../grammar/statement.ts';
 import { type AdminReply, okReply } from '../reply.ts';
-import type { ProxysqlAction } from '../statement.ts';
 
 export async function proxysql(
   context: AdminContext,

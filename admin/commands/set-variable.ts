@@ -3,8 +3,8 @@
  */
 import type { AdminContext, SessionContext } from '../context.ts';
 import { executeSql } from '../db/execute.ts';
+import type { AdminStatement } from '../grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from '../reply.ts';
-import type { AdminStatement } from '../statement.ts';
 import { normalise } from '../variables/normalise.ts';
 import { findVariable, VARIABLE_PREFIXES } from '../variables/spec.ts';
 import { isReadOnly } from './passthrough.ts';

@@ -165,11 +165,15 @@ export class AdminSession {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** SQL is UTF-8; a text that is not comes from a client that speaks latin1, whatever it announced. */
+/**
+ * SQL is UTF-8; a text that is not comes from a client that speaks latin1, whatever it announced. Some send the zero that
+ * ends their string.
+ */
 function decodeText(bytes: Buffer): string {
+  const text = bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes;
   try {
-    return UTF8.decode(bytes);
+    return UTF8.decode(text);
   } catch {
-    return bytes.toString('latin1');
+    return text.toString('latin1');
   }
 }

@@ -14,6 +14,7 @@ import { FakePlane } from './fake-plane.ts';
 export interface TestAdminPlane {
   readonly admin: AdminPlane;
   readonly plane: FakePlane;
+  readonly dataDir: string;
   readonly port: number;
   readonly socketPath: string;
   readonly tls: TlsIdentity;
@@ -21,13 +22,13 @@ export interface TestAdminPlane {
   stop(): Promise<void>;
 }
 
-/** `variables` are admin variables, by short name. */
-export async function startTestAdminPlane(variables: Readonly<Record<string, string>> = {}): Promise<TestAdminPlane> {
+/** `config` is the text of a config file, or admin variables by short name. */
+export async function startTestAdminPlane(
+  config: string | Readonly<Record<string, string>> = {},
+): Promise<TestAdminPlane> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-admin-'));
-  const settings = { mysql_ifaces: '127.0.0.1:0', ...variables };
-  const lines = Object.entries(settings).map(([name, value]) => `  ${name}="${value}"`);
   const configPath = join(dataDir, 'proxysql.cnf');
-  writeFileSync(configPath, `admin_variables =\n{\n${lines.join('\n')}\n}\n`);
+  writeFileSync(configPath, typeof config === 'string' ? config : configOf(config));
   const plane = new FakePlane();
   const tls = await loadOrCreateTls(dataDir);
   const shutdowns: ShutdownMode[] = [];
@@ -48,6 +49,7 @@ export async function startTestAdminPlane(variables: Readonly<Record<string, str
   return {
     admin,
     plane,
+    dataDir,
     port,
     socketPath,
     tls,
@@ -57,4 +59,10 @@ export async function startTestAdminPlane(variables: Readonly<Record<string, str
       rmSync(dataDir, { recursive: true });
     },
   };
+}
+
+function configOf(variables: Readonly<Record<string, string>>): string {
+  const settings = { mysql_ifaces: '127.0.0.1:0', ...variables };
+  const lines = Object.entries(settings).map(([name, value]) => `  ${name}="${value}"`);
+  return `admin_variables =\n{\n${lines.join('\n')}\n}\n`;
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { classify } from '../../../admin/classify.ts';
+import type { AdminRole, AdminStatement } from '../../../admin/grammar/statement.ts';
 import { MODULE_NAMES } from '../../../admin/modules/index.ts';
-import type { AdminRole, AdminStatement } from '../../../admin/statement.ts';
 import { repositoryRoot } from '../../helpers/repository.ts';
 
 interface Case {

@@ -1,8 +1,8 @@
 /**
  * AdminStatement: what a text on the admin port asks for, as data. classify.ts makes them, dispatch.ts carries them out.
  */
-import type { Edge } from './layers.ts';
-import type { ModuleName } from './modules/index.ts';
+import type { Edge } from '../layers.ts';
+import type { ModuleName } from '../modules/index.ts';
 
 /** Who is asking: an admin user, or one that may look at statistics only. */
 export type AdminRole = 'admin' | 'stats';
