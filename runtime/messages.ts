@@ -26,7 +26,7 @@ export type PublishSlice = {
 }[ListPartName];
 
 export type PrimaryToWorker =
-  | { readonly type: 'init'; readonly workerIndex: number; readonly tls: TlsPems }
+  | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }
   | {
       readonly type: 'publish-begin';
       readonly generation: number;
@@ -41,6 +41,9 @@ export type PrimaryToWorker =
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 export type WorkerToPrimary =
+  /** The process listens to messages from here on: what is sent before could be lost. */
+  | { readonly type: 'hello' }
+  /** There is a worker. */
   | { readonly type: 'started' }
   | { readonly type: 'applied'; readonly generation: number }
   | {

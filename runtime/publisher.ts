@@ -38,6 +38,8 @@ export class Publisher implements DataPlane {
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly #links = new Map<WorkerLink, Map<string, Waiter>>();
   #requests = 0;
+  /** Where workers listen, with real ports: a worker that joins late listens there too. */
+  #listening: readonly string[] = [];
   #tail: Promise<unknown> = Promise.resolve();
 
   publish(parts: Partial<SnapshotParts>): Promise<Generation> {
@@ -64,20 +66,19 @@ export class Publisher implements DataPlane {
 
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
   async listen(interfaces: readonly string[]): Promise<readonly string[]> {
+    const addresses = await Promise.all([...this.#links.keys()].map((link) => this.#listenOn(link, interfaces)));
+    this.#listening = addresses[0] ?? [];
+    return this.#listening;
+  }
+
+  async #listenOn(link: WorkerLink, interfaces: readonly string[]): Promise<readonly string[]> {
     const requestId = ++this.#requests;
-    const answers = await Promise.all(
-      [...this.#links.keys()].map((link) => {
-        const answer = this.#wait(link, `listening:${requestId}`, snapshotAckTimeoutMs);
-        link.send({ type: 'listen', requestId, interfaces });
-        return answer;
-      }),
-    );
-    for (const answer of answers) {
-      if (answer?.type !== 'listening') throw new Error('a worker did not start to listen in time');
-      if (answer.error !== undefined) throw new Error(answer.error);
-    }
-    const first = answers[0];
-    return first?.type === 'listening' ? first.addresses : [];
+    const answer = this.#wait(link, `listening:${requestId}`, snapshotAckTimeoutMs);
+    link.send({ type: 'listen', requestId, interfaces });
+    const message = await answer;
+    if (message?.type !== 'listening') throw new Error('a worker did not start to listen in time');
+    if (message.error !== undefined) throw new Error(message.error);
+    return message.addresses;
   }
 
   /** Adds a worker and brings it to the current generation. */
@@ -86,6 +87,18 @@ export class Publisher implements DataPlane {
     const joined = this.#tail.then(() => this.#send(link, this.current.generation, this.current));
     this.#tail = joined.catch(() => undefined);
     await joined;
+    if (this.#listening.length > 0) await this.#listenOn(link, this.#listening);
+  }
+
+  /** Asks every worker to let its sessions end; resolves when all are done. Nothing may be published after that. */
+  async drain(deadlineMs: number): Promise<void> {
+    await Promise.all(
+      [...this.#links.keys()].map((link) => {
+        const drained = this.#wait(link, 'drained', deadlineMs + snapshotAckTimeoutMs);
+        link.send({ type: 'drain', deadlineMs });
+        return drained;
+      }),
+    );
   }
 
   /** Removes a worker that is gone; whatever waited for it goes on without it. */
@@ -154,6 +167,8 @@ function keyOf(message: WorkerToPrimary): string | undefined {
       return `rows:${message.requestId}`;
     case 'listening':
       return `listening:${message.requestId}`;
+    case 'drained':
+      return 'drained';
     default:
       return undefined;
   }

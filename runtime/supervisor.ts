@@ -1,0 +1,99 @@
+/**
+ * Worker processes: forks them, brings each to the current runtime, and replaces one that dies, with a growing pause
+ * so that a worker that cannot live does not eat the machine. What they do is src/worker.ts; what they are told is
+ * publisher.ts.
+ */
+import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import type { WorkerToPrimary } from './messages.ts';
+import type { Publisher, WorkerLink } from './publisher.ts';
+import type { TlsPems } from './tls-pems.ts';
+
+/** The pause before a dead worker is replaced grows from the first to the second of these, in ms. */
+export const restartPauseMinMs = 100;
+export const restartPauseMaxMs = 10_000;
+
+/** A worker that lived this long is forgiven its earlier deaths, in ms. */
+const LIVED_LONG_MS = 60_000;
+
+/** What the supervisor says; pino's shape, without pino. */
+export interface SupervisorLog {
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface SupervisorOptions {
+  readonly publisher: Publisher;
+  readonly count: number;
+  /** The compiled module that a worker process runs. */
+  readonly workerModule: string;
+  readonly tls: TlsPems;
+  readonly logger: SupervisorLog;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #workers = new Set<ClusterWorker>();
+  #stopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    cluster.setupPrimary({ exec: options.workerModule, args: [], serialization: 'advanced' });
+  }
+
+  /** Starts all workers; resolves when each serves the current runtime. */
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.count }, (_, index) => this.#fork(index, 0)));
+  }
+
+  /** Ends all workers at once; they should have been drained. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(
+      [...this.#workers].map(
+        (worker) =>
+          new Promise<void>((resolve) => {
+            worker.once('exit', () => resolve());
+            worker.process.kill('SIGKILL');
+          }),
+      ),
+    );
+  }
+
+  async #fork(index: number, deaths: number): Promise<void> {
+    const { publisher, count, tls, logger } = this.#options;
+    const worker = cluster.fork();
+    this.#workers.add(worker);
+    const bornMs = Date.now();
+    const link: WorkerLink = {
+      index,
+      send: (message) => {
+        if (worker.isConnected()) worker.send(message);
+      },
+      abandon: (reason) => {
+        logger.error({ worker: index, reason }, 'worker abandoned');
+        worker.process.kill('SIGKILL');
+      },
+    };
+    worker.once('exit', (code, signal) => {
+      this.#workers.delete(worker);
+      publisher.detach(link);
+      if (this.#stopping) return;
+      const count_ = Date.now() - bornMs > LIVED_LONG_MS ? 0 : deaths + 1;
+      const pauseMs = Math.min(restartPauseMaxMs, restartPauseMinMs * 2 ** Math.max(0, count_ - 1));
+      logger.error({ worker: index, code, signal, pauseMs }, 'worker died; another one takes its place');
+      setTimeout(() => {
+        if (!this.#stopping) void this.#fork(index, count_).catch(() => undefined);
+      }, pauseMs);
+    });
+    await new Promise<void>((resolve) => {
+      worker.on('message', (message: WorkerToPrimary) => {
+        if (message.type === 'hello') worker.send({ type: 'init', workerIndex: index, workerCount: count, tls });
+        else if (message.type === 'started') resolve();
+        else publisher.receive(link, message);
+      });
+      worker.once('exit', () => resolve());
+    });
+    await publisher.attach(link);
+    logger.info({ worker: index, pid: worker.process.pid }, 'worker serves');
+  }
+}

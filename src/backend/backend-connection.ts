@@ -1,0 +1,213 @@
+/**
+ * One authenticated connection to a server: a queue of expected answers, each with its owner. It cuts the server's
+ * bytes into answers and hands them to the owner at the head of the queue. It does not know what a session is, does
+ * not choose servers and does not keep itself in any pool.
+ *
+ *   send(packet, kind, owner) ─▶ socket         queue: [owner A | owner B | swallow …]
+ *   socket ─▶ walker ─▶ bytes to the head of the queue ─▶ done ─▶ next
+ */
+import type { Socket } from 'node:net';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
+import { StatusFlag } from '../protocol/status-flags.ts';
+import { RingQueue } from '../util/ring-queue.ts';
+import type { MirroredState } from './mirrored-state.ts';
+
+/** Whoever an answer belongs to. */
+export interface AnswerOwner {
+  /** Bytes of the answer, whole packets or not. The chunk belongs to the owner from here on. */
+  answerBytes(chunk: Buffer, connection: BackendConnection): void;
+  /** The answer is complete; `walker` describes it until the owner returns. */
+  answerDone(connection: BackendConnection, walker: ResponseWalker): void;
+  /** The connection was lost before the answer was complete. */
+  answerLost(connection: BackendConnection, error: ProtocolError, anyByteSeen: boolean): void;
+}
+
+interface Expected {
+  readonly kind: ResponseKind;
+  readonly owner: AnswerOwner;
+}
+
+/** What the pool wants to hear of a connection. */
+export interface ConnectionHome {
+  readonly hostgroup: number;
+  readonly hostname: string;
+  readonly port: number;
+  bytesReceived(bytes: number): void;
+  bytesSent(bytes: number): void;
+  connectionLost(connection: BackendConnection): void;
+}
+
+export interface BackendConnectionOptions {
+  readonly socket: Socket;
+  readonly home: ConnectionHome;
+  readonly username: string;
+  /** The capabilities that shape answers; a session may only use a connection of its own shape. */
+  readonly shape: number;
+  readonly deprecateEof: boolean;
+  readonly threadId: number;
+  readonly serverVersion: string;
+  readonly state: MirroredState;
+  readonly statusFlags: number;
+}
+
+export class BackendConnection {
+  readonly home: ConnectionHome;
+  readonly username: string;
+  readonly shape: number;
+  readonly threadId: number;
+  readonly mariadb: boolean;
+  readonly createdAtMs: number = Date.now();
+  /** What the server's session looks like as far as the proxy mirrors it. */
+  state: MirroredState;
+  /** Statements prepared here: key → the server's id, in the order of their last use. */
+  readonly statements = new Map<string, number>();
+  /** Bit set of session effects that live on this connection; it is clean when 0. */
+  pins = 0;
+  /** SERVER_STATUS_* of the last answer that carried them. */
+  statusFlags: number;
+  /** An error left it open whether a transaction goes on; cleared by the next answer that says so. */
+  transactionUnknown = false;
+  /** Statements for which a session keeps this connection although nothing pins it (last insert id, warnings). */
+  lingerStatements = 0;
+  /** Warnings that SHOW WARNINGS would tell here are not the holder's: a statement without tables leaves them. */
+  foreignDiagnostics = false;
+  lostError: ProtocolError | undefined;
+  readonly #socket: Socket;
+  readonly #deprecateEof: boolean;
+  readonly #walker = new ResponseWalker();
+  readonly #queue = new RingQueue<Expected>();
+  #headBytesSeen = false;
+
+  constructor(options: BackendConnectionOptions) {
+    this.home = options.home;
+    this.username = options.username;
+    this.shape = options.shape;
+    this.threadId = options.threadId;
+    this.mariadb = /mariadb/i.test(options.serverVersion);
+    this.state = options.state;
+    this.statusFlags = options.statusFlags;
+    this.#socket = options.socket;
+    this.#deprecateEof = options.deprecateEof;
+    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#socket.on('error', () => this.destroy());
+    this.#socket.on('close', () => this.destroy());
+    // The login leaves its socket paused.
+    this.#socket.resume();
+  }
+
+  get lost(): boolean {
+    return this.lostError !== undefined;
+  }
+
+  get idle(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#socket.localAddress;
+  }
+
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
+  get inTransaction(): boolean {
+    return (this.statusFlags & StatusFlag.IN_TRANS) !== 0 || this.transactionUnknown;
+  }
+
+  /** Nothing of a session is left on it: it may serve another one. */
+  get clean(): boolean {
+    return this.pins === 0 && !this.inTransaction;
+  }
+
+  /** Sends a command that will be answered; false when the kernel's buffer is full (wait for `drained`). */
+  send(frame: Buffer, kind: ResponseKind, owner: AnswerOwner): boolean {
+    if (this.lostError !== undefined) {
+      owner.answerLost(this, this.lostError, false);
+      return true;
+    }
+    this.#queue.push({ kind, owner });
+    if (this.#queue.length === 1) this.#begin(kind);
+    return this.write(frame);
+  }
+
+  /** Sends bytes that have no answer of their own (COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA, the file of LOAD DATA). */
+  write(bytes: Buffer): boolean {
+    if (this.lostError !== undefined) return true;
+    this.home.bytesSent(bytes.length);
+    return this.#socket.write(bytes);
+  }
+
+  onceDrained(callback: () => void): void {
+    this.#socket.once('drain', callback);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.lostError === undefined) this.#socket.resume();
+  }
+
+  /** Ends the connection politely; only when nothing is expected any more. */
+  quit(comQuit: Buffer): void {
+    if (this.lostError !== undefined) return;
+    this.#socket.end(comQuit);
+    this.destroy();
+  }
+
+  /** Ends the connection at once; owners of outstanding answers are told. */
+  destroy(error: ProtocolError = errors.lostConnection()): void {
+    if (this.lostError !== undefined) return;
+    this.lostError = error;
+    this.#socket.destroySoon();
+    this.home.connectionLost(this);
+    let seen = this.#headBytesSeen;
+    for (let expected = this.#queue.shift(); expected !== undefined; expected = this.#queue.shift()) {
+      expected.owner.answerLost(this, error, seen);
+      seen = false;
+    }
+  }
+
+  #begin(kind: ResponseKind): void {
+    this.#headBytesSeen = false;
+    this.#walker.begin(kind, this.#deprecateEof);
+  }
+
+  /** An ERR packet carries no status flags: what came before it decides, `earlierFlags` of the same answer included. */
+  #mayBeInTransaction(earlierFlags: number): boolean {
+    const autocommitOff = (this.statusFlags & StatusFlag.AUTOCOMMIT) === 0;
+    return this.inTransaction || autocommitOff || (earlierFlags & StatusFlag.IN_TRANS) !== 0;
+  }
+
+  #onData(chunk: Buffer): void {
+    this.home.bytesReceived(chunk.length);
+    let offset = 0;
+    while (offset < chunk.length && this.lostError === undefined) {
+      const head = this.#queue.peek();
+      // A server speaks unasked only to say that it is leaving (shutdown, wait_timeout).
+      if (head === undefined) return this.destroy();
+      const end = this.#walker.push(chunk, offset, chunk.length);
+      this.#headBytesSeen = true;
+      head.owner.answerBytes(offset === 0 && end === chunk.length ? chunk : chunk.subarray(offset, end), this);
+      offset = end;
+      if (this.#walker.done) this.#finishHead(head);
+    }
+  }
+
+  #finishHead(head: Expected): void {
+    const walker = this.#walker;
+    if (walker.ended === 'error') this.transactionUnknown = this.#mayBeInTransaction(walker.statusFlags);
+    else if (head.kind !== 'prepare' && head.kind !== 'string') {
+      this.statusFlags = walker.statusFlags;
+      this.transactionUnknown = false;
+    }
+    this.#queue.shift();
+    this.#headBytesSeen = false;
+    head.owner.answerDone(this, walker);
+    const next = this.#queue.peek();
+    if (next !== undefined && !this.#headBytesSeen) this.#begin(next.kind);
+  }
+}

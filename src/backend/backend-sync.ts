@@ -1,0 +1,89 @@
+/**
+ * The statements that make a backend connection look like a session: schema, then SET NAMES, then one SET of every
+ * variable that differs. Pure: it plans, the statement runner sends and waits, because a query must never run under a
+ * state that could not be set.
+ */
+import { type CharacterSet, type MirroredState, mirroredState, withNames } from './mirrored-state.ts';
+
+export type SyncStep =
+  | { readonly kind: 'init-db'; readonly schema: string; readonly reached: MirroredState }
+  | { readonly kind: 'query'; readonly sql: string; readonly reached: MirroredState }
+  | { readonly kind: 'set'; readonly assignments: readonly string[]; readonly reached: MirroredState };
+
+/**
+ * Errors by which a server says that it does not have a variable, or not like this. Source: ProxySQL ignores these, so
+ * that clients which set what only one server family knows can use both.
+ */
+const ABSENT_VARIABLE_ERRORS: ReadonlySet<number> = new Set([1193, 1064, 1651, 1210]);
+
+/** What to do instead of a step that failed: nothing or its assignments one by one; undefined when it has to succeed. */
+export function stepsInstead(step: SyncStep, errorCode: number): SyncStep[] | undefined {
+  if (step.kind !== 'set' || !ABSENT_VARIABLE_ERRORS.has(errorCode)) return undefined;
+  if (step.assignments.length === 1) return [];
+  return step.assignments.map((assignment) => ({ ...step, assignments: [assignment] }));
+}
+
+/** The text of a step that is a statement. */
+export function stepSql(step: Exclude<SyncStep, { kind: 'init-db' }>): string {
+  return step.kind === 'query' ? step.sql : `SET ${step.assignments.join(', ')}`;
+}
+
+/** Steps from `actual` to `wanted`; each carries the state the connection has once the server has answered OK. */
+export function planSync(
+  actual: MirroredState,
+  wanted: MirroredState,
+  server: { readonly mariadb: boolean },
+): SyncStep[] {
+  const steps: SyncStep[] = [];
+  let state = actual;
+  if (state.schema !== wanted.schema && wanted.schema !== '') {
+    state = mirroredState(wanted.schema, state.names, state.variables);
+    steps.push({ kind: 'init-db', schema: wanted.schema, reached: state });
+  }
+  if (wanted.names !== undefined && !sameNames(state.names, wanted.names)) {
+    state = withNames(state, wanted.names);
+    steps.push({ kind: 'query', sql: setNames(wanted.names, server.mariadb), reached: state });
+  }
+  const assignments = differences(state.variables, wanted.variables, server.mariadb);
+  if (assignments.length > 0) {
+    steps.push({ kind: 'set', assignments, reached: wanted });
+  }
+  return steps;
+}
+
+function sameNames(a: CharacterSet | undefined, b: CharacterSet): boolean {
+  return a !== undefined && a.charset === b.charset && a.collation === b.collation;
+}
+
+/**
+ * A client announces the default collation of its own server family, which the other family does not know: MySQL's
+ * utf8mb4_0900_*, MariaDB's uca1400. There the server's own default of the character set is what a direct login gets.
+ */
+function setNames(names: CharacterSet, mariadb: boolean): string {
+  const foreign = mariadb ? /_0900_/.test(names.collation) : /_uca1400_|_nopad_/.test(names.collation);
+  const collate = names.collation === '' || foreign ? '' : ` COLLATE ${names.collation}`;
+  return `SET NAMES ${names.charset}${collate}`;
+}
+
+/** MariaDB knows these two by their old names only (before 11.1). */
+const MARIADB_NAMES: Readonly<Record<string, string>> = {
+  transaction_isolation: 'tx_isolation',
+  transaction_read_only: 'tx_read_only',
+};
+
+function differences(
+  actual: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, string>,
+  mariadb: boolean,
+): string[] {
+  const assignments: string[] = [];
+  const assign = (name: string, value: string) => {
+    assignments.push(`SESSION ${mariadb ? (MARIADB_NAMES[name] ?? name) : name} = ${value}`);
+  };
+  for (const [name, value] of wanted) if (actual.get(name) !== value) assign(name, value);
+  for (const name of actual.keys()) {
+    // The server's own default of autocommit may be off; a client that did not ask expects it on.
+    if (!wanted.has(name)) assign(name, name === 'autocommit' ? '1' : 'DEFAULT');
+  }
+  return assignments;
+}

@@ -1,0 +1,144 @@
+/**
+ * The client's side of a session after the login: one command at a time goes to the session, further ones wait here,
+ * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
+ */
+import type { Socket } from 'node:net';
+import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
+
+export interface ClientConnectionHandlers {
+  /** One command: payload window, borrowed; `sequenceId` of its last frame. The session answers and calls `ready`. */
+  onCommand(buffer: Buffer, start: number, end: number, sequenceId: number): void;
+  onTooLarge(bytes: number, sequenceId: number): void;
+  /** No command is at work or waiting. */
+  onReady(): void;
+  onClosed(): void;
+}
+
+/** Commands a client may send ahead of the answers; with more it is not read from until some are done. */
+export const pipelinedCommandsMax = 64;
+
+type Waiting =
+  | { readonly kind: 'command'; readonly payload: Buffer; readonly sequenceId: number }
+  | { readonly kind: 'too-large'; readonly bytes: number; readonly sequenceId: number };
+
+export class ClientConnection {
+  readonly socket: Socket;
+  readonly address: string;
+  readonly port: number;
+  /** The address and port the client connected to. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  bytesReceived = 0;
+  bytesSent = 0;
+  readonly #handlers: ClientConnectionHandlers;
+  readonly #framer: Framer;
+  readonly #waiting: Waiting[] = [];
+  #busy = false;
+  #closed = false;
+
+  constructor(socket: Socket, handlers: ClientConnectionHandlers, options: { readonly maxPacketBytes: number }) {
+    this.socket = socket;
+    this.address = plainAddress(socket.remoteAddress);
+    this.port = socket.remotePort ?? 0;
+    this.localAddress = plainAddress(socket.localAddress);
+    this.localPort = socket.localPort ?? 0;
+    this.#handlers = handlers;
+    this.#framer = new Framer((buffer, start, end, sequenceId) => this.#onPacket(buffer, start, end, sequenceId), {
+      maxPacketBytes: options.maxPacketBytes,
+      onTooLarge: (bytes, sequenceId) => this.#onTooLarge(bytes, sequenceId),
+    });
+    socket.on('data', (chunk: Buffer) => {
+      this.bytesReceived += chunk.length;
+      this.#framer.push(chunk);
+    });
+    socket.on('close', () => this.#onClose());
+    socket.on('error', () => socket.destroy());
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Begins to deliver commands; `remainder` came together with the login. */
+  start(remainder: Buffer): void {
+    if (remainder.length > 0) this.#framer.push(remainder);
+    this.socket.resume();
+  }
+
+  /** False when the client does not keep up: stop the source until `onceDrained`. */
+  write(bytes: Buffer): boolean {
+    if (this.#closed) return true;
+    this.bytesSent += bytes.length;
+    return this.socket.write(bytes);
+  }
+
+  onceDrained(callback: () => void): void {
+    this.socket.once('drain', callback);
+  }
+
+  /** The session has answered its command: the next one may come. */
+  ready(): void {
+    this.#busy = false;
+    while (!this.#busy && !this.#closed) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#busy = true;
+      if (next.kind === 'command')
+        this.#handlers.onCommand(next.payload, HEADER_BYTES, next.payload.length, next.sequenceId);
+      else this.#handlers.onTooLarge(next.bytes, next.sequenceId);
+    }
+    if (!this.#busy && !this.#closed) this.#handlers.onReady();
+    if (this.#waiting.length < pipelinedCommandsMax && this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** Sends what is written and closes. */
+  end(): void {
+    this.socket.end();
+    this.socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  #onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
+    if (this.#closed) return;
+    if (!this.#busy) {
+      this.#busy = true;
+      this.#handlers.onCommand(buffer, start, end, sequenceId);
+      return;
+    }
+    // Kept with room for its header, so that a delivered payload always has HEADER_BYTES before it.
+    const payload = Buffer.allocUnsafe(HEADER_BYTES + end - start);
+    buffer.copy(payload, Math.max(0, HEADER_BYTES - start), Math.max(0, start - HEADER_BYTES), end);
+    this.#wait({ kind: 'command', payload, sequenceId });
+  }
+
+  #onTooLarge(bytes: number, sequenceId: number): void {
+    if (this.#closed) return;
+    if (this.#busy) {
+      this.#wait({ kind: 'too-large', bytes, sequenceId });
+      return;
+    }
+    this.#busy = true;
+    this.#handlers.onTooLarge(bytes, sequenceId);
+  }
+
+  #wait(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    if (this.#waiting.length >= pipelinedCommandsMax) this.socket.pause();
+  }
+
+  #onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#waiting.length = 0;
+    this.#handlers.onClosed();
+  }
+}
+
+/** `::ffff:10.0.0.1` is the IPv4 address 10.0.0.1 to anybody who writes a rule; a Unix socket is `localhost`. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return 'localhost';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

@@ -1,0 +1,194 @@
+/**
+ * From an accepted socket to a session: login under the runtime of the moment, limits, what the login teaches about
+ * backend logins. It does not run commands.
+ */
+import type { Socket } from 'node:net';
+import type { UserEntry } from '../../runtime/snapshot.ts';
+import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
+import { serverLogin } from '../connection-phase/server-login.ts';
+import type { BackendSecret } from '../hostgroup/connector.ts';
+import type { TlsIdentity } from '../net/tls.ts';
+import { charsetById, collationByName } from '../protocol/charsets.ts';
+import { errors } from '../protocol/errors.ts';
+import { StatusFlag } from '../protocol/status-flags.ts';
+import type { WorkerContext } from '../session/context.ts';
+import { OFFERED_CAPABILITIES } from '../session/local-answers.ts';
+import { Session } from '../session/session.ts';
+import { ClientConnection } from './client-connection.ts';
+
+/** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
+const GREETING_COLLATION_ID = 33;
+
+/** A clear password seen in a full login, valid as long as the stored one it proved is the same. */
+interface Learned {
+  readonly stored: string;
+  readonly clear: string;
+}
+
+export class Frontend {
+  readonly #context: WorkerContext;
+  readonly #tls: TlsIdentity;
+  readonly #learned = new Map<string, Learned>();
+  readonly #sessionsByUser = new Map<string, number>();
+  #lastConnectionId = 0;
+  #draining = false;
+
+  constructor(context: WorkerContext, tls: TlsIdentity) {
+    this.#context = context;
+    this.#tls = tls;
+  }
+
+  /** Sessions by user name, for stats_mysql_users and max_connections. */
+  get sessionsByUser(): ReadonlyMap<string, number> {
+    return this.#sessionsByUser;
+  }
+
+  /** Ends idle sessions now and the others after their statement or transaction. */
+  drain(): void {
+    this.#draining = true;
+    for (const session of this.#context.sessions.values()) if (session.idle) session.client.end();
+  }
+
+  async accept(socket: Socket): Promise<void> {
+    const { counters } = this.#context;
+    counters.Client_Connections_created += 1;
+    const connectionId = this.#nextConnectionId();
+    const login = await serverLogin(socket, connectionId, this.#policy());
+    if (login === undefined) {
+      counters.Client_Connections_aborted += 1;
+      return;
+    }
+    this.#admit(login, connectionId);
+  }
+
+  #admit(login: AuthenticatedLogin, connectionId: number): void {
+    const context = this.#context;
+    const { username } = login;
+    const { runtime, counters } = context;
+    const user = runtime.frontendUsers.get(username);
+    if (user === undefined) return login.refuse(errors.accessDenied(username, addressOf(login), true));
+    if (context.sessions.size >= runtime.variables.maxConnections) {
+      counters.Access_Denied_Max_Connections += 1;
+      return login.refuse(errors.tooManyConnections());
+    }
+    if (user.useSsl && !login.tls) return login.refuse(errors.sslRequired(username, user.password !== ''));
+    const current = this.#sessionsByUser.get(username) ?? 0;
+    if (current >= user.maxConnections) {
+      counters.Access_Denied_Max_User_Connections += 1;
+      return login.refuse(errors.tooManyUserConnections(username, current));
+    }
+    this.#start(login, user, connectionId);
+  }
+
+  #start(login: AuthenticatedLogin, user: UserEntry, connectionId: number): void {
+    const context = this.#context;
+    const { username } = user;
+    this.#learn(login, user);
+    const session = new Session(context, {
+      connectionId,
+      user,
+      backendUser: { username, secret: this.#backendSecret(login, user) },
+      capabilities: login.capabilities,
+      collationId: login.charset,
+      schema: login.schema,
+    });
+    session.client = new ClientConnection(
+      login.socket,
+      {
+        onCommand: (buffer, start, end, sequenceId) => {
+          try {
+            session.onCommand(buffer, start, end, sequenceId);
+          } catch (error) {
+            context.logger.error({ err: error, user: username }, 'a bug ended a session');
+            session.client.destroy();
+          }
+        },
+        onTooLarge: (_bytes, sequenceId) => session.onTooLarge(sequenceId),
+        onReady: () => {
+          if (this.#draining && session.idle) session.client.end();
+        },
+        onClosed: () => {
+          context.sessions.delete(session.connectionId);
+          context.counters.Client_Connections_connected -= 1;
+          this.#count(username, -1);
+          session.onClosed();
+        },
+      },
+      { maxPacketBytes: context.runtime.variables.maxAllowedPacket },
+    );
+    context.sessions.set(session.connectionId, session);
+    context.counters.Client_Connections_connected += 1;
+    this.#count(username, 1);
+    login.accept(StatusFlag.AUTOCOMMIT);
+    session.client.start(login.remainder);
+  }
+
+  #learn(login: AuthenticatedLogin, user: UserEntry): void {
+    const { clear } = login.secret;
+    if (clear !== undefined && user.password !== clear)
+      this.#learned.set(user.username, { stored: user.password, clear });
+  }
+
+  /** What servers are shown: the backend row's password when it is clear, else what this login has proved. */
+  #backendSecret(login: AuthenticatedLogin, user: UserEntry): BackendSecret {
+    const stored = this.#context.runtime.backendUsers.get(user.username)?.password ?? user.password;
+    const hashed = /^\*[0-9a-f]{40}$/i.test(stored) || stored.startsWith('$A$');
+    if (!hashed) return { clear: stored };
+    const learned = this.#learnedBy(user)?.clear ?? login.secret.clear;
+    return {
+      ...(learned === undefined ? {} : { clear: learned }),
+      ...(login.secret.sha1 === undefined ? {} : { sha1: login.secret.sha1 }),
+    };
+  }
+
+  #learnedBy(user: UserEntry): Learned | undefined {
+    const learned = this.#learned.get(user.username);
+    return learned?.stored === user.password ? learned : undefined;
+  }
+
+  #count(username: string, by: number): void {
+    const count = (this.#sessionsByUser.get(username) ?? 0) + by;
+    if (count > 0) this.#sessionsByUser.set(username, count);
+    else this.#sessionsByUser.delete(username);
+  }
+
+  #policy(): LoginPolicy {
+    const { variables, frontendUsers } = this.#context.runtime;
+    const collation = collationByName(variables.defaultCollationConnection)?.id ?? GREETING_COLLATION_ID;
+    return {
+      serverVersion: variables.serverVersion,
+      defaultAuthPlugin:
+        variables.defaultAuthenticationPlugin === 'caching_sha2_password'
+          ? 'caching_sha2_password'
+          : 'mysql_native_password',
+      capabilities: OFFERED_CAPABILITIES,
+      charset: charsetById(collation) === undefined || collation > 255 ? GREETING_COLLATION_ID : collation,
+      statusFlags: StatusFlag.AUTOCOMMIT,
+      secureContext: () => (variables.haveSsl ? this.#tls.secureContext : undefined),
+      rsaKeys: () => this.#tls.rsaKeys,
+      allowClearPassword: 'tls',
+      loginTimeoutMs: variables.connectTimeoutClient,
+      maxPacketBytes: 1 << 20,
+      lookup: (username) => {
+        const user = frontendUsers.get(username);
+        return user === undefined ? undefined : { stored: user.password, learned: this.#learnedBy(user)?.clear };
+      },
+      accessDenied: (username, address, usingPassword) => {
+        this.#context.counters.Access_Denied_Wrong_Password += 1;
+        return errors.accessDenied(username, address, usingPassword);
+      },
+    };
+  }
+
+  /** The worker's index in the high byte, so that ids are unique over all workers; skips ids still in use. */
+  #nextConnectionId(): number {
+    const high = this.#context.workerIndex << 24;
+    do this.#lastConnectionId = (this.#lastConnectionId + 1) & 0xff_ffff;
+    while (this.#lastConnectionId === 0 || this.#context.sessions.has((high | this.#lastConnectionId) >>> 0));
+    return (high | this.#lastConnectionId) >>> 0;
+  }
+}
+
+function addressOf(login: AuthenticatedLogin): string {
+  return login.socket.remoteAddress ?? 'localhost';
+}

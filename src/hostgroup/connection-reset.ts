@@ -1,0 +1,39 @@
+/**
+ * Makes a connection that a session has left marks on (user variables, temporary tables, locks, an open transaction)
+ * fit for anybody: COM_RESET_CONNECTION, which every MySQL since 5.7.3 and MariaDB since 10.2.4 knows. Where that
+ * fails the connection is closed, never reused.
+ */
+import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
+import { mirroredState } from '../backend/mirrored-state.ts';
+import { Command } from '../protocol/commands.ts';
+import type { ResponseWalker } from '../protocol/response-walker.ts';
+
+/** A server that does not answer a reset within this time loses the connection, in ms. */
+export const resetTimeoutMs = 5_000;
+
+const COM_RESET_CONNECTION_FRAME = Buffer.from([1, 0, 0, 0, Command.COM_RESET_CONNECTION]);
+
+export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean: BackendConnection) => void): void {
+  const timer = setTimeout(() => connection.destroy(), resetTimeoutMs);
+  const owner: AnswerOwner = {
+    answerBytes() {},
+    answerDone(_connection: BackendConnection, walker: ResponseWalker) {
+      clearTimeout(timer);
+      if (walker.ended === 'error') {
+        connection.destroy();
+        return;
+      }
+      // The reset keeps the schema, forgets variables, and puts the character set to what the server likes best.
+      connection.state = mirroredState(connection.state.schema, undefined);
+      connection.statements.clear();
+      connection.pins = 0;
+      connection.lingerStatements = 0;
+      connection.transactionUnknown = false;
+      giveBack(connection);
+    },
+    answerLost() {
+      clearTimeout(timer);
+    },
+  };
+  connection.send(COM_RESET_CONNECTION_FRAME, 'simple', owner);
+}

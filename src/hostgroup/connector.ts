@@ -1,0 +1,125 @@
+/**
+ * Opens one authenticated connection to a server: TCP or Unix socket, TLS, login, init_connect. It does not retry and
+ * does not know pools; hostgroup-manager.ts does both.
+ */
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { MysqlVariables } from '../../runtime/variables.ts';
+import { BackendConnection, type ConnectionHome } from '../backend/backend-connection.ts';
+import { mirroredState } from '../backend/mirrored-state.ts';
+import { clientLogin } from '../connection-phase/client-login.ts';
+import { Capability } from '../protocol/capabilities.ts';
+import { charsetById } from '../protocol/charsets.ts';
+
+/** What a login taught us, or the user table holds, to log in to servers with. Never logged. */
+export interface BackendSecret {
+  readonly clear?: string;
+  readonly sha1?: Buffer;
+}
+
+export interface BackendUser {
+  readonly username: string;
+  readonly secret: BackendSecret;
+}
+
+/** Capabilities by which answers differ in form or meaning: a connection and its session must agree on them. */
+export const SHAPE_CAPABILITIES =
+  Capability.DEPRECATE_EOF |
+  Capability.FOUND_ROWS |
+  Capability.MULTI_STATEMENTS |
+  Capability.MULTI_RESULTS |
+  Capability.PS_MULTI_RESULTS |
+  Capability.IGNORE_SPACE;
+
+const BASE_CAPABILITIES =
+  Capability.LONG_PASSWORD |
+  Capability.LONG_FLAG |
+  Capability.PROTOCOL_41 |
+  Capability.TRANSACTIONS |
+  Capability.SECURE_CONNECTION |
+  Capability.PLUGIN_AUTH |
+  Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
+  Capability.CONNECT_ATTRS;
+
+/** utf8mb4_general_ci: the one collation that every MySQL and MariaDB since 5.5 knows by this number. */
+const LOGIN_COLLATION_ID = 45;
+
+export interface ConnectOptions {
+  readonly home: ConnectionHome;
+  readonly useSsl: boolean;
+  readonly user: BackendUser;
+  readonly shape: number;
+  readonly variables: MysqlVariables;
+}
+
+/** The server lacks a capability without which its answers could not be passed on as they are. */
+export class ShapeMismatch extends Error {
+  override readonly name = 'ShapeMismatch';
+}
+
+/** Resolves with a connection in no schema, with utf8mb4; rejects with LoginRefused, ShapeMismatch or a socket error. */
+export async function openBackendConnection(options: ConnectOptions): Promise<BackendConnection> {
+  const { home, user, shape, variables } = options;
+  const timeoutMs = variables.connectTimeoutServer;
+  const socket = await openSocket(home, timeoutMs, variables);
+  try {
+    const login = await clientLogin({
+      socket,
+      username: user.username,
+      secret: user.secret,
+      capabilities: (BASE_CAPABILITIES | shape | (options.useSsl ? Capability.SSL : 0)) >>> 0,
+      charset: LOGIN_COLLATION_ID,
+      tls: options.useSsl ? { rejectUnauthorized: false } : undefined,
+      attributes: { program_name: 'sluice' },
+      loginTimeoutMs: timeoutMs,
+    });
+    if ((login.capabilities & shape) >>> 0 !== shape >>> 0) {
+      throw new ShapeMismatch(
+        `server ${home.hostname}:${home.port} (${login.serverVersion}) lacks a protocol capability`,
+      );
+    }
+    const names = charsetById(LOGIN_COLLATION_ID);
+    return new BackendConnection({
+      socket: login.socket,
+      home,
+      username: user.username,
+      shape,
+      deprecateEof: (shape & Capability.DEPRECATE_EOF) !== 0,
+      threadId: login.threadId,
+      serverVersion: login.serverVersion,
+      state: mirroredState('', names === undefined ? undefined : { charset: names.charset, collation: names.name }),
+      statusFlags: login.statusFlags,
+    });
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+function openSocket(home: ConnectionHome, timeoutMs: number, variables: MysqlVariables): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(
+      home.port === 0
+        ? { path: home.hostname }
+        : {
+            host: home.hostname,
+            port: home.port,
+            noDelay: true,
+            keepAlive: variables.useTcpKeepalive,
+            keepAliveInitialDelay: variables.tcpKeepaliveTime * 1000,
+          },
+    );
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(new Error(`no TCP connection to ${home.hostname}:${home.port} within ${timeoutMs} ms`));
+    }, timeoutMs);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.off('error', reject);
+      resolve(socket);
+    });
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
+}

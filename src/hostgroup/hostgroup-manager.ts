@@ -1,0 +1,342 @@
+/**
+ * Gives sessions a connection of a hostgroup: a free one at once, or a new one, or the first that becomes available
+ * before the deadline. Owns servers, pools and waiting requests of this worker. It sends no statement and knows no
+ * session; see session/ for what happens with the connection.
+ */
+import type { ServerEntry } from '../../runtime/snapshot.ts';
+import type { ConnectionPoolRow } from '../../runtime/stats.ts';
+import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { BackendConnection } from '../backend/backend-connection.ts';
+import { LoginRefused } from '../connection-phase/client-login.ts';
+import type { Logger } from '../observe/logger.ts';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { resetAndGiveBack } from './connection-reset.ts';
+import { type BackendUser, openBackendConnection } from './connector.ts';
+import { type ConnectionWish, Server } from './server.ts';
+import { ServerPicker } from './server-picker.ts';
+
+/** Sessions that may wait for a connection of one hostgroup; one more is refused at once. */
+export const waitQueueLengthMax = 10_000;
+
+/** How often waiting requests look again for a server that came back, in ms. */
+const WAIT_TICK_MS = 100;
+
+/** How often free connections are looked over, in ms. */
+const JANITOR_INTERVAL_MS = 1_000;
+
+export interface ConnectionRequest {
+  readonly hostgroup: number;
+  readonly user: BackendUser;
+  readonly wish: ConnectionWish;
+  onConnection(connection: BackendConnection): void;
+  onFailure(error: ProtocolError): void;
+}
+
+interface Waiting {
+  readonly request: ConnectionRequest;
+  readonly sinceMs: number;
+  readonly deadlineMs: number;
+  failures: number;
+  /** A connect is under way for this request. */
+  connecting: boolean;
+  over: boolean;
+}
+
+interface Hostgroup {
+  servers: Server[];
+  readonly picker: ServerPicker<Server>;
+  waiting: Waiting[];
+}
+
+export interface HostgroupManagerOptions {
+  readonly logger: Logger;
+  readonly workerIndex: number;
+  readonly variables: MysqlVariables;
+  /** Somebody has to wait: connections that sessions keep just in case should come back now. */
+  onPressure(): void;
+}
+
+export class HostgroupManager {
+  readonly #logger: Logger;
+  readonly #workerIndex: number;
+  readonly #onPressure: () => void;
+  readonly #hostgroups = new Map<number, Hostgroup>();
+  /** Servers that left the configuration while sessions still used them. */
+  readonly #leaving = new Set<Server>();
+  readonly #candidates: Server[] = [];
+  readonly #janitor: NodeJS.Timeout;
+  #waitTick: NodeJS.Timeout | undefined;
+  #variables: MysqlVariables;
+  #closed = false;
+
+  constructor(options: HostgroupManagerOptions) {
+    this.#logger = options.logger;
+    this.#workerIndex = options.workerIndex;
+    this.#onPressure = options.onPressure;
+    this.#variables = options.variables;
+    this.#janitor = setInterval(() => this.#tidy(), JANITOR_INTERVAL_MS);
+    this.#janitor.unref();
+  }
+
+  setVariables(variables: MysqlVariables): void {
+    this.#variables = variables;
+  }
+
+  /**
+   * Replaces the servers. Those that stay keep connections and counters; a LOAD ends a shun, as in ProxySQL; those
+   * that left lose their free connections now and the used ones when their sessions are done with them.
+   */
+  apply(entries: readonly ServerEntry[]): void {
+    const known = new Map<string, Server>();
+    for (const group of this.#hostgroups.values())
+      for (const server of group.servers) known.set(keyOf(server.entry), server);
+    for (const group of this.#hostgroups.values()) group.servers = [];
+    for (const entry of entries) {
+      const server = known.get(keyOf(entry)) ?? new Server(entry, (_connection, s) => this.#connectionLost(s));
+      known.delete(keyOf(entry));
+      server.entry = entry;
+      server.shunnedUntilMs = entry.status === 'SHUNNED' ? Number.POSITIVE_INFINITY : 0;
+      if (entry.status === 'OFFLINE_HARD' && server.used === 0) {
+        server.dropFree();
+        continue;
+      }
+      this.#hostgroup(entry.hostgroup).servers.push(server);
+      if (entry.status !== 'ONLINE') server.dropFree();
+    }
+    for (const server of known.values()) {
+      server.entry = { ...server.entry, status: 'OFFLINE_HARD' };
+      server.dropFree();
+      if (server.connections > 0) this.#leaving.add(server);
+    }
+    for (const group of this.#hostgroups.values()) this.#serveWaiting(group);
+  }
+
+  /** A free connection of the hostgroup, or undefined: then `request` one. */
+  take(hostgroup: number, wish: ConnectionWish): BackendConnection | undefined {
+    const group = this.#hostgroups.get(hostgroup);
+    if (group === undefined || group.waiting.length > 0) return undefined;
+    return this.#pick(group, wish)?.takeFree(wish);
+  }
+
+  /** Calls back with a connection or a failure, later; returns how to give the request up. */
+  request(request: ConnectionRequest): () => void {
+    const group = this.#hostgroup(request.hostgroup);
+    const nowMs = Date.now();
+    const waiting: Waiting = {
+      request,
+      sinceMs: nowMs,
+      deadlineMs: nowMs + this.#variables.connectTimeoutServerMax,
+      failures: 0,
+      connecting: false,
+      over: false,
+    };
+    if (group.waiting.length >= waitQueueLengthMax) {
+      queueMicrotask(() => this.#fail(group, waiting, errors.maxConnectTimeout(request.hostgroup, 0)));
+    } else {
+      group.waiting.push(waiting);
+      this.#serve(group, waiting);
+      if (!waiting.over && !waiting.connecting) this.#onPressure();
+      this.#startTick();
+    }
+    return () => this.#remove(group, waiting);
+  }
+
+  /** Takes a connection back that is clean and may serve anybody. */
+  giveBack(connection: BackendConnection): void {
+    const server = connection.home as Server;
+    if (connection.lost) return;
+    const group = this.#hostgroups.get(server.hostgroup);
+    const waiting = group?.waiting.find((w) => !w.connecting && fits(connection, w.request.wish));
+    if (group !== undefined && waiting !== undefined && server.accepts(Date.now())) {
+      this.#remove(group, waiting);
+      waiting.request.onConnection(connection);
+      return;
+    }
+    if (server.entry.status !== 'ONLINE' || this.#closed) {
+      connection.destroy();
+      return;
+    }
+    server.used -= 1;
+    server.free.push(connection);
+    if (group !== undefined && group.waiting.length > 0) this.#serveWaiting(group);
+  }
+
+  /** Takes a connection back on which something of a session is left: it is reset first, or closed. */
+  giveBackUsed(connection: BackendConnection): void {
+    if (connection.lost) return;
+    if (!connection.idle || this.#variables.initConnect !== '') connection.destroy();
+    else resetAndGiveBack(connection, (clean) => this.giveBack(clean));
+  }
+
+  rows(reset: boolean): ConnectionPoolRow[] {
+    const rows: ConnectionPoolRow[] = [];
+    for (const group of this.#hostgroups.values()) for (const server of group.servers) rows.push(server.row(reset));
+    for (const server of this.#leaving) rows.push(server.row(reset));
+    return rows;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#janitor);
+    clearInterval(this.#waitTick);
+    for (const group of this.#hostgroups.values()) {
+      for (const waiting of [...group.waiting]) this.#fail(group, waiting, errors.serverShutdown());
+      for (const server of group.servers) server.dropFree();
+    }
+  }
+
+  #hostgroup(id: number): Hostgroup {
+    let group = this.#hostgroups.get(id);
+    if (group === undefined) {
+      group = { servers: [], picker: new ServerPicker((this.#workerIndex * Math.SQRT2) % 1), waiting: [] };
+      this.#hostgroups.set(id, group);
+    }
+    return group;
+  }
+
+  #pick(group: Hostgroup, wish: ConnectionWish): Server | undefined {
+    const nowMs = Date.now();
+    const candidates = this.#candidates;
+    candidates.length = 0;
+    for (const server of group.servers) if (server.accepts(nowMs) && server.hasRoom(wish)) candidates.push(server);
+    return group.picker.pick(candidates);
+  }
+
+  #serveWaiting(group: Hostgroup): void {
+    for (const waiting of [...group.waiting]) if (!waiting.connecting) this.#serve(group, waiting);
+  }
+
+  #serve(group: Hostgroup, waiting: Waiting): void {
+    if (waiting.over) return;
+    const server = this.#pick(group, waiting.request.wish);
+    if (server === undefined) return;
+    const free = server.takeFree(waiting.request.wish);
+    if (free !== undefined) {
+      this.#remove(group, waiting);
+      waiting.request.onConnection(free);
+      return;
+    }
+    if (server.makeRoom()) void this.#connect(group, waiting, server);
+  }
+
+  async #connect(group: Hostgroup, waiting: Waiting, server: Server): Promise<void> {
+    waiting.connecting = true;
+    server.connecting += 1;
+    try {
+      const connection = await openBackendConnection({
+        home: server,
+        useSsl: server.entry.useSsl,
+        user: waiting.request.user,
+        shape: waiting.request.wish.shape,
+        variables: this.#variables,
+      });
+      server.connecting -= 1;
+      server.noteConnected();
+      server.noteUsed();
+      waiting.connecting = false;
+      if (waiting.over || server.entry.status !== 'ONLINE') {
+        this.giveBack(connection);
+        if (!waiting.over) this.#serve(group, waiting);
+        return;
+      }
+      this.#remove(group, waiting);
+      waiting.request.onConnection(connection);
+    } catch (error) {
+      server.connecting -= 1;
+      waiting.connecting = false;
+      this.#connectFailed(group, waiting, server, error);
+    }
+  }
+
+  #connectFailed(group: Hostgroup, waiting: Waiting, server: Server, error: unknown): void {
+    const variables = this.#variables;
+    const nowMs = Date.now();
+    // What the server says about this user or the protocol is no sign that the server is ill.
+    const verdict = error instanceof LoginRefused && error.code !== 1040 ? error : undefined;
+    if (verdict === undefined) {
+      const errorsMax = Math.min(variables.shunOnFailures, variables.connectRetriesOnFailure + 1);
+      const shunned = server.noteConnectError(nowMs, errorsMax, shunMs(variables));
+      const server_ = `${server.hostname}:${server.port}`;
+      if (shunned) this.#logger.warn({ server: server_, hostgroup: server.hostgroup, err: error }, 'server shunned');
+      else this.#logger.debug({ server: server_, hostgroup: server.hostgroup, err: error }, 'connect failed');
+    }
+    if (waiting.over) return;
+    waiting.failures += 1;
+    if (verdict !== undefined) this.#fail(group, waiting, verdict);
+    else if (waiting.failures <= variables.connectRetriesOnFailure) {
+      setTimeout(() => this.#serve(group, waiting), variables.connectRetriesDelay);
+    }
+  }
+
+  #connectionLost(server: Server): void {
+    if (this.#leaving.has(server) && server.connections === 0) this.#leaving.delete(server);
+    const group = this.#hostgroups.get(server.hostgroup);
+    if (group === undefined || this.#closed) return;
+    if (server.entry.status === 'OFFLINE_HARD' && server.connections === 0) {
+      group.servers = group.servers.filter((s) => s !== server);
+    }
+    if (group.waiting.length > 0) setImmediate(() => this.#serveWaiting(group));
+  }
+
+  #fail(group: Hostgroup, waiting: Waiting, error: ProtocolError): void {
+    this.#remove(group, waiting);
+    waiting.request.onFailure(error);
+  }
+
+  #remove(group: Hostgroup, waiting: Waiting): void {
+    waiting.over = true;
+    const index = group.waiting.indexOf(waiting);
+    if (index >= 0) group.waiting.splice(index, 1);
+  }
+
+  #startTick(): void {
+    this.#waitTick ??= setInterval(() => this.#tick(), WAIT_TICK_MS);
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    let anyWaiting = false;
+    for (const [id, group] of this.#hostgroups) {
+      for (const waiting of [...group.waiting]) {
+        if (nowMs >= waiting.deadlineMs)
+          this.#fail(group, waiting, errors.maxConnectTimeout(id, nowMs - waiting.sinceMs));
+        else if (!waiting.connecting) this.#serve(group, waiting);
+      }
+      anyWaiting ||= group.waiting.length > 0;
+    }
+    if (!anyWaiting) {
+      clearInterval(this.#waitTick);
+      this.#waitTick = undefined;
+    }
+  }
+
+  /** Closes free connections beyond mysql-free_connections_pct, and those older than mysql-connection_max_age_ms. */
+  #tidy(): void {
+    const { freeConnectionsPct, connectionMaxAgeMs } = this.#variables;
+    const nowMs = Date.now();
+    for (const group of this.#hostgroups.values()) {
+      for (const server of group.servers) {
+        const freeMax = Math.max(1, Math.floor((server.entry.maxConnections * freeConnectionsPct) / 100));
+        for (const connection of server.free.slice(0, Math.max(0, server.free.length - freeMax))) connection.destroy();
+        if (connectionMaxAgeMs === 0) continue;
+        for (const connection of [...server.free]) {
+          if (nowMs - connection.createdAtMs > connectionMaxAgeMs) connection.destroy();
+        }
+      }
+    }
+  }
+}
+
+/** Source: ProxySQL, max_wait_sec in get_random_MySrvC. */
+function shunMs(variables: MysqlVariables): number {
+  const connectMaxS = Math.max(1, Math.floor(variables.connectTimeoutServerMax / 1000) - 1);
+  return Math.min(variables.shunRecoveryTimeSec, connectMaxS) * 1000;
+}
+
+function fits(connection: BackendConnection, wish: ConnectionWish): boolean {
+  return connection.username === wish.username && connection.shape === wish.shape;
+}
+
+function keyOf(entry: ServerEntry): string {
+  return `${entry.hostgroup}\0${entry.hostname}\0${entry.port}`;
+}

@@ -1,0 +1,47 @@
+/**
+ * What every session of a worker shares: the runtime of the moment, pools, caches, counters. Built once by worker.ts;
+ * `runtime` is the one field that changes, by one assignment at the commit of a publish.
+ */
+import type { UserEntry } from '../../runtime/snapshot.ts';
+import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { BackendConnection } from '../backend/backend-connection.ts';
+import type { BackendUser } from '../hostgroup/connector.ts';
+import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import type { Counters } from '../observe/counters.ts';
+import type { DigestStats } from '../observe/digest-stats.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { CompiledRules } from '../rules/match.ts';
+import type { MatcherThread } from '../rules/matcher-thread.ts';
+import type { DigestCache } from '../sql/digest-cache.ts';
+import type { Lingering } from './leases.ts';
+import type { Session } from './session.ts';
+
+/** The runtime as the data plane uses it. Read once at the start of a command, never again during it. */
+export interface WorkerRuntime {
+  readonly generation: number;
+  readonly variables: MysqlVariables;
+  readonly rules: CompiledRules;
+  /** The generation in which the rules came; what the matcher thread knows them by. */
+  readonly rulesGeneration: number;
+  readonly frontendUsers: ReadonlyMap<string, UserEntry>;
+  readonly backendUsers: ReadonlyMap<string, UserEntry>;
+  /** Normalises and classifies under the mysql-query_digests_* variables of this runtime. */
+  readonly digests: DigestCache;
+}
+
+export interface WorkerContext {
+  runtime: WorkerRuntime;
+  readonly workerIndex: number;
+  readonly logger: Logger;
+  readonly hostgroups: HostgroupManager;
+  readonly lingering: Lingering;
+  readonly matcher: MatcherThread;
+  readonly counters: Counters;
+  readonly digestStats: DigestStats;
+  /** Hits by rule_id since the rules were loaded. */
+  readonly ruleHits: Map<number, number>;
+  /** Sessions by connection id. */
+  readonly sessions: Map<number, Session>;
+  /** Ends what runs on a backend connection, through another connection of the same user. */
+  kill(connection: BackendConnection, what: 'QUERY' | 'CONNECTION', user: BackendUser): void;
+}

@@ -1,0 +1,129 @@
+/**
+ * The backend connections a session holds: at most one per hostgroup, kept only while something of the session lives
+ * on it. Decides after each answer whether a connection goes back to the pool, and knows why it does not.
+ */
+import type { BackendConnection } from '../backend/backend-connection.ts';
+import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import { SessionEffect } from '../sql/facts.ts';
+
+/** Pins that no statement sets but the proxy itself; above the bits of SessionEffect. */
+export const NO_MULTIPLEX_PIN = 1 << 28;
+/** The client has prepared statements with cursors or other state open here. */
+export const MULTIPLEXING_OFF_PIN = 1 << 29;
+
+/** Effects that stay behind on the server's session, so that the connection belongs to the client from then on. */
+export const PIN_EFFECTS =
+  SessionEffect.USER_VARIABLE |
+  SessionEffect.TEMPORARY_TABLE |
+  SessionEffect.LOCK_TABLES |
+  SessionEffect.GET_LOCK |
+  SessionEffect.SQL_PREPARE |
+  SessionEffect.FOUND_ROWS |
+  SessionEffect.SESSION_VARIABLE |
+  SessionEffect.CALL |
+  SessionEffect.HANDLER |
+  SessionEffect.SEQUENCE |
+  SessionEffect.XA |
+  SessionEffect.OPAQUE;
+
+/** Sessions that keep a connection only in case its warnings or row count are asked for; swept by time and on demand. */
+export class Lingering {
+  readonly #leases = new Map<Leases, number>();
+
+  add(leases: Leases): void {
+    this.#leases.delete(leases);
+    this.#leases.set(leases, Date.now());
+  }
+
+  delete(leases: Leases): void {
+    this.#leases.delete(leases);
+  }
+
+  /** Ends what has lingered for `ageMs` or longer; everything with 0. */
+  sweep(ageMs: number): void {
+    const beforeMs = Date.now() - ageMs;
+    for (const [leases, sinceMs] of this.#leases) {
+      if (sinceMs > beforeMs) break;
+      this.#leases.delete(leases);
+      leases.endLinger(undefined);
+    }
+  }
+}
+
+export class Leases {
+  readonly #hostgroups: HostgroupManager;
+  readonly #lingering: Lingering;
+  readonly #held: BackendConnection[] = [];
+  /** Where the last statement ran whose diagnostics or insert id may be asked for. */
+  lastHostgroup = -1;
+
+  constructor(hostgroups: HostgroupManager, lingering: Lingering) {
+    this.#hostgroups = hostgroups;
+    this.#lingering = lingering;
+  }
+
+  get held(): readonly BackendConnection[] {
+    return this.#held;
+  }
+
+  /** The connection held in a hostgroup. */
+  find(hostgroup: number): BackendConnection | undefined {
+    for (const connection of this.#held) if (connection.home.hostgroup === hostgroup) return connection;
+    return undefined;
+  }
+
+  /** The connection with an open transaction. */
+  inTransaction(): BackendConnection | undefined {
+    for (const connection of this.#held) if (connection.inTransaction) return connection;
+    return undefined;
+  }
+
+  /** From now on the connection is the session's, until `settle` finds that nothing keeps it. */
+  hold(connection: BackendConnection): void {
+    if (!this.#held.includes(connection)) this.#held.push(connection);
+  }
+
+  /** After an answer: keeps the connection when something pins it or may be asked for, gives it back otherwise. */
+  settle(connection: BackendConnection): void {
+    if (!connection.clean || connection.lingerStatements > 0) return;
+    this.#remove(connection);
+    connection.foreignDiagnostics = true;
+    this.#hostgroups.giveBack(connection);
+  }
+
+  /** Keeps a connection for the next statement, which may ask for the diagnostics of this one. */
+  linger(connection: BackendConnection): void {
+    connection.lingerStatements = 1;
+    this.#lingering.add(this);
+  }
+
+  /** Gives back what was only kept in case the next statement asked for it. */
+  endLinger(except: BackendConnection | undefined): void {
+    for (const connection of [...this.#held]) {
+      if (connection === except || connection.lingerStatements === 0 || !connection.idle) continue;
+      connection.lingerStatements = 0;
+      this.settle(connection);
+    }
+  }
+
+  forget(connection: BackendConnection): void {
+    this.#remove(connection);
+  }
+
+  /** Gives back everything: clean ones at once, others after a reset; one with an answer under way is closed. */
+  endAll(): void {
+    this.#lingering.delete(this);
+    for (const connection of this.#held.splice(0)) {
+      connection.lingerStatements = 0;
+      connection.foreignDiagnostics = true;
+      if (!connection.idle) connection.destroy();
+      else if (connection.clean) this.#hostgroups.giveBack(connection);
+      else this.#hostgroups.giveBackUsed(connection);
+    }
+  }
+
+  #remove(connection: BackendConnection): void {
+    const index = this.#held.indexOf(connection);
+    if (index >= 0) this.#held.splice(index, 1);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Statements the proxy answers itself, as ProxySQL does: USE, SET NAMES, COMMIT without a transaction, the version
+ * probe of the mysql client, CONNECTION_ID(). Everything else goes to a server. Pure but for what it is told.
+ */
+import type { CharacterSet } from '../backend/mirrored-state.ts';
+import { Capability } from '../protocol/capabilities.ts';
+import { collationByName, defaultCollationOf } from '../protocol/charsets.ts';
+import { ColumnType } from '../protocol/column-types.ts';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
+import type { PacketWriter } from '../protocol/packet-writer.ts';
+import { type ColumnDefinition, writeTextResultset } from '../protocol/text-resultset.ts';
+import type { StatementFacts } from '../sql/facts.ts';
+import { parseSet } from '../sql/set-parser.ts';
+import { parseUse } from '../sql/use-parser.ts';
+import type { Leases } from './leases.ts';
+
+export type LocalAnswer =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'error'; readonly error: ProtocolError }
+  | { readonly kind: 'schema'; readonly schema: string }
+  | { readonly kind: 'names'; readonly names: CharacterSet }
+  | {
+      readonly kind: 'resultset';
+      write(writer: PacketWriter, sequenceId: number, statusFlags: number, deprecateEof: boolean): void;
+    };
+
+/** What the answers depend on. */
+export interface LocalContext {
+  readonly leases: Leases;
+  readonly connectionId: number;
+  readonly capabilities: number;
+}
+
+const OK: LocalAnswer = { kind: 'ok' };
+
+/** Statements longer than this are never answered here, in bytes. */
+const LOCAL_STATEMENT_BYTES_MAX = 256;
+const VERSION_COMMENT_PROBE = 'select @@version_comment limit 1';
+
+/** Before the rules: what never reaches a server whatever the rules say. */
+export function answerLocally(
+  context: LocalContext,
+  facts: StatementFacts,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): LocalAnswer | undefined {
+  if (end - start > LOCAL_STATEMENT_BYTES_MAX || facts.multiStatement) return undefined;
+  switch (facts.kind) {
+    case 'select':
+      if (end - start !== VERSION_COMMENT_PROBE.length) return undefined;
+      return buffer.toString('latin1', start, end) === VERSION_COMMENT_PROBE
+        ? oneCell('@@version_comment', '(ProxySQL)')
+        : undefined;
+    case 'use': {
+      const schema = parseUse(buffer.toString('utf8', start, end));
+      return schema === undefined ? undefined : { kind: 'schema', schema };
+    }
+    case 'set':
+      return answerSetNames(buffer.toString('utf8', start, end));
+    case 'commit':
+    case 'rollback':
+      return context.leases.inTransaction() === undefined && isPlainEnd(buffer.toString('latin1', start, end))
+        ? OK
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** After the rules: what a rule may refuse or rewrite, but no server needs to see. */
+export function answerLocallyAfterRules(
+  context: LocalContext,
+  facts: StatementFacts,
+  frame: Buffer,
+): LocalAnswer | undefined {
+  if (facts.kind !== 'select' || facts.multiStatement || frame.length > 64) return undefined;
+  const text = frame.toString('latin1', HEADER_BYTES + 1);
+  const match = /^\s*SELECT\s+(CONNECTION_ID\(\))\s*;?\s*$/i.exec(text);
+  return match?.[1] === undefined ? undefined : oneCell(match[1], String(context.connectionId), ColumnType.LONGLONG);
+}
+
+function isPlainEnd(text: string): boolean {
+  return /^\s*(commit|rollback)\s*;?\s*$/i.test(text);
+}
+
+/** SET NAMES alone is checked and kept here; any other SET has to pass the rules first. */
+function answerSetNames(text: string): LocalAnswer | undefined {
+  const result = parseSet(text);
+  if (result.kind !== 'assignments' || result.assignments.length > 0 || result.names === undefined) return undefined;
+  const names = checkNames(result.names.charset, result.names.collation);
+  return 'code' in names ? { kind: 'error', error: names } : { kind: 'names', names };
+}
+
+/** The character set a SET NAMES asks for, or MySQL's error 1115 in ProxySQL's words. */
+export function checkNames(charset: string, collation: string | undefined): CharacterSet | ProtocolError {
+  const known = defaultCollationOf(charset);
+  if (known === undefined) return errors.unknownCharset(charset);
+  if (collation === undefined) return { charset: known.charset, collation: '' };
+  const wanted = collationByName(collation);
+  if (wanted === undefined || wanted.charset !== known.charset) {
+    return errors.unknownCharsetOrCollation(charset, collation);
+  }
+  return { charset: known.charset, collation: wanted.name };
+}
+
+function oneCell(name: string, value: string, type: ColumnType = ColumnType.VAR_STRING): LocalAnswer {
+  const column: ColumnDefinition = { name, type, charset: 33, length: 15, flags: 1, decimals: 31 };
+  return {
+    kind: 'resultset',
+    write(writer, sequenceId, statusFlags, deprecateEof) {
+      writeTextResultset(writer, sequenceId, { columns: [column], rows: [[value]], statusFlags, deprecateEof });
+    },
+  };
+}
+
+/** Capabilities this worker offers to clients; the login policy adds CLIENT_SSL when there is a certificate. */
+export const OFFERED_CAPABILITIES =
+  (Capability.LONG_PASSWORD |
+    Capability.FOUND_ROWS |
+    Capability.LONG_FLAG |
+    Capability.CONNECT_WITH_DB |
+    Capability.IGNORE_SPACE |
+    Capability.PROTOCOL_41 |
+    Capability.IGNORE_SIGPIPE |
+    Capability.TRANSACTIONS |
+    Capability.RESERVED |
+    Capability.SECURE_CONNECTION |
+    Capability.MULTI_STATEMENTS |
+    Capability.MULTI_RESULTS |
+    Capability.PS_MULTI_RESULTS |
+    Capability.PLUGIN_AUTH |
+    Capability.CONNECT_ATTRS |
+    Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
+    Capability.DEPRECATE_EOF) >>>
+  0;

@@ -1,0 +1,99 @@
+/**
+ * The prepared statements of one client: ids as the client knows them, and what is needed to run a statement on
+ * whichever backend connection serves the session. It sends nothing; statement-run.ts prepares on the server.
+ */
+import { HEADER_BYTES } from '../protocol/framer.ts';
+import type { DigestEntry } from '../sql/digest-cache.ts';
+import type { StatementFacts } from '../sql/facts.ts';
+
+/** Statements one client may have open; MySQL's own default of max_prepared_stmt_count. */
+export const statementsPerSessionMax = 16_382;
+
+/** Bytes a client may send ahead with COM_STMT_SEND_LONG_DATA for one statement. */
+export const longDataBytesMax = 64 * 1024 * 1024;
+
+export interface PreparedStatement {
+  readonly id: number;
+  /** As it was sent to the server, after rewriting. */
+  readonly text: Buffer;
+  /** As the client sent it: what rules are matched against at EXECUTE. */
+  readonly originalText: Buffer;
+  readonly entry: DigestEntry;
+  readonly facts: StatementFacts;
+  readonly paramCount: number;
+  readonly columnCount: number;
+  /** Parameter types of the last EXECUTE that carried them: a client sends them once, each server wants them. */
+  types: Buffer | undefined;
+  /** Payloads of COM_STMT_SEND_LONG_DATA since the last EXECUTE, in order. */
+  longData: Buffer[];
+  longDataBytes: number;
+}
+
+export class PreparedStatements {
+  readonly #byId = new Map<number, PreparedStatement>();
+  #lastId = 0;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: number): PreparedStatement | undefined {
+    return this.#byId.get(id);
+  }
+
+  add(statement: Omit<PreparedStatement, 'id' | 'types' | 'longData' | 'longDataBytes'>): PreparedStatement {
+    const id = ++this.#lastId;
+    const added = { ...statement, id, types: undefined, longData: [], longDataBytes: 0 };
+    this.#byId.set(id, added);
+    return added;
+  }
+
+  close(id: number): boolean {
+    return this.#byId.delete(id);
+  }
+
+  clear(): void {
+    this.#byId.clear();
+  }
+}
+
+/** Offsets in the payload of COM_STMT_EXECUTE. @see the manual, page_protocol_com_stmt_execute */
+const STATEMENT_ID_AT = 1;
+const FLAGS_AT = 5;
+const PARAMS_AT = 10;
+
+/** What an EXECUTE packet must have; anything else is malformed. */
+export function isExecutePayload(payload: Buffer, statement: PreparedStatement): boolean {
+  if (payload.length < PARAMS_AT) return false;
+  if (statement.paramCount === 0) return true;
+  const bitmapBytes = (statement.paramCount + 7) >> 3;
+  const boundAt = PARAMS_AT + bitmapBytes;
+  if (payload.length < boundAt + 1) return false;
+  if (payload[boundAt] !== 1) return statement.types !== undefined;
+  return payload.length >= boundAt + 1 + 2 * statement.paramCount;
+}
+
+/**
+ * The EXECUTE payload for a server: parameter types filled in when the client left them out (remembered in
+ * `statement.types`), and no cursor, so that all rows come at once. The statement id is patched in later, per server.
+ */
+export function completeExecutePayload(payload: Buffer, statement: PreparedStatement): Buffer {
+  const bitmapBytes = (statement.paramCount + 7) >> 3;
+  const boundAt = PARAMS_AT + bitmapBytes;
+  const typesAt = boundAt + 1;
+  const typesBytes = 2 * statement.paramCount;
+  let complete = payload;
+  if (statement.paramCount > 0 && payload[boundAt] === 1) {
+    statement.types = Buffer.from(payload.subarray(typesAt, typesAt + typesBytes));
+  } else if (statement.paramCount > 0 && statement.types !== undefined) {
+    const values = payload.subarray(typesAt);
+    complete = Buffer.concat([payload.subarray(0, boundAt), Buffer.from([1]), statement.types, values]);
+  }
+  complete[FLAGS_AT] = 0;
+  return complete;
+}
+
+/** Writes the server's statement id into a frame that starts with its header. */
+export function patchStatementId(frame: Buffer, statementId: number): void {
+  frame.writeUInt32LE(statementId, HEADER_BYTES + STATEMENT_ID_AT);
+}

@@ -1,0 +1,619 @@
+/**
+ * One client's life after its login: reads a command, decides what becomes of it, and answers or has it run. This file
+ * is the list of stages; each stage lives in a file of its own. It owns no socket and no pool.
+ */
+import { performance } from 'node:perf_hooks';
+import type { UserEntry } from '../../runtime/snapshot.ts';
+import type { ProcesslistRow } from '../../runtime/stats.ts';
+import type { MysqlVariables } from '../../runtime/variables.ts';
+import { type MirroredState, mirroredState, withNames, withSchema } from '../backend/mirrored-state.ts';
+import type { ClientConnection } from '../frontend/client-connection.ts';
+import { type BackendUser, SHAPE_CAPABILITIES } from '../hostgroup/connector.ts';
+import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import { Capability } from '../protocol/capabilities.ts';
+import { charsetById, defaultCollationOf } from '../protocol/charsets.ts';
+import { commandFrame } from '../protocol/command-frame.ts';
+import { Command, commandName } from '../protocol/commands.ts';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
+import { writeEof, writeErr, writeOk } from '../protocol/ok-err-eof.ts';
+import { PacketWriter } from '../protocol/packet-writer.ts';
+import { StatusFlag } from '../protocol/status-flags.ts';
+import type { Decision } from '../rules/decision.ts';
+import { RuleTimeout } from '../rules/matcher-thread.ts';
+import type { DigestEntry } from '../sql/digest-cache.ts';
+import { effectNames, SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { parseKill } from '../sql/kill-parser.ts';
+import type { WorkerContext, WorkerRuntime } from './context.ts';
+import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
+import { Leases } from './leases.ts';
+import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
+import {
+  completeExecutePayload,
+  isExecutePayload,
+  longDataBytesMax,
+  type PreparedStatement,
+  PreparedStatements,
+  statementsPerSessionMax,
+} from './prepared-statements.ts';
+import { applySet } from './set-statement.ts';
+import type { Statement } from './statement.ts';
+import { elapsedUs, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
+
+export interface SessionLogin {
+  readonly connectionId: number;
+  readonly user: UserEntry;
+  readonly backendUser: BackendUser;
+  readonly capabilities: number;
+  readonly collationId: number;
+  readonly schema: string;
+}
+
+/** Scratch of this worker: answers are encoded here and copied out, one at a time. */
+const scratch = new PacketWriter();
+
+export class Session implements RunOwner {
+  readonly connectionId: number;
+  readonly user: UserEntry;
+  readonly backendUser: BackendUser;
+  readonly capabilities: number;
+  shape: number;
+  readonly leases: Leases;
+  client!: ClientConnection;
+  state: MirroredState;
+  lastInsertId = 0;
+  /** The hostgroup whose connection has session state nobody can mirror; -1 when there is none. */
+  lockedHostgroup = -1;
+  readonly #context: WorkerContext;
+  readonly #loginState: MirroredState;
+  readonly #run: StatementRun;
+  readonly #statements = new PreparedStatements();
+  readonly #connectedAtMs = Date.now();
+  #runtime: WorkerRuntime;
+  #sequenceId = 0;
+  #nextFlagIn = -1;
+  #nextTransaction: string | undefined;
+  /** What is at work, for the processlist; the text is decoded only when somebody looks. */
+  #commandName = 'Sleep';
+  #commandText: Buffer | undefined;
+  #commandSinceMs = Date.now();
+
+  constructor(context: WorkerContext, login: SessionLogin) {
+    this.#context = context;
+    this.#runtime = context.runtime;
+    this.connectionId = login.connectionId;
+    this.user = login.user;
+    this.backendUser = login.backendUser;
+    this.capabilities = login.capabilities;
+    this.shape = (login.capabilities & SHAPE_CAPABILITIES) >>> 0;
+    this.leases = new Leases(context.hostgroups, context.lingering);
+    this.#run = new StatementRun(this);
+    const names = charsetById(login.collationId) ?? defaultCollationOf(this.variables.defaultCharset);
+    this.state = mirroredState(
+      login.schema || login.user.defaultSchema || this.variables.defaultSchema,
+      names === undefined ? undefined : { charset: names.charset, collation: names.name },
+    );
+    this.#loginState = this.state;
+  }
+
+  get variables(): MysqlVariables {
+    return this.#runtime.variables;
+  }
+
+  get hostgroups(): HostgroupManager {
+    return this.#context.hostgroups;
+  }
+
+  /** Nothing is at work and no transaction is open: a drain may end it. */
+  get idle(): boolean {
+    return this.#commandName === 'Sleep' && this.leases.inTransaction() === undefined;
+  }
+
+  // ---------------------------------------------------------------- commands
+
+  /** One command of the client; the payload is borrowed until the return unless its frame goes to a server. */
+  onCommand(buffer: Buffer, start: number, end: number, sequenceId: number): void {
+    this.#runtime = this.#context.runtime;
+    this.#sequenceId = (sequenceId + 1) & 0xff;
+    this.#commandSinceMs = Date.now();
+    const command = buffer[start] ?? -1;
+    switch (command) {
+      case Command.COM_QUERY:
+        return this.#onQuery(buffer, start + 1, end);
+      case Command.COM_STMT_EXECUTE:
+        return this.#onExecute(buffer, start, end);
+      case Command.COM_STMT_PREPARE:
+        return this.#onPrepare(buffer, start + 1, end);
+      case Command.COM_STMT_CLOSE:
+        return this.#onStatementClose(buffer, start, end);
+      case Command.COM_STMT_RESET:
+        return this.#onStatementReset(buffer, start, end);
+      case Command.COM_STMT_SEND_LONG_DATA:
+        return this.#onLongData(buffer, start, end);
+      case Command.COM_PING:
+        return this.answerOk();
+      case Command.COM_INIT_DB:
+        this.#context.counters.Com_frontend_init_db += 1;
+        this.state = withSchema(this.state, buffer.toString('utf8', start + 1, end));
+        return this.answerOk();
+      case Command.COM_SET_OPTION:
+        return this.#onSetOption(buffer, start, end);
+      case Command.COM_RESET_CONNECTION:
+        this.#resetSession();
+        return this.answerOk();
+      case Command.COM_STATISTICS:
+        return this.#answerStatistics();
+      case Command.COM_QUIT:
+        return this.client.end();
+      case Command.COM_PROCESS_KILL:
+        return this.answerError(errors.commandUnsupported());
+      default:
+        this.#context.logger.info({ command: commandName(command), user: this.user.username }, 'unsupported command');
+        return this.answerError(errors.unknownCommand());
+    }
+  }
+
+  onTooLarge(sequenceId: number): void {
+    this.#sequenceId = (sequenceId + 1) & 0xff;
+    this.answerError(errors.packetTooLarge());
+  }
+
+  /** The client is gone: what it held goes back, what it waited for is given up. */
+  onClosed(): void {
+    const running = this.#run.abandon();
+    if (running !== undefined && this.variables.killBackendConnectionWhenDisconnect) {
+      this.#context.kill(running, 'CONNECTION', this.backendUser);
+    }
+    this.leases.endAll();
+    this.#statements.clear();
+  }
+
+  // ---------------------------------------------------------------- COM_QUERY
+
+  #onQuery(buffer: Buffer, start: number, end: number): void {
+    const startedAt = performance.now();
+    this.#begin('Query', buffer, start, end);
+    this.#context.counters.Questions += 1;
+    const entry = this.#runtime.digests.lookup(buffer, start, end);
+    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end);
+    const local = answerLocally(this, facts, buffer, start, end);
+    if (local !== undefined) return this.#answerLocal(local);
+    const frame = frameOf(buffer, start - 1, end);
+    this.#decide(entry, buffer, start, end, true, (decision) =>
+      this.#afterDecision({ command: 'query', entry, facts, decision, frame, startedAt, prepared: undefined }),
+    );
+  }
+
+  /** Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided. */
+  #decide(
+    entry: DigestEntry,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    rewrite: boolean,
+    then: (decision: Decision) => void,
+  ): void {
+    const { rules } = this.#runtime;
+    const flagIn = this.#nextFlagIn >= 0 ? this.#nextFlagIn : 0;
+    const known = knownDecision(this.#runtime, entry, this, flagIn);
+    if (known !== undefined) return this.#decided(known, then);
+    const input = matchInput(this.#runtime, entry, this, flagIn, buffer.toString('latin1', start, end), rewrite);
+    const decision = rules.tryDecide(input);
+    if (decision !== undefined) {
+      if (rewrite) rememberDecision(this.#runtime, entry, this, flagIn, decision);
+      return this.#decided(decision, then);
+    }
+    this.#context.matcher.decide(input, this.#runtime.rulesGeneration).then(
+      (decision) => {
+        if (!this.client.closed) this.#decided(decision, then);
+      },
+      (error: unknown) => {
+        if (this.client.closed) return;
+        const rule = error instanceof RuleTimeout ? ` (rule ${error.ruleId})` : '';
+        this.#context.logger.warn({ err: error, user: this.user.username }, 'query rules could not be evaluated');
+        this.answerError(errors.notAllowed(`Query refused: the query rules could not be evaluated in time${rule}`));
+      },
+    );
+  }
+
+  #decided(decision: Decision, then: (decision: Decision) => void): void {
+    for (const ruleId of decision.hitRules) {
+      this.#context.ruleHits.set(ruleId, (this.#context.ruleHits.get(ruleId) ?? 0) + 1);
+    }
+    this.#nextFlagIn = decision.nextQueryFlagIn;
+    then(decision);
+  }
+
+  #afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema' | 'text'> & { readonly text?: Buffer }): void {
+    const { decision, facts } = draft;
+    const { command, entry, prepared, text, startedAt } = draft;
+    const frame =
+      decision.rewrittenQuery === undefined ? draft.frame : rewrittenFrame(command, decision.rewrittenQuery);
+    const hostgroup = this.#hostgroupFor(decision, facts);
+    const { schema } = this.state;
+    const statement: Statement = {
+      command,
+      hostgroup,
+      frame,
+      facts,
+      entry,
+      decision,
+      prepared,
+      text,
+      startedAt,
+      schema,
+    };
+    const refused = this.#refusal(statement);
+    if (refused !== undefined) {
+      this.#record(statement, 0, 0);
+      return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
+    }
+    if (statement.command === 'query') {
+      if (facts.kind === 'set' && this.#onSet(statement)) return;
+      if (facts.kind === 'kill') return this.#onKill(statement);
+      const local = answerLocallyAfterRules(this, facts, statement.frame);
+      if (local !== undefined) {
+        this.#record(statement, 0, 0);
+        return this.#answerLocal(local);
+      }
+    }
+    this.#lockIfNeeded(statement);
+    this.leases.endLinger(this.leases.find(statement.hostgroup));
+    this.#run.run(statement);
+  }
+
+  /** The hostgroup of a statement. Source: ProxySQL, surface of rules and transactions (destination, persistence). */
+  #hostgroupFor(decision: Decision, facts: StatementFacts): number {
+    if (this.user.transactionPersistent) {
+      const connection = this.leases.inTransaction();
+      if (connection !== undefined) return connection.home.hostgroup;
+    }
+    const asksBack = SessionEffect.WARNINGS | SessionEffect.ROW_COUNT;
+    if ((facts.effects & asksBack) !== 0 && this.leases.find(this.leases.lastHostgroup) !== undefined) {
+      return this.leases.lastHostgroup;
+    }
+    if (decision.destinationHostgroup >= 0) return decision.destinationHostgroup;
+    return this.lockedHostgroup >= 0 ? this.lockedHostgroup : this.user.defaultHostgroup;
+  }
+
+  #refusal(statement: Statement): ProtocolError | 'ok' | undefined {
+    const { decision, facts } = statement;
+    if (decision.okMsg !== undefined) return 'ok';
+    if (decision.errorMsg !== undefined) return errors.notAllowed(decision.errorMsg);
+    if (facts.kind === 'empty') return errors.emptyQuery();
+    if ((facts.effects & SessionEffect.LOCAL_INFILE) !== 0) return errors.localInfileUnsupported();
+    if (facts.multiStatement && (facts.effects & SessionEffect.SCHEMA) !== 0) {
+      return errors.notAllowed('Unable to parse multi-statements command with USE statement');
+    }
+    if (this.lockedHostgroup >= 0 && statement.hostgroup !== this.lockedHostgroup) {
+      this.#context.counters.hostgroup_locked_queries += 1;
+      return errors.connectionLocked(this.lockedHostgroup, statement.hostgroup);
+    }
+    return undefined;
+  }
+
+  /** True when the SET was answered here, because the proxy mirrors what it assigns. */
+  #onSet(statement: Statement): boolean {
+    if (statement.facts.multiStatement) return false;
+    const text = statement.frame.toString('utf8', HEADER_BYTES + 1);
+    const result = applySet(this.state, text);
+    if (result.kind === 'forward') return false;
+    if (result.kind === 'refused') {
+      this.answerError(result.error);
+      return true;
+    }
+    if (result.kind === 'next-transaction') {
+      this.#nextTransaction = text;
+      this.answerOk();
+      return true;
+    }
+    // autocommit=1 commits what is open: the server has to do that itself.
+    if (result.endsTransaction && this.leases.inTransaction() !== undefined) {
+      this.state = result.state;
+      return false;
+    }
+    this.state = result.state;
+    this.#record(statement, 0, 0);
+    this.answerOk();
+    return true;
+  }
+
+  /** A SET that nobody can mirror binds the session to the connection that has it. Source: set_query_lock_on_hostgroup. */
+  #lockIfNeeded(statement: Statement): void {
+    const { facts, decision } = statement;
+    if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0 || this.lockedHostgroup >= 0) return;
+    if (this.variables.setQueryLockOnHostgroup !== 1 || decision.multiplex >= 0) return;
+    if (facts.kind === 'set' && /^\W*set\s+(@@)?(session\s+|local\s+)?autocommit\b/i.test(textOf(statement))) return;
+    this.lockedHostgroup = statement.hostgroup;
+    this.#context.counters.hostgroup_locked_set_cmds += 1;
+  }
+
+  #onKill(statement: Statement): void {
+    const order = parseKill(textOf(statement));
+    if (order === undefined)
+      return this.answerError(errors.notAllowed('Unable to parse KILL: a connection id is needed'));
+    const victim = this.#context.sessions.get(order.id);
+    if (victim !== undefined && victim.user.username === this.user.username)
+      victim.killed(order.target === 'query' ? 'QUERY' : 'CONNECTION');
+    this.answerOk();
+  }
+
+  /** Another session of the same user killed this one, or its query. */
+  killed(what: 'QUERY' | 'CONNECTION'): void {
+    const connection = this.#run.connection;
+    if (connection !== undefined) this.#context.kill(connection, what, this.backendUser);
+    if (what === 'CONNECTION') this.client.destroy();
+  }
+
+  // ---------------------------------------------------------------- prepared statements
+
+  #onPrepare(buffer: Buffer, start: number, end: number): void {
+    const startedAt = performance.now();
+    this.#begin('Prepare', buffer, start, end);
+    this.#context.counters.Com_frontend_stmt_prepare += 1;
+    if (this.#statements.size >= statementsPerSessionMax) {
+      return this.answerError(errors.tooManyStatements(statementsPerSessionMax));
+    }
+    const entry = this.#runtime.digests.lookup(buffer, start, end);
+    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end);
+    const original = Buffer.from(buffer.subarray(start, end));
+    this.#decide(entry, buffer, start, end, true, (decision) => {
+      const text = decision.rewrittenQuery === undefined ? original : Buffer.from(decision.rewrittenQuery, 'latin1');
+      const frame = commandFrame(Command.COM_STMT_PREPARE, text);
+      this.#preparing = original;
+      this.#afterDecision({ command: 'prepare', entry, facts, decision, frame, text, startedAt, prepared: undefined });
+    });
+  }
+
+  #preparing: Buffer | undefined;
+
+  #onExecute(buffer: Buffer, start: number, end: number): void {
+    const startedAt = performance.now();
+    this.#context.counters.Com_frontend_stmt_execute += 1;
+    this.#context.counters.Questions += 1;
+    const prepared = this.#statementAt(buffer, start, end);
+    if (prepared === undefined) return;
+    this.#begin('Execute', prepared.originalText, 0, prepared.originalText.length);
+    const payload = buffer.subarray(start, end);
+    if (!isExecutePayload(payload, prepared)) return this.answerError(errors.executeMalformed());
+    const complete = completeExecutePayload(payload, prepared);
+    const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
+    const { entry, facts, originalText } = prepared;
+    this.#decide(entry, originalText, 0, originalText.length, false, (decision) =>
+      this.#afterDecision({ command: 'execute', entry, facts, decision, frame, startedAt, prepared }),
+    );
+  }
+
+  #onStatementClose(buffer: Buffer, start: number, end: number): void {
+    this.#context.counters.Com_frontend_stmt_close += 1;
+    if (end - start >= 5) this.#statements.close(buffer.readUInt32LE(start + 1));
+    this.#ready();
+  }
+
+  #onStatementReset(buffer: Buffer, start: number, end: number): void {
+    const prepared = end - start >= 5 ? this.#statements.get(buffer.readUInt32LE(start + 1)) : undefined;
+    if (prepared !== undefined) {
+      prepared.longData = [];
+      prepared.longDataBytes = 0;
+    }
+    this.answerOk();
+  }
+
+  /** Has no answer; what is too much is noticed at EXECUTE, as the protocol has it. */
+  #onLongData(buffer: Buffer, start: number, end: number): void {
+    const prepared = end - start >= 7 ? this.#statements.get(buffer.readUInt32LE(start + 1)) : undefined;
+    if (prepared !== undefined && prepared.longDataBytes + end - start <= longDataBytesMax) {
+      prepared.longData.push(commandFrameOf(Buffer.from(buffer.subarray(start, end))));
+      prepared.longDataBytes += end - start;
+    }
+    this.#ready();
+  }
+
+  #statementAt(buffer: Buffer, start: number, end: number): PreparedStatement | undefined {
+    if (end - start < 5) {
+      this.answerError(errors.executeMalformed());
+      return undefined;
+    }
+    const id = buffer.readUInt32LE(start + 1);
+    const prepared = this.#statements.get(id);
+    if (prepared === undefined) this.answerError(errors.unknownStatement(id));
+    return prepared;
+  }
+
+  // ---------------------------------------------------------------- the run reports
+
+  statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void {
+    if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
+    if (prepareAnswer !== undefined) this.#answerPrepare(statement, outcome, prepareAnswer);
+    this.#record(statement, outcome.rowsAffected, outcome.rowsSent);
+    this.#ready();
+  }
+
+  statementFailed(statement: Statement, error: ProtocolError): void {
+    this.#record(statement, 0, 0);
+    if (!this.client.closed) this.answerError(error);
+  }
+
+  takeNextTransaction(): string | undefined {
+    const text = this.#nextTransaction;
+    this.#nextTransaction = undefined;
+    return text;
+  }
+
+  /** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
+  #answerPrepare(statement: Statement, outcome: StatementOutcome, answer: Buffer): void {
+    if (outcome.ok && statement.text !== undefined) {
+      const prepared = this.#statements.add({
+        text: statement.text,
+        originalText: this.#preparing ?? statement.text,
+        entry: statement.entry,
+        facts: statement.facts,
+        columnCount: answer.readUInt16LE(HEADER_BYTES + 5),
+        paramCount: answer.readUInt16LE(HEADER_BYTES + 7),
+      });
+      answer.writeUInt32LE(prepared.id, HEADER_BYTES + 1);
+    }
+    this.#preparing = undefined;
+    this.client.write(answer);
+  }
+
+  #record(statement: Statement, rowsAffected: number, rowsSent: number): void {
+    const { variables } = this;
+    const timeUs = elapsedUs(statement);
+    if (timeUs > variables.longQueryTime * 1000) this.#context.counters.Slow_queries += 1;
+    if (!variables.queryDigests) return;
+    this.#context.digestStats.record(
+      statement.entry,
+      slotOf(statement.entry),
+      statement.hostgroup,
+      statement.schema,
+      this.user.username,
+      variables.queryDigestsTrackHostname ? this.client.address : '',
+      timeUs,
+      rowsAffected,
+      rowsSent,
+      Math.floor(Date.now() / 1000),
+    );
+  }
+
+  // ---------------------------------------------------------------- answers
+
+  answerOk(options: { readonly info?: string | undefined; readonly affectedRows?: number } = {}): void {
+    writeOk(scratch, this.#sequenceId, {
+      affectedRows: options.affectedRows ?? 0,
+      lastInsertId: 0,
+      statusFlags: this.#statusFlags(),
+      warnings: 0,
+      info: options.info ?? '',
+    });
+    this.#finish();
+  }
+
+  answerError(error: ProtocolError): void {
+    this.#context.counters.generated_error_packets += 1;
+    writeErr(scratch, this.#sequenceId, error);
+    this.#finish();
+  }
+
+  #answerLocal(answer: LocalAnswer): void {
+    switch (answer.kind) {
+      case 'ok':
+        return this.answerOk();
+      case 'error':
+        return this.answerError(answer.error);
+      case 'schema':
+        this.#context.counters.Com_frontend_use_db += 1;
+        this.state = withSchema(this.state, answer.schema);
+        return this.answerOk();
+      case 'names':
+        this.#context.counters.Com_frontend_set_names += 1;
+        this.state = withNames(this.state, answer.names);
+        return this.answerOk();
+      case 'resultset':
+        answer.write(scratch, this.#sequenceId, this.#statusFlags(), (this.shape & Capability.DEPRECATE_EOF) !== 0);
+        return this.#finish();
+    }
+  }
+
+  #answerStatistics(): void {
+    const { counters, sessions } = this.#context;
+    const text = `Uptime: ${Math.floor(process.uptime())} Threads: ${sessions.size}  Questions: ${counters.Questions}  Slow queries: ${counters.Slow_queries}`;
+    scratch.begin(this.#sequenceId).string(text).end();
+    this.#finish();
+  }
+
+  #onSetOption(buffer: Buffer, start: number, end: number): void {
+    const option = end - start >= 3 ? buffer.readUInt16LE(start + 1) : -1;
+    if (option !== 0 && option !== 1) return this.answerError(errors.unknownCommand());
+    // The shape decides which connections serve the session, so the next statement finds one of the new shape.
+    const bit = Capability.MULTI_STATEMENTS;
+    this.shape = (option === 0 ? this.shape | bit : this.shape & ~bit) >>> 0;
+    writeEof(scratch, this.#sequenceId, this.#statusFlags(), 0);
+    this.#finish();
+  }
+
+  #statusFlags(): number {
+    const autocommit = this.state.variables.get('autocommit') === '0' ? 0 : StatusFlag.AUTOCOMMIT;
+    return autocommit | (this.leases.inTransaction() === undefined ? 0 : StatusFlag.IN_TRANS);
+  }
+
+  #finish(): void {
+    this.client.write(scratch.take());
+    this.#ready();
+  }
+
+  #ready(): void {
+    this.#commandName = 'Sleep';
+    this.#commandText = undefined;
+    this.#commandSinceMs = Date.now();
+    this.client.ready();
+  }
+
+  #begin(name: string, buffer: Buffer, start: number, end: number): void {
+    this.#commandName = name;
+    this.#commandText = buffer.subarray(start, end);
+  }
+
+  #resetSession(): void {
+    this.leases.endAll();
+    this.#statements.clear();
+    this.state = this.#loginState;
+    this.lockedHostgroup = -1;
+    this.lastInsertId = 0;
+    this.#nextFlagIn = -1;
+    this.#nextTransaction = undefined;
+  }
+
+  // ---------------------------------------------------------------- for the processlist
+
+  row(): ProcesslistRow {
+    const connection = this.#run.connection ?? this.leases.held[0];
+    const pins = this.leases.held.flatMap((held) => [
+      ...effectNames(held.pins),
+      ...(held.inTransaction ? ['TRANSACTION'] : []),
+    ]);
+    return {
+      threadId: this.#context.workerIndex,
+      sessionId: this.connectionId,
+      user: this.user.username,
+      db: this.state.schema,
+      cliHost: this.client.address,
+      cliPort: this.client.port,
+      hostgroup: connection?.home.hostgroup ?? this.user.defaultHostgroup,
+      lSrvHost: connection?.localAddress ?? null,
+      lSrvPort: connection?.localPort ?? null,
+      srvHost: connection?.home.hostname ?? null,
+      srvPort: connection?.home.port ?? null,
+      command: this.#commandName,
+      timeMs: Date.now() - this.#commandSinceMs,
+      info: this.#commandText?.toString('utf8') ?? null,
+      statusFlags: this.#statusFlags(),
+      extendedInfo: JSON.stringify({
+        phase: this.#run.phase,
+        pinned: pins,
+        connected_ms: Date.now() - this.#connectedAtMs,
+      }),
+    };
+  }
+}
+
+/** The raw frame of a payload when its header lies before it, otherwise a new one. */
+function frameOf(buffer: Buffer, start: number, end: number): Buffer {
+  if (end - start < MAX_FRAME_BYTES) return buffer.subarray(start - HEADER_BYTES, end);
+  return commandFrameOf(buffer.subarray(start, end));
+}
+
+function commandFrameOf(payload: Buffer): Buffer {
+  return commandFrame(payload[0] ?? 0, payload.subarray(1));
+}
+
+function rewrittenFrame(command: Statement['command'], text: string): Buffer {
+  return commandFrame(
+    command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY,
+    Buffer.from(text, 'latin1'),
+  );
+}
+
+function textOf(statement: Statement): string {
+  return statement.frame.toString('utf8', HEADER_BYTES + 1);
+}

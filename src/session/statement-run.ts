@@ -1,0 +1,378 @@
+/**
+ * Runs one statement at a time for a session: connection, sync, prepare where needed, send, relay.
+ *
+ *   idle ─▶ waiting-for-backend ─▶ syncing* ─▶ preparing? ─▶ relaying ─▶ idle
+ *
+ * It decides nothing about rules or hostgroups (session.ts did) and keeps nothing between statements (leases.ts does).
+ */
+import { performance } from 'node:perf_hooks';
+import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
+import { planSync, type SyncStep, stepSql, stepsInstead } from '../backend/backend-sync.ts';
+import type { MirroredState } from '../backend/mirrored-state.ts';
+import type { ClientConnection } from '../frontend/client-connection.ts';
+import type { BackendUser } from '../hostgroup/connector.ts';
+import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import type { ConnectionWish, Server } from '../hostgroup/server.ts';
+import { commandFrame } from '../protocol/command-frame.ts';
+import { Command } from '../protocol/commands.ts';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
+import type { ResponseWalker } from '../protocol/response-walker.ts';
+import { SessionEffect } from '../sql/facts.ts';
+import { type Leases, MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, PIN_EFFECTS } from './leases.ts';
+import { patchStatementId } from './prepared-statements.ts';
+import type { Statement } from './statement.ts';
+
+/** What a finished statement tells its session. */
+export interface StatementOutcome {
+  readonly ok: boolean;
+  readonly errorCode: number;
+  readonly rowsAffected: number;
+  readonly rowsSent: number;
+  readonly lastInsertId: number;
+  readonly warnings: number;
+}
+
+/** What the run needs of its session. */
+export interface RunOwner {
+  readonly client: ClientConnection;
+  readonly leases: Leases;
+  readonly hostgroups: HostgroupManager;
+  readonly variables: MysqlVariables;
+  readonly state: MirroredState;
+  readonly backendUser: BackendUser;
+  readonly shape: number;
+  readonly lastInsertId: number;
+  /** A `SET TRANSACTION …` that waits for the next transaction. */
+  takeNextTransaction(): string | undefined;
+  /** The answer is with the client, except for a PREPARE, whose raw answer comes along. */
+  statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void;
+  /** Nothing of an answer is with the client yet. */
+  statementFailed(statement: Statement, error: ProtocolError): void;
+}
+
+type Phase = 'idle' | 'waiting-for-backend' | 'syncing' | 'preparing' | 'relaying';
+
+/** Reading statements: running one twice is harmless. */
+const RETRYABLE_KINDS: ReadonlySet<string> = new Set(['select', 'show', 'explain']);
+
+export class StatementRun implements AnswerOwner {
+  phase: Phase = 'idle';
+  /** The connection at work, for the processlist. */
+  connection: BackendConnection | undefined;
+  statement: Statement | undefined;
+  readonly #owner: RunOwner;
+  #steps: SyncStep[] = [];
+  /** Answers that are not for the client as they are: of injected statements, and of PREPARE. */
+  #captured: Buffer[] = [];
+  #cancelRequest: (() => void) | undefined;
+  #retriesLeft = 0;
+  /** Paused because the client does not keep up. */
+  #pausedConnection: BackendConnection | undefined;
+
+  constructor(owner: RunOwner) {
+    this.#owner = owner;
+  }
+
+  /** Runs a statement; the owner hears how it ended. Only when idle. */
+  run(statement: Statement): void {
+    this.statement = statement;
+    const retries = statement.decision.retries;
+    this.#retriesLeft = retries >= 0 ? retries : this.#owner.variables.queryRetriesOnFailure;
+    this.#acquire(statement);
+  }
+
+  /** The client is gone: gives up the request, or closes the connection whose answer nobody wants. */
+  abandon(): BackendConnection | undefined {
+    const connection = this.connection;
+    this.#cancelRequest?.();
+    this.#cancelRequest = undefined;
+    this.#reset();
+    if (connection !== undefined) {
+      this.#owner.leases.forget(connection);
+      connection.destroy();
+    }
+    return connection;
+  }
+
+  answerBytes(chunk: Buffer, connection: BackendConnection): void {
+    if (this.phase !== 'relaying' || this.statement?.command === 'prepare') {
+      this.#captured.push(chunk);
+      return;
+    }
+    if (this.#owner.client.write(chunk) || this.#pausedConnection !== undefined) return;
+    this.#pausedConnection = connection;
+    connection.pause();
+    this.#owner.client.onceDrained(() => this.#resumePaused());
+  }
+
+  answerDone(connection: BackendConnection, walker: ResponseWalker): void {
+    switch (this.phase) {
+      case 'syncing':
+        return this.#syncStepDone(connection, walker);
+      case 'preparing':
+        return this.#prepareDone(connection, walker);
+      case 'relaying':
+        return this.#relayDone(connection, walker);
+      default:
+        return;
+    }
+  }
+
+  answerLost(connection: BackendConnection, error: ProtocolError, anyByteSeen: boolean): void {
+    const statement = this.statement;
+    if (statement === undefined) return;
+    this.#owner.leases.forget(connection);
+    const stateLost = !connection.clean;
+    if (this.phase === 'relaying' && anyByteSeen && statement.command !== 'prepare') {
+      // Part of an answer is with the client, and nobody knows where in it: only the end of the connection is clear.
+      this.#reset();
+      this.#owner.client.destroy();
+      return;
+    }
+    if (!stateLost && this.#retriesLeft > 0 && this.#mayRunAgain(statement)) {
+      this.#retriesLeft -= 1;
+      this.#captured = [];
+      this.connection = undefined;
+      this.#acquire(statement);
+      return;
+    }
+    this.#fail(error);
+  }
+
+  #resumePaused(): void {
+    this.#pausedConnection?.resume();
+    this.#pausedConnection = undefined;
+  }
+
+  #mayRunAgain(statement: Statement): boolean {
+    if (this.phase !== 'relaying') return true;
+    return RETRYABLE_KINDS.has(statement.facts.kind) || statement.command === 'prepare';
+  }
+
+  #acquire(statement: Statement): void {
+    const { leases, hostgroups } = this.#owner;
+    const held = leases.find(statement.hostgroup);
+    if (held !== undefined) {
+      if (!held.lost) return this.#haveConnection(held);
+      leases.forget(held);
+      if (!held.clean) return this.#fail(held.lostError ?? errors.lostConnection());
+    }
+    const wish: ConnectionWish = {
+      username: this.#owner.backendUser.username,
+      shape: this.#owner.shape,
+      stateKey: this.#owner.state.key,
+    };
+    const free = hostgroups.take(statement.hostgroup, wish);
+    if (free !== undefined) return this.#haveConnection(free);
+    this.phase = 'waiting-for-backend';
+    this.#cancelRequest = hostgroups.request({
+      hostgroup: statement.hostgroup,
+      user: this.#owner.backendUser,
+      wish,
+      onConnection: (connection) => {
+        this.#cancelRequest = undefined;
+        this.#haveConnection(connection);
+      },
+      onFailure: (error) => {
+        this.#cancelRequest = undefined;
+        this.#fail(error);
+      },
+    });
+  }
+
+  #haveConnection(connection: BackendConnection): void {
+    const statement = this.statement as Statement;
+    this.connection = connection;
+    this.#owner.leases.hold(connection);
+    if (connection.state.key !== this.#owner.state.key) {
+      this.#steps = planSync(connection.state, this.#owner.state, connection);
+    }
+    this.#addSteps(statement, connection);
+    this.#nextStep(connection);
+  }
+
+  /** What must be set right before this very statement. */
+  #addSteps(statement: Statement, connection: BackendConnection): void {
+    const { effects } = statement.facts;
+    const reached = this.#owner.state;
+    if ((effects & SessionEffect.LAST_INSERT_ID) !== 0) {
+      // The id belongs to the session, wherever its INSERT ran.
+      this.#steps.push({ kind: 'query', sql: `SET SESSION last_insert_id = ${this.#owner.lastInsertId}`, reached });
+    }
+    if ((effects & SessionEffect.WARNINGS) !== 0 && connection.foreignDiagnostics) {
+      // What another session left there is none of this one's business; only a statement with a table clears it.
+      this.#steps.push({ kind: 'query', sql: 'DO (SELECT 1 FROM (SELECT 1) AS one)', reached });
+      connection.foreignDiagnostics = false;
+    }
+    if (connection.inTransaction) return;
+    const nextTransaction = this.#owner.takeNextTransaction();
+    if (nextTransaction !== undefined) this.#steps.push({ kind: 'query', sql: nextTransaction, reached });
+  }
+
+  #nextStep(connection: BackendConnection): void {
+    const step = this.#steps[0];
+    if (step === undefined) return this.#syncDone(connection);
+    this.phase = 'syncing';
+    const frame =
+      step.kind === 'init-db'
+        ? commandFrame(Command.COM_INIT_DB, step.schema)
+        : commandFrame(Command.COM_QUERY, stepSql(step));
+    connection.send(frame, 'query', this);
+  }
+
+  #syncStepDone(connection: BackendConnection, walker: ResponseWalker): void {
+    const step = this.#steps.shift();
+    if (walker.ended === 'error') {
+      const instead = step === undefined ? undefined : stepsInstead(step, walker.errorCode);
+      if (instead === undefined) return this.#answerCaptured(connection, walker);
+      this.#steps.unshift(...instead);
+    } else if (step !== undefined) connection.state = step.reached;
+    this.#captured = [];
+    this.#nextStep(connection);
+  }
+
+  #syncDone(connection: BackendConnection): void {
+    const statement = this.statement as Statement;
+    const { prepared } = statement;
+    connection.state = this.#owner.state;
+    if (prepared === undefined) return this.#send(connection, statement);
+    const serverId = connection.statements.get(statementKey(connection, prepared.text));
+    if (serverId !== undefined) return this.#execute(connection, statement, serverId);
+    this.phase = 'preparing';
+    connection.send(commandFrame(Command.COM_STMT_PREPARE, prepared.text), 'prepare', this);
+  }
+
+  #prepareDone(connection: BackendConnection, walker: ResponseWalker): void {
+    const statement = this.statement as Statement;
+    if (walker.ended === 'error' || statement.prepared === undefined) return this.#answerCaptured(connection, walker);
+    this.#captured = [];
+    this.#remember(connection, statement.prepared.text, walker.statementId);
+    this.#execute(connection, statement, walker.statementId);
+  }
+
+  #execute(connection: BackendConnection, statement: Statement, serverId: number): void {
+    patchStatementId(statement.frame, serverId);
+    const { prepared } = statement;
+    for (const frame of prepared?.longData ?? []) {
+      patchStatementId(frame, serverId);
+      connection.write(frame);
+    }
+    this.#send(connection, statement);
+  }
+
+  #send(connection: BackendConnection, statement: Statement): void {
+    this.phase = 'relaying';
+    connection.pins |= this.#pinsOf(statement);
+    if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
+    (connection.home as Server).noteQuery();
+    const { client } = this.#owner;
+    if (connection.send(statement.frame, statement.command, this)) return;
+    client.socket.pause();
+    connection.onceDrained(() => client.socket.resume());
+  }
+
+  #pinsOf(statement: Statement): number {
+    const { decision, facts } = statement;
+    let pins = facts.effects & PIN_EFFECTS;
+    if (decision.multiplex === 2) pins &= ~SessionEffect.USER_VARIABLE;
+    if (decision.multiplex === 0) pins |= NO_MULTIPLEX_PIN;
+    if (!this.#owner.variables.multiplexing) pins |= MULTIPLEXING_OFF_PIN;
+    return pins;
+  }
+
+  #relayDone(connection: BackendConnection, walker: ResponseWalker): void {
+    const statement = this.statement as Statement;
+    const outcome = outcomeOf(walker);
+    this.#noteEffects(connection, statement, outcome);
+    let answer: Buffer | undefined;
+    if (statement.command === 'prepare') {
+      answer = this.#captured.length === 1 ? this.#captured[0] : Buffer.concat(this.#captured);
+      if (outcome.ok && statement.text !== undefined) this.#remember(connection, statement.text, walker.statementId);
+    } else if (statement.prepared !== undefined) {
+      statement.prepared.longData = [];
+      statement.prepared.longDataBytes = 0;
+    }
+    // The answer is complete: what the client has not read yet is in its own socket's buffer, one chunk at the most.
+    this.#reset();
+    this.#owner.leases.settle(connection);
+    this.#owner.statementDone(statement, outcome, answer);
+  }
+
+  #noteEffects(connection: BackendConnection, statement: Statement, outcome: StatementOutcome): void {
+    const { effects, kind } = statement.facts;
+    const { leases } = this.#owner;
+    if (outcome.ok && (effects & SessionEffect.UNLOCK_TABLES) !== 0) connection.pins &= ~SessionEffect.LOCK_TABLES;
+    // A SET that failed has set nothing.
+    if (!outcome.ok && kind === 'set') connection.pins &= ~SessionEffect.SESSION_VARIABLE;
+    if ((effects & SessionEffect.SCHEMA) !== 0)
+      connection.state = { ...connection.state, schema: '', key: '\0unknown' };
+    leases.lastHostgroup = statement.hostgroup;
+    const asksBack = (effects & (SessionEffect.WARNINGS | SessionEffect.ROW_COUNT)) !== 0;
+    if (asksBack) return;
+    if (!outcome.ok || outcome.warnings > 0) connection.foreignDiagnostics = false;
+    const mayBeAskedFor = !outcome.ok || outcome.warnings > 0 || outcome.rowsAffected > 0;
+    if (mayBeAskedFor && statement.command !== 'prepare') leases.linger(connection);
+    else connection.lingerStatements = 0;
+  }
+
+  /** Passes a captured answer on: an injected statement failed, and its error is the answer to the client's own. */
+  #answerCaptured(connection: BackendConnection, walker: ResponseWalker): void {
+    const error = walker.error ?? errors.lostConnection();
+    this.#owner.leases.settle(connection);
+    this.#fail(error);
+  }
+
+  #remember(connection: BackendConnection, text: Buffer, statementId: number): void {
+    connection.statements.set(statementKey(connection, text), statementId);
+    const max = this.#owner.variables.maxStmtsPerConnection;
+    for (const [key, id] of connection.statements) {
+      if (connection.statements.size <= max) break;
+      connection.statements.delete(key);
+      connection.write(closeFrame(id));
+    }
+  }
+
+  #fail(error: ProtocolError): void {
+    const statement = this.statement as Statement;
+    this.#reset();
+    this.#owner.statementFailed(statement, error);
+  }
+
+  #reset(): void {
+    this.#resumePaused();
+    this.phase = 'idle';
+    this.connection = undefined;
+    this.statement = undefined;
+    this.#steps = [];
+    this.#captured = [];
+  }
+}
+
+/** Microseconds since the command arrived. */
+export function elapsedUs(statement: Statement): number {
+  return Math.round((performance.now() - statement.startedAt) * 1000);
+}
+
+function outcomeOf(walker: ResponseWalker): StatementOutcome {
+  const ok = walker.ended !== 'error';
+  return {
+    ok,
+    errorCode: ok ? 0 : walker.errorCode,
+    rowsAffected: ok ? walker.affectedRows : 0,
+    rowsSent: walker.rows,
+    lastInsertId: ok ? walker.lastInsertId : 0,
+    warnings: walker.warnings,
+  };
+}
+
+/** The same text means something else in another schema or sql_mode: the whole mirrored state is part of the key. */
+function statementKey(connection: BackendConnection, text: Buffer): string {
+  return `${connection.state.key}\0\0${text.toString('latin1')}`;
+}
+
+function closeFrame(statementId: number): Buffer {
+  const frame = commandFrame(Command.COM_STMT_CLOSE, Buffer.alloc(4));
+  patchStatementId(frame, statementId);
+  return frame;
+}

@@ -1,0 +1,256 @@
+/**
+ * Composition root of one worker: a full data plane that is fed by messages and answers by messages, in the primary's
+ * own process or in one of its children. It imports no admin plane and opens no database.
+ */
+import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
+import type { RuntimeSnapshot, UserEntry } from '../runtime/snapshot.ts';
+import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.ts';
+import { type AppliedParts, Subscriber } from '../runtime/subscriber.ts';
+import { type MysqlVariables, readMysqlVariables } from '../runtime/variables.ts';
+import { Frontend } from './frontend/login.ts';
+import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
+import { killOnServer } from './hostgroup/killer.ts';
+import { type Listener, listen } from './net/listener.ts';
+import type { TlsIdentity } from './net/tls.ts';
+import { Counters } from './observe/counters.ts';
+import { DigestStats } from './observe/digest-stats.ts';
+import type { Logger } from './observe/logger.ts';
+import { compileRules } from './rules/compile.ts';
+import { MatcherThread } from './rules/matcher-thread.ts';
+import type { WorkerContext, WorkerRuntime } from './session/context.ts';
+import { Lingering } from './session/leases.ts';
+import type { Session } from './session/session.ts';
+import { DigestCache } from './sql/digest-cache.ts';
+
+/** Normalised statements a worker remembers; the least recently used one makes room. */
+export const digestCacheEntriesMax = 10_000;
+
+const LINGER_SWEEP_INTERVAL_MS = 500;
+
+export interface WorkerOptions {
+  readonly index: number;
+  /** Workers in all: limits over all of them are shared out. */
+  readonly count: number;
+  readonly logger: Logger;
+  readonly tls: TlsIdentity;
+  send(message: WorkerToPrimary): void;
+}
+
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #subscriber = new Subscriber((snapshot, changed) => this.#apply(snapshot, changed));
+  readonly #context: WorkerContext;
+  readonly #frontend: Frontend;
+  readonly #lingerSweep: NodeJS.Timeout;
+  #listener: Listener | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    const variables = readMysqlVariables({});
+    const lingering = new Lingering();
+    const { logger } = options;
+    const hostgroups = new HostgroupManager({
+      logger,
+      workerIndex: options.index,
+      variables,
+      onPressure: () => lingering.sweep(0),
+    });
+    this.#context = {
+      runtime: emptyRuntime(variables),
+      workerIndex: options.index,
+      logger,
+      hostgroups,
+      lingering,
+      matcher: new MatcherThread(),
+      counters: new Counters(),
+      digestStats: new DigestStats(),
+      ruleHits: new Map(),
+      sessions: new Map<number, Session>(),
+      kill: (connection, what, user) => {
+        void killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger });
+      },
+    };
+    this.#frontend = new Frontend(this.#context, options.tls);
+    this.#lingerSweep = setInterval(
+      () => lingering.sweep(this.#context.runtime.variables.autoIncrementDelayMultiplexTimeoutMs),
+      LINGER_SWEEP_INTERVAL_MS,
+    );
+    this.#lingerSweep.unref();
+  }
+
+  /** Every message of the primary comes in here. */
+  receive(message: PrimaryToWorker): void {
+    switch (message.type) {
+      case 'publish-begin':
+      case 'publish-slice':
+      case 'publish-commit': {
+        const applied = this.#subscriber.handle(message);
+        if (applied !== undefined) this.#options.send({ type: 'applied', generation: applied });
+        return;
+      }
+      case 'listen':
+        void this.#listen(message.requestId, message.interfaces);
+        return;
+      case 'collect':
+        this.#options.send({
+          type: 'rows',
+          requestId: message.requestId,
+          rows: this.#collect(message.kind, message.reset),
+        });
+        return;
+      case 'drain':
+        void this.#drain(message.deadlineMs);
+        return;
+      case 'init':
+        return;
+    }
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    clearInterval(this.#lingerSweep);
+    const closed = this.#listener?.close();
+    for (const session of this.#context.sessions.values()) session.client.destroy();
+    this.#context.hostgroups.close();
+    await this.#context.matcher.close();
+    await closed;
+  }
+
+  #apply(snapshot: RuntimeSnapshot, changed: AppliedParts): void {
+    const context = this.#context;
+    const before = context.runtime;
+    const variables = changed.has('mysqlVariables') ? readMysqlVariables(snapshot.mysqlVariables) : before.variables;
+    const rulesChanged = changed.has('queryRules') || regexSettings(variables) !== regexSettings(before.variables);
+    const ruleOptions = { iterations: variables.queryProcessorIterations, regexEngine: regexEngineOf(variables) };
+    const users = changed.has('users') ? usersOf(snapshot.users) : before;
+    context.runtime = {
+      generation: snapshot.generation,
+      variables,
+      rules: rulesChanged ? compileRules(snapshot.queryRules, ruleOptions).rules : before.rules,
+      rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
+      frontendUsers: users.frontendUsers,
+      backendUsers: users.backendUsers,
+      digests:
+        digestSettings(variables) === digestSettings(before.variables) ? before.digests : newDigestCache(variables),
+    };
+    if (rulesChanged) context.matcher.load(snapshot.queryRules, ruleOptions, snapshot.generation);
+    if (changed.has('queryRules')) {
+      context.ruleHits.clear();
+      for (const rule of snapshot.queryRules) context.ruleHits.set(rule.ruleId, 0);
+    }
+    context.hostgroups.setVariables(variables);
+    if (changed.has('servers')) {
+      const { index, count } = this.#options;
+      context.hostgroups.apply(
+        snapshot.servers.map((server) => ({ ...server, maxConnections: shareOf(server.maxConnections, index, count) })),
+      );
+    }
+  }
+
+  async #listen(requestId: number, interfaces: readonly string[]): Promise<void> {
+    try {
+      await this.#listener?.close();
+      this.#listener = await listen(interfaces, (socket) => void this.#frontend.accept(socket));
+      this.#options.send({ type: 'listening', requestId, addresses: this.#listener.addresses, error: undefined });
+    } catch (error) {
+      this.#options.send({ type: 'listening', requestId, addresses: [], error: (error as Error).message });
+    }
+  }
+
+  /** Takes no new clients, lets statements and transactions end until the deadline, then closes what is left. */
+  async #drain(deadlineMs: number): Promise<void> {
+    void this.#listener?.close();
+    this.#frontend.drain();
+    const until = Date.now() + deadlineMs;
+    while (this.#context.sessions.size > 0 && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await this.close();
+    this.#options.send({ type: 'drained' });
+  }
+
+  #collect(kind: StatsKind, reset: boolean): readonly StatsRows[StatsKind][] {
+    const context = this.#context;
+    switch (kind) {
+      case 'connection-pool':
+        return context.hostgroups.rows(reset);
+      case 'query-rules':
+        return [...context.ruleHits].map(([ruleId, hits]) => ({ ruleId, hits }));
+      case 'query-digest':
+        return context.digestStats.rows(reset);
+      case 'users':
+        return this.#userRows();
+      case 'processlist':
+        return [...context.sessions.values()].map((session) => session.row());
+      case 'global':
+        return context.counters.rows();
+    }
+  }
+
+  #userRows(): UserConnectionsRow[] {
+    return [...this.#context.runtime.frontendUsers.values()].map((user) => ({
+      username: user.username,
+      frontendConnections: this.#frontend.sessionsByUser.get(user.username) ?? 0,
+      frontendMaxConnections: user.maxConnections,
+    }));
+  }
+}
+
+/** A limit over all workers, shared out; every worker gets at least one of a limit that is not 0. */
+export function shareOf(limit: number, index: number, count: number): number {
+  if (limit === 0) return 0;
+  return Math.max(1, Math.floor(limit / count) + (index < limit % count ? 1 : 0));
+}
+
+function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
+  return {
+    generation: 0,
+    variables,
+    rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
+    rulesGeneration: 0,
+    frontendUsers: new Map(),
+    backendUsers: new Map(),
+    digests: newDigestCache(variables),
+  };
+}
+
+function usersOf(entries: readonly UserEntry[]): Pick<WorkerRuntime, 'frontendUsers' | 'backendUsers'> {
+  const frontendUsers = new Map<string, UserEntry>();
+  const backendUsers = new Map<string, UserEntry>();
+  for (const user of entries) {
+    if (user.frontend) frontendUsers.set(user.username, user);
+    if (user.backend) backendUsers.set(user.username, user);
+  }
+  return { frontendUsers, backendUsers };
+}
+
+function newDigestCache(v: MysqlVariables): DigestCache {
+  return new DigestCache({
+    entriesMax: digestCacheEntriesMax,
+    digest: {
+      maxDigestLength: v.queryDigestsMaxDigestLength,
+      maxQueryLength: v.queryDigestsMaxQueryLength,
+      groupingLimit: v.queryDigestsGroupingLimit,
+      groupsGroupingLimit: v.queryDigestsGroupsGroupingLimit,
+      keepComment: v.queryDigestsKeepComment,
+      lowercase: v.queryDigestsLowercase,
+      replaceNull: v.queryDigestsReplaceNull,
+      noDigits: v.queryDigestsNoDigits,
+      normalizeDigestText: v.queryDigestsNormalizeDigestText,
+    },
+  });
+}
+
+function digestSettings(v: MysqlVariables): string {
+  return Object.entries(v)
+    .filter(([name]) => name.startsWith('queryDigests'))
+    .join();
+}
+
+function regexEngineOf(v: MysqlVariables): 1 | 2 {
+  return v.queryProcessorRegex === 2 ? 2 : 1;
+}
+
+function regexSettings(v: MysqlVariables): string {
+  return `${v.queryProcessorRegex},${v.queryProcessorIterations}`;
+}
