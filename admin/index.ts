@@ -3,6 +3,7 @@
  * It holds no rules of its own; src/main.ts starts it.
  */
 import type { DataPlane } from '../runtime/plane.ts';
+import type { Problem } from '../runtime/problem.ts';
 import type { VariableValues } from '../runtime/snapshot.ts';
 import { DEFAULT_MYSQL_INTERFACES, splitInterfaces } from '../runtime/variables.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
@@ -41,6 +42,8 @@ export interface AdminPlaneOptions {
 
 export interface AdminPlane {
   readonly uuid: string;
+  /** What was wrong with the configuration at start-up; logged already. */
+  readonly startUpProblems: readonly Problem[];
   /** Where the admin port listens: `host:port` or a path. */
   adminAddresses(): readonly string[];
   /** Where clients are to be served: mysql-interfaces, as it is in force. */
@@ -79,10 +82,11 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       await server.rebind(parseInterfaces([interfaces, options.adminSocket ?? ''].join(';')));
     }
 
-    await promotion.startUp(options);
+    const startUpProblems = await promotion.startUp(options);
     logger.info({ addresses: server.addresses, uuid }, 'the admin port listens');
     return {
       uuid,
+      startUpProblems,
       adminAddresses: () => server.addresses,
       mysqlInterfaces: () => splitInterfaces(plane.current.mysqlVariables.interfaces || DEFAULT_MYSQL_INTERFACES),
       async close() {

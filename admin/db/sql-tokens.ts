@@ -134,18 +134,13 @@ function insideTrigger(words: readonly string[]): boolean {
 }
 
 /**
- * Every name in the text that could be that of a table, in lower case: words and quoted names, and quoted strings,
- * because SQLite takes 'x' for a name where only a name can stand.
+ * Every name in the text that could be that of a table, in lower case: words and quoted names. Strings are left out,
+ * although SQLite takes 'x' for a name where only a name can stand: what is named is refreshed, or even reset.
  */
 export function namesIn(sql: string): ReadonlySet<string> {
   const names = new Set<string>();
   for (const token of tokenize(sql)) {
-    if (
-      token.kind === 'word' ||
-      token.kind === 'double-quoted' ||
-      token.kind === 'quoted-name' ||
-      token.kind === 'string'
-    )
+    if (token.kind === 'word' || token.kind === 'double-quoted' || token.kind === 'quoted-name')
       names.add(unquote(sql, token).toLowerCase());
   }
   return names;
