@@ -12,7 +12,6 @@ import type { InProcessWorker } from '../runtime/transports/in-process.ts';
 import { type CliOptions, DEFAULT_DATA_DIR, type FileProblem } from './cli-options.ts';
 import type { TlsIdentity } from './net/tls.ts';
 import { createLogger, type Logger } from './observe/logger.ts';
-import { compileRules } from './rules/compile.ts';
 
 /** How long SIGTERM lets statements and transactions go on, in ms; Kubernetes kills after 30 s by default. */
 export const drainDeadlineMs = 25_000;
@@ -46,13 +45,17 @@ export async function run(options: CliOptions): Promise<void> {
 
 /** Problems of a config file in the order of the file; none when it is good. Rejects when the file cannot be read. */
 export async function checkConfigFile(path: string): Promise<readonly FileProblem[]> {
-  const check = await import('../admin/config-file/check.ts');
+  const [check, { checkRules }] = await Promise.all([
+    import('../admin/config-file/check.ts'),
+    import('../admin/modules/check-rules.ts'),
+  ]);
   return check.checkConfigFile(path, checkRules);
 }
 
 async function start(options: CliOptions, logger: Logger, requestStop: StopRequest): Promise<Running> {
-  const [{ startAdminPlane }, { Publisher }, { loadOrCreateTls }, configFiles] = await Promise.all([
+  const [{ startAdminPlane }, { checkRules }, { Publisher }, { loadOrCreateTls }, configFiles] = await Promise.all([
     import('../admin/index.ts'),
+    import('../admin/modules/check-rules.ts'),
     import('../runtime/publisher.ts'),
     import('./net/tls.ts'),
     import('../admin/config-file/config-file.ts'),
@@ -152,6 +155,3 @@ function stopOnSignals(logger: Logger): { readonly requested: Promise<number>; r
   }
   return { requested, request };
 }
-
-const checkRules: Parameters<typeof import('../admin/config-file/check.ts').checkConfigFile>[1] = (rules, options) =>
-  compileRules(rules, options).problems;

@@ -7,6 +7,7 @@
  *   socket ─▶ walker ─▶ bytes to the head of the queue ─▶ done ─▶ next
  */
 import type { Socket } from 'node:net';
+import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
@@ -57,6 +58,7 @@ export class BackendConnection {
   readonly shape: number;
   readonly threadId: number;
   readonly mariadb: boolean;
+  readonly ignoreSpace: boolean;
   readonly createdAtMs: number = Date.now();
   /** What the server's session looks like as far as the proxy mirrors it. */
   state: MirroredState;
@@ -85,6 +87,7 @@ export class BackendConnection {
     this.shape = options.shape;
     this.threadId = options.threadId;
     this.mariadb = /mariadb/i.test(options.serverVersion);
+    this.ignoreSpace = (options.shape & Capability.IGNORE_SPACE) !== 0;
     this.state = options.state;
     this.statusFlags = options.statusFlags;
     this.#socket = options.socket;

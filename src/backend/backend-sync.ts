@@ -28,12 +28,15 @@ export function stepSql(step: Exclude<SyncStep, { kind: 'init-db' }>): string {
   return step.kind === 'query' ? step.sql : `SET ${step.assignments.join(', ')}`;
 }
 
+/** What of a server and its connection decides how a state is reached. */
+export interface SyncTarget {
+  readonly mariadb: boolean;
+  /** The login said CLIENT_IGNORE_SPACE, which servers keep as a part of sql_mode. */
+  readonly ignoreSpace: boolean;
+}
+
 /** Steps from `actual` to `wanted`; each carries the state the connection has once the server has answered OK. */
-export function planSync(
-  actual: MirroredState,
-  wanted: MirroredState,
-  server: { readonly mariadb: boolean },
-): SyncStep[] {
+export function planSync(actual: MirroredState, wanted: MirroredState, target: SyncTarget): SyncStep[] {
   const steps: SyncStep[] = [];
   let state = actual;
   if (state.schema !== wanted.schema && wanted.schema !== '') {
@@ -42,9 +45,9 @@ export function planSync(
   }
   if (wanted.names !== undefined && !sameNames(state.names, wanted.names)) {
     state = withNames(state, wanted.names);
-    steps.push({ kind: 'query', sql: setNames(wanted.names, server.mariadb), reached: state });
+    steps.push({ kind: 'query', sql: setNames(wanted.names, target.mariadb), reached: state });
   }
-  const assignments = differences(state.variables, wanted.variables, server.mariadb);
+  const assignments = differences(state.variables, wanted.variables, target);
   if (assignments.length > 0) {
     steps.push({ kind: 'set', assignments, reached: wanted });
   }
@@ -71,19 +74,25 @@ const MARIADB_NAMES: Readonly<Record<string, string>> = {
   transaction_read_only: 'tx_read_only',
 };
 
+/** sql_mode as a fresh login has it. */
+const SQL_MODE_OF_IGNORE_SPACE = "CONCAT_WS(',', NULLIF(@@GLOBAL.sql_mode, ''), 'IGNORE_SPACE')";
+
+function defaultOf(name: string, target: SyncTarget): string {
+  // The server's own default of autocommit may be off; a client that did not ask expects it on.
+  if (name === 'autocommit') return '1';
+  return name === 'sql_mode' && target.ignoreSpace ? SQL_MODE_OF_IGNORE_SPACE : 'DEFAULT';
+}
+
 function differences(
   actual: ReadonlyMap<string, string>,
   wanted: ReadonlyMap<string, string>,
-  mariadb: boolean,
+  target: SyncTarget,
 ): string[] {
   const assignments: string[] = [];
   const assign = (name: string, value: string) => {
-    assignments.push(`SESSION ${mariadb ? (MARIADB_NAMES[name] ?? name) : name} = ${value}`);
+    assignments.push(`SESSION ${target.mariadb ? (MARIADB_NAMES[name] ?? name) : name} = ${value}`);
   };
   for (const [name, value] of wanted) if (actual.get(name) !== value) assign(name, value);
-  for (const name of actual.keys()) {
-    // The server's own default of autocommit may be off; a client that did not ask expects it on.
-    if (!wanted.has(name)) assign(name, name === 'autocommit' ? '1' : 'DEFAULT');
-  }
+  for (const name of actual.keys()) if (!wanted.has(name)) assign(name, defaultOf(name, target));
   return assignments;
 }

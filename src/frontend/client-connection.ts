@@ -11,6 +11,8 @@ export interface ClientConnectionHandlers {
   onTooLarge(bytes: number, sequenceId: number): void;
   /** No command is at work or waiting. */
   onReady(): void;
+  /** COM_CHANGE_USER: this connection is over, its socket starts anew with `early`, the bytes that came after it. */
+  onChangeUser(payload: Buffer, early: Buffer): void;
   onClosed(): void;
 }
 
@@ -89,6 +91,19 @@ export class ClientConnection {
     }
     if (!this.#busy && !this.#closed) this.#handlers.onReady();
     if (this.#waiting.length < pipelinedCommandsMax && this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** Hands the socket over to a new login; `payload` is the COM_CHANGE_USER that asked for it. */
+  handOver(payload: Buffer): void {
+    const copy = Buffer.from(payload);
+    this.#closed = true;
+    this.#framer.stop();
+    this.socket.pause();
+    // The framer may be in the middle of a chunk; its rest can be had when that is over.
+    setImmediate(() => {
+      for (const event of ['data', 'close', 'error', 'drain']) this.socket.removeAllListeners(event);
+      this.#handlers.onChangeUser(copy, this.#framer.takeRemainder());
+    });
   }
 
   /** Sends what is written and closes. */

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { UserEntry } from '../../runtime/snapshot.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
-import { serverLogin } from '../connection-phase/server-login.ts';
+import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
 import type { TlsIdentity } from '../net/tls.ts';
 import { charsetById, collationByName } from '../protocol/charsets.ts';
@@ -107,12 +107,11 @@ export class Frontend {
         onReady: () => {
           if (this.#draining && session.idle) session.client.end();
         },
-        onClosed: () => {
-          context.sessions.delete(session.connectionId);
-          context.counters.Client_Connections_connected -= 1;
-          this.#count(username, -1);
-          session.onClosed();
+        onChangeUser: (payload, early) => {
+          this.#end(session);
+          void this.#changeUser(login, connectionId, payload, early);
         },
+        onClosed: () => this.#end(session),
       },
       { maxPacketBytes: context.runtime.variables.maxAllowedPacket },
     );
@@ -121,6 +120,22 @@ export class Frontend {
     this.#count(username, 1);
     login.accept(StatusFlag.AUTOCOMMIT);
     session.client.start(login.remainder);
+  }
+
+  /** A session is over: its client is gone, or has become somebody else. */
+  #end(session: Session): void {
+    this.#context.sessions.delete(session.connectionId);
+    this.#context.counters.Client_Connections_connected -= 1;
+    this.#count(session.user.username, -1);
+    session.onClosed();
+  }
+
+  /** A new login on the same socket, by the same rules; the connection keeps its id. */
+  async #changeUser(before: AuthenticatedLogin, connectionId: number, payload: Buffer, early: Buffer): Promise<void> {
+    const { socket, capabilities, charset, nonce, tls } = before;
+    const context = { socket, payload, early, capabilities, charset, nonce, tls };
+    const login = await reauthenticate(context, this.#policy());
+    if (login !== undefined) this.#admit(login, connectionId);
   }
 
   #learn(login: AuthenticatedLogin, user: UserEntry): void {

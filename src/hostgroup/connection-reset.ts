@@ -11,6 +11,9 @@ import type { ResponseWalker } from '../protocol/response-walker.ts';
 /** A server that does not answer a reset within this time loses the connection, in ms. */
 export const resetTimeoutMs = 5_000;
 
+/** The reset forgets what CLIENT_IGNORE_SPACE added to sql_mode at the login; the next sync puts it back. */
+const NOT_AS_AT_LOGIN: ReadonlyMap<string, string> = new Map([['sql_mode', 'DEFAULT']]);
+
 const COM_RESET_CONNECTION_FRAME = Buffer.from([1, 0, 0, 0, Command.COM_RESET_CONNECTION]);
 
 export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean: BackendConnection) => void): void {
@@ -24,7 +27,8 @@ export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean
         return;
       }
       // The reset keeps the schema, forgets variables, and puts the character set to what the server likes best.
-      connection.state = mirroredState(connection.state.schema, undefined);
+      const variables = connection.ignoreSpace ? NOT_AS_AT_LOGIN : undefined;
+      connection.state = mirroredState(connection.state.schema, undefined, variables);
       connection.statements.clear();
       connection.pins = 0;
       connection.lingerStatements = 0;

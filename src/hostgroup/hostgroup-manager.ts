@@ -118,6 +118,13 @@ export class HostgroupManager {
     return this.#pick(group, wish)?.takeFree(wish);
   }
 
+  /** Is there another server than this one that would take a statement now? */
+  hasAlternative(connection: BackendConnection, wish: ConnectionWish): boolean {
+    const nowMs = Date.now();
+    const servers = this.#hostgroups.get(connection.home.hostgroup)?.servers ?? [];
+    return servers.some((server) => server !== connection.home && server.accepts(nowMs) && server.hasRoom(wish));
+  }
+
   /** Calls back with a connection or a failure, later; returns how to give the request up. */
   request(request: ConnectionRequest): () => void {
     const group = this.#hostgroup(request.hostgroup);

@@ -143,6 +143,8 @@ export class Session implements RunOwner {
         return this.answerOk();
       case Command.COM_STATISTICS:
         return this.#answerStatistics();
+      case Command.COM_CHANGE_USER:
+        return this.client.handOver(buffer.subarray(start, end));
       case Command.COM_QUIT:
         return this.client.end();
       case Command.COM_PROCESS_KILL:

@@ -53,6 +53,12 @@ export interface RunOwner {
 
 type Phase = 'idle' | 'waiting-for-backend' | 'syncing' | 'preparing' | 'relaying';
 
+/**
+ * A connection that is lost this soon after a statement was sent was dead before, in ms; a statement is not sent again
+ * later than that, since somebody may have killed it on purpose.
+ */
+export const staleConnectionMs = 1_000;
+
 /** Reading statements: running one twice is harmless. */
 const RETRYABLE_KINDS: ReadonlySet<string> = new Set(['select', 'show', 'explain']);
 
@@ -130,7 +136,7 @@ export class StatementRun implements AnswerOwner {
       this.#owner.client.destroy();
       return;
     }
-    if (!stateLost && this.#retriesLeft > 0 && this.#mayRunAgain(statement)) {
+    if (!stateLost && this.#retriesLeft > 0 && this.#mayRunAgain(statement, connection)) {
       this.#retriesLeft -= 1;
       this.#captured = [];
       this.connection = undefined;
@@ -145,8 +151,11 @@ export class StatementRun implements AnswerOwner {
     this.#pausedConnection = undefined;
   }
 
-  #mayRunAgain(statement: Statement): boolean {
+  /** Nothing was executed, or reading again does no harm; and somebody else can do it, so that the client need not wait. */
+  #mayRunAgain(statement: Statement, lost: BackendConnection): boolean {
+    if (!this.#owner.hostgroups.hasAlternative(lost, this.#wish())) return false;
     if (this.phase !== 'relaying') return true;
+    if (performance.now() - statement.startedAt > staleConnectionMs) return false;
     return RETRYABLE_KINDS.has(statement.facts.kind) || statement.command === 'prepare';
   }
 
@@ -158,11 +167,7 @@ export class StatementRun implements AnswerOwner {
       leases.forget(held);
       if (!held.clean) return this.#fail(held.lostError ?? errors.lostConnection());
     }
-    const wish: ConnectionWish = {
-      username: this.#owner.backendUser.username,
-      shape: this.#owner.shape,
-      stateKey: this.#owner.state.key,
-    };
+    const wish = this.#wish();
     const free = hostgroups.take(statement.hostgroup, wish);
     if (free !== undefined) return this.#haveConnection(free);
     this.phase = 'waiting-for-backend';
@@ -179,6 +184,14 @@ export class StatementRun implements AnswerOwner {
         this.#fail(error);
       },
     });
+  }
+
+  #wish(): ConnectionWish {
+    return {
+      username: this.#owner.backendUser.username,
+      shape: this.#owner.shape,
+      stateKey: this.#owner.state.key,
+    };
   }
 
   #haveConnection(connection: BackendConnection): void {

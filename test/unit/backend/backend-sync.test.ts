@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { planSync, stepSql, stepsInstead } from '../../../src/backend/backend-sync.ts';
 import { mirroredState, withNames, withSchema, withVariables } from '../../../src/backend/mirrored-state.ts';
 
-const MARIADB = { mariadb: true };
-const MYSQL = { mariadb: false };
+const MARIADB = { mariadb: true, ignoreSpace: false };
+const MYSQL = { mariadb: false, ignoreSpace: false };
 const UTF8MB4 = { charset: 'utf8mb4', collation: 'utf8mb4_general_ci' };
 const fresh = mirroredState('', UTF8MB4);
 
@@ -37,6 +37,13 @@ describe('making a backend connection look like a session', () => {
       ['autocommit', '0'],
     ]);
     assert.deepEqual(sqlOf(planSync(used, fresh, MARIADB)), ['SET SESSION sql_mode = DEFAULT, SESSION autocommit = 1']);
+  });
+
+  it('keeps what the login said with CLIENT_IGNORE_SPACE when sql_mode goes back to its default', () => {
+    const used = withVariables(fresh, [['sql_mode', "'ANSI'"]]);
+    assert.deepEqual(sqlOf(planSync(used, fresh, { mariadb: true, ignoreSpace: true })), [
+      "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@GLOBAL.sql_mode, ''), 'IGNORE_SPACE')",
+    ]);
   });
 
   it('sets everything again after a reset, of which nothing is known', () => {
