@@ -22,6 +22,10 @@ export interface ClassifyOptions {
   readonly asciiTrailBytes?: boolean;
 }
 
+/** A text of more statements than this is not read to its end: it may do anything. */
+export const STATEMENTS_MAX = 1000;
+const ALL_EFFECTS = Object.values(SessionEffect).reduce((all, effect) => all | effect, 0);
+
 /** First words of a statement that are kept to tell its kind: enough for `CREATE OR REPLACE … TEMPORARY TABLE`. */
 const HEAD_WORDS = 12;
 
@@ -34,8 +38,11 @@ class Head implements StatementHead {
   lockingRead = false;
   local = false;
   export = false;
-  #depth = 0;
   #previous = NO_KEYWORD;
+
+  get full(): boolean {
+    return this.length === HEAD_WORDS;
+  }
 
   clear(): void {
     this.words.fill(NO_KEYWORD);
@@ -44,22 +51,20 @@ class Head implements StatementHead {
     this.lockingRead = false;
     this.local = false;
     this.export = false;
-    this.#depth = 0;
     this.#previous = NO_KEYWORD;
   }
 
-  add(token: Token, word: string): void {
+  /** @param depth how many parentheses the token is in */
+  add(token: Token, word: string, depth: number): void {
     // SET STATEMENT a=1 FOR SELECT …: what counts is the statement at the end.
-    if (word === 'FOR' && this.#depth === 0 && this.words[0] === 'SET' && this.words[1] === 'STATEMENT') {
+    if (word === 'FOR' && depth === 0 && this.words[0] === 'SET' && this.words[1] === 'STATEMENT') {
       this.clear();
       return;
     }
-    if (this.length > 0 && this.#depth === 0 && this.mainVerb === NO_KEYWORD && MAIN_VERBS.has(word)) {
+    if (this.length > 0 && depth === 0 && this.mainVerb === NO_KEYWORD && MAIN_VERBS.has(word)) {
       this.mainVerb = word;
     }
     if (this.length < HEAD_WORDS) this.words[this.length++] = token === Token.OPEN ? '(' : word;
-    if (token === Token.OPEN) this.#depth += 1;
-    else if (token === Token.CLOSE) this.#depth -= 1;
     if (word !== NO_KEYWORD) this.#note(word);
     this.#previous = word;
   }
@@ -143,20 +148,24 @@ function readAs(text: Uint8Array, start: number, end: number, reading: Reading):
   head.clear();
   let begun = false;
   for (;;) {
-    const token = scanner.next();
+    const token = head.full ? scanner.nextNotable() : scanner.next();
     if (token === Token.END || token === Token.SEMICOLON) {
       if (begun) addStatement(facts, kindOf(head));
       if (token === Token.END) break;
-      finder.beginStatement();
-      head.clear();
+      if (facts.statements > STATEMENTS_MAX) return { ...facts, effects: ALL_EFFECTS };
+      if (begun) {
+        finder.beginStatement();
+        head.clear();
+      }
       begun = false;
       continue;
     }
+    if (head.full && scanner.passedOver) finder.passOver();
     begun = true;
     const quoted = token === Token.NAME || token === Token.DOUBLE;
     const keyword = token === Token.WORD || quoted ? keywordOf(scanner, text, quoted) : NO_KEYWORD;
-    finder.see(token, keyword, scanner.spaceBefore);
-    head.add(token, quoted ? NO_KEYWORD : keyword);
+    finder.see(token, keyword);
+    head.add(token, quoted ? NO_KEYWORD : keyword, scanner.depth);
   }
   facts.effects |= finder.effects;
   return facts;

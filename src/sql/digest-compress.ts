@@ -54,8 +54,11 @@ export class DigestCompressor {
   /** Where that number's bytes end so far. Meaningful while `numberOpen`. */
   numberEnd = 0;
   numberOpen = false;
-  /** A sign was dropped in front of something that is no literal: texts that differ in meaning may have become one. */
-  droppedSign = false;
+  /**
+   * Texts that differ in more than their literals may have become one: a sign was dropped in front of something that
+   * is none, digits were replaced inside names, or a folded list ended with a name of one letter.
+   */
+  merged = false;
 
   readonly #bytes: Uint8Array;
   readonly #options: CompressOptions;
@@ -83,7 +86,7 @@ export class DigestCompressor {
     this.length = 0;
     this.numberStart = NO_NUMBER;
     this.numberOpen = false;
-    this.droppedSign = false;
+    this.merged = false;
     this.#firstRound = true;
     this.#roundShrunkBy = 0;
     this.#literalsInLists = 0;
@@ -94,15 +97,15 @@ export class DigestCompressor {
 
   /**
    * One round over what was copied since the last one; returns by how many bytes the text shrank. Unless `thorough`,
-   * passes that cannot change anything are left out: `punctuated` and `dotted` say what the text may hold.
+   * passes that cannot change anything are left out: `punctuated` and `ellipsis` say what the text may hold.
    */
-  run(thorough: boolean, punctuated: boolean, dotted: boolean): number {
+  run(thorough: boolean, punctuated: boolean, ellipsis: boolean): number {
     const before = this.length;
     const { groupingLimit, groupsGroupingLimit } = this.#options;
     if (thorough || punctuated) this.#tighten();
-    if (groupingLimit > 0 && (thorough || dotted || this.#literalsInLists > groupingLimit)) {
+    if (groupingLimit > 0 && (thorough || ellipsis || this.#literalsInLists > groupingLimit)) {
       this.#foldLists();
-      if (groupsGroupingLimit > 0 && (thorough || dotted || this.#foldedLists > groupsGroupingLimit))
+      if (groupsGroupingLimit > 0 && (thorough || ellipsis || this.#foldedLists > groupsGroupingLimit))
         this.#foldGroups();
     }
     this.#roundShrunkBy = before - this.length;
@@ -154,6 +157,7 @@ export class DigestCompressor {
       } else if (byte === PLUS || byte === DASH) {
         if (this.#isSignKept(read)) bytes[write++] = byte;
       } else if (noDigits && isDigit(byte)) {
+        this.merged = true;
         if (write > 0 && bytes[write - 1] !== QUESTION) bytes[write++] = QUESTION;
       } else {
         if (byte === COMMA && write > 0 && bytes[write - 1] === QUESTION) literals += 1;
@@ -184,14 +188,16 @@ export class DigestCompressor {
     const leftOfLeft = at > 1 ? bytes[at - 2]! : NOTHING_LEFT;
     const right = bytes[at + 1]!;
     const before = left === SPACE ? leftOfLeft : left;
+    const ofLiteral = right === QUESTION || (right === SPACE && bytes[at + 2] === QUESTION);
+    // A sign dropped between two blanks leaves both, which nothing else does; at the end they would be trimmed.
+    const leavesTwoBlanks = left === SPACE && right === SPACE && WORD_BYTE[bytes[at + 2]!] === 1;
     if (WORD_BYTE[before] === 1) {
       // `a -1` loses its sign, whatever follows; `a-1` does not.
       if (left !== SPACE) return true;
-      if (right !== QUESTION) this.droppedSign = true;
-      return false;
+    } else if (before === QUESTION || before === CLOSE || (right !== QUESTION && right !== SPACE)) {
+      return true;
     }
-    if (before === QUESTION || before === CLOSE || (right !== QUESTION && right !== SPACE)) return true;
-    if (right !== QUESTION) this.droppedSign = true;
+    if (!ofLiteral && !leavesTwoBlanks) this.merged = true;
     return false;
   }
 
@@ -235,6 +241,7 @@ export class DigestCompressor {
     }
     // ProxySQL takes any single byte before the parenthesis for the last literal: `(1,2,3,4,a)` loses its `a`.
     const closed = end < last && bytes[end + 1] === CLOSE;
+    if (closed && bytes[end] !== QUESTION) this.merged = true;
     if (items * 2 + (closed ? 1 : 0) < limit * 2 + 3) {
       for (let i = 0; i < items; i += 1) this.#writeItem();
       this.#read = end;

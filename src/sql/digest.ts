@@ -167,7 +167,7 @@ export class DigestComputer {
   // The output may hold a NUL, where ProxySQL's text ends, or bytes that are not counted below: no shortcuts.
   #irregular = false;
   // What the compression could work on; lets most statements do without it.
-  #dots = 0;
+  #ellipsis = false;
   #punctuation = false;
 
   readonly #firstComment = Buffer.alloc(COMMENT_BYTES_MAX);
@@ -204,14 +204,14 @@ export class DigestComputer {
       const complete = this.#at >= end;
       // A refilled text is compressed from where the round before left it: then no pass may be left out.
       const thorough = this.#irregular || !complete;
-      const shrunkBy = compressor.run(thorough, this.#punctuation || this.#options.noDigits, this.#dots > 2);
+      const shrunkBy = compressor.run(thorough, this.#punctuation || this.#options.noDigits, this.#ellipsis);
       this.#written = compressor.length;
       if (complete || shrunkBy === 0 || this.#written >= this.#capacity) break;
       this.#previous = this.#written > 0 ? this.output[this.#written - 1]! : 0;
       // Folding a refilled text may copy a terminator into it.
       this.#irregular = true;
     }
-    if (this.#at < end || compressor.droppedSign) this.faithful = false;
+    if (this.#at < end || compressor.merged) this.faithful = false;
     this.#finish();
   }
 
@@ -236,7 +236,7 @@ export class DigestComputer {
     this.#previous = 0;
     this.#insideBackticks = false;
     this.#irregular = false;
-    this.#dots = 0;
+    this.#ellipsis = false;
     this.#punctuation = false;
     this.#firstCommentLength = -1;
     this.#firstCommentComplete = false;
@@ -263,6 +263,17 @@ export class DigestComputer {
     while (written < capacity && at < end) {
       const byte = text[at]!;
       const action = actions[byte]!;
+      if (action === DIGIT_STARTS && WORD_BYTE[previous] === 0) {
+        // Nearly all numbers are digits and nothing else; they are done here when the buffer has room for them.
+        let next = at + 1;
+        while (next < end && isDigit(text[next]!)) next += 1;
+        if (next < end && WORD_BYTE[text[next]!] === 0 && text[next] !== DOT && written + next - at < capacity) {
+          output[written++] = QUESTION;
+          previous = QUESTION;
+          at = next;
+          continue;
+        }
+      }
       if (action >= DIGIT_STARTS) {
         this.#at = at;
         this.#written = written;
@@ -290,7 +301,7 @@ export class DigestComputer {
       } else if (action === COPY_COMMA) {
         this.#punctuation = true;
       } else if (action === COPY_DOT) {
-        this.#dots += 1;
+        if (previous === DOT) this.#seeEllipsis();
       }
       output[written++] = translate[byte]!;
       previous = byte;
@@ -429,6 +440,7 @@ export class DigestComputer {
         compressor.numberStart = NO_NUMBER;
         break;
       }
+      if (byte === DOT && previous === DOT) this.#seeEllipsis();
       output[written++] = this.#translate[byte]!;
       previous = byte;
       at += 1;
@@ -437,6 +449,12 @@ export class DigestComputer {
     this.#written = written;
     this.#previous = previous;
     compressor.numberEnd = written;
+  }
+
+  /** Points in a row may look like a folded list, which swallows what follows. */
+  #seeEllipsis(): void {
+    this.#ellipsis = true;
+    this.faithful = false;
   }
 
   #isCommentStart(): boolean {

@@ -20,7 +20,22 @@ const WORDS = `
   .trim()
   .split(/\s+/);
 
-const BY_HASH = new Map<number, string>(WORDS.map((word) => [wordHash(word), word]));
+// A table with open addressing, at most an eighth full: a third of the time that a Map takes for what is no keyword.
+const SLOTS = 1024;
+const hashes = new Int32Array(SLOTS);
+const words = new Array<string>(SLOTS).fill('');
+for (const word of WORDS) {
+  let slot = wordHash(word) & (SLOTS - 1);
+  while (words[slot] !== '') slot = (slot + 1) & (SLOTS - 1);
+  hashes[slot] = wordHash(word);
+  words[slot] = word;
+}
+
+function wordWithHash(hash: number): string {
+  let slot = hash & (SLOTS - 1);
+  while (words[slot] !== '' && hashes[slot] !== hash) slot = (slot + 1) & (SLOTS - 1);
+  return words[slot] as string;
+}
 
 /** No keyword. */
 export const NO_KEYWORD = '';
@@ -30,8 +45,8 @@ export const NO_KEYWORD = '';
  * be made to have a keyword's hash. `quoted`: the token has a quote on either side.
  */
 export function keywordOf(scanner: Scanner, text: Uint8Array, quoted: boolean): string {
-  const word = BY_HASH.get(scanner.hash);
-  if (word === undefined) return NO_KEYWORD;
+  const word = wordWithHash(scanner.hash);
+  if (word === NO_KEYWORD) return NO_KEYWORD;
   const start = quoted ? scanner.tokenStart + 1 : scanner.tokenStart;
   const end = quoted ? scanner.tokenEnd - 1 : scanner.tokenEnd;
   if (end - start !== word.length) return NO_KEYWORD;

@@ -64,19 +64,14 @@ const OF_SYSTEM_VARIABLE: Readonly<Record<string, number>> = {
   LAST_GTID: SessionEffect.ROW_COUNT,
 };
 
-/** Statements in which 'name'@'host' is an account. */
-const WITH_ACCOUNTS = new Set(['CREATE', 'ALTER', 'DROP', 'GRANT', 'REVOKE', 'RENAME', 'SHOW', 'SET']);
-
 export class EffectFinder {
   effects = 0;
 
-  #previousToken: Token = Token.END;
   /** Of the previous token, quoted or not. */
   #previousName = NO_KEYWORD;
   /** Of the previous token, when it is not quoted. */
   #previousWord = NO_KEYWORD;
   #sawSystemVariable = false;
-  #accounts = false;
 
   /** Begins a text. */
   reset(): void {
@@ -86,35 +81,34 @@ export class EffectFinder {
 
   /** Begins the next statement of the text; the effects add up. */
   beginStatement(): void {
-    this.#previousToken = Token.END;
     this.#previousName = NO_KEYWORD;
     this.#previousWord = NO_KEYWORD;
     this.#sawSystemVariable = false;
-    this.#accounts = false;
+  }
+
+  /** Something that is no effect stands between the token before and the next. */
+  passOver(): void {
+    this.#previousName = NO_KEYWORD;
+    this.#previousWord = NO_KEYWORD;
   }
 
   /** @param keyword what the token spells, quoted or not, or NO_KEYWORD */
-  see(token: Token, keyword: string, spaceBefore: boolean): void {
+  see(token: Token, keyword: string): void {
     if (token === Token.OPEN) this.effects |= OF_CALL[this.#previousName] ?? 0;
-    else if (token === Token.AT) this.#seeAt(spaceBefore);
+    else if (token === Token.AT) this.#seeAt();
     else if (token === Token.SYSTEM) this.#sawSystemVariable = true;
     const word = token === Token.WORD ? keyword : NO_KEYWORD;
     if (keyword !== NO_KEYWORD && this.#sawSystemVariable) this.effects |= OF_SYSTEM_VARIABLE[keyword] ?? 0;
     if (word !== NO_KEYWORD) {
-      if (this.#previousToken === Token.END) this.#accounts = WITH_ACCOUNTS.has(word);
       this.effects |= OF_WORD[word] ?? 0;
       if (this.#previousWord !== NO_KEYWORD) this.effects |= OF_PAIR[`${this.#previousWord} ${word}`] ?? 0;
     }
-    this.#previousToken = token;
     this.#previousName = keyword;
     this.#previousWord = word;
   }
 
-  #seeAt(spaceBefore: boolean): void {
-    const before = this.#previousToken;
-    const quoted = before === Token.STRING || before === Token.DOUBLE || before === Token.NAME;
-    // 'name'@'host': no expression has a variable right after a quoted thing.
-    if (this.#accounts && quoted && !spaceBefore) return;
+  /** Accounts such as 'name'@'host' count as variables too: nothing short of a grammar tells them apart for sure. */
+  #seeAt(): void {
     this.effects |= SessionEffect.USER_VARIABLE;
     if (this.#previousWord === 'INTO') this.effects |= SessionEffect.INTO_VARIABLE;
   }

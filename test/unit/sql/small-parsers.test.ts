@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseKill } from '../../../src/sql/kill-parser.ts';
+import { IGNORED_VARIABLES, parseSet, type SetResult, TRACKED_VARIABLES } from '../../../src/sql/set-parser.ts';
+import { parseUse } from '../../../src/sql/use-parser.ts';
+import { readGolden } from './golden.ts';
+
+describe('parseSet', () => {
+  const cases = readGolden<SetResult>('set');
+  for (const comment of new Set(cases.map((each) => each.comment))) {
+    it(comment, () => {
+      for (const { sql, expect } of cases.filter((each) => each.comment === comment)) {
+        const result = parseSet(sql);
+        if (expect.kind === 'unknown') assert.equal(result.kind, 'unknown', sql);
+        else assert.deepEqual(result, expect, sql);
+      }
+    });
+  }
+
+  it('names no value in its reasons: it may be a password', () => {
+    for (const sql of [
+      "SET PASSWORD='hunter2'",
+      "SET PASSWORD FOR 'a'@'b'='hunter2'",
+      "SET autocommit='hunter2'",
+      'SET sql_mode=hunter2 hunter2',
+    ]) {
+      const result = parseSet(sql);
+      assert.equal(result.kind, 'unknown');
+      assert.ok(!JSON.stringify(result).includes('hunter2'), JSON.stringify(result));
+    }
+  });
+
+  it('tracks no variable that it also ignores', () => {
+    for (const name of IGNORED_VARIABLES) assert.equal(TRACKED_VARIABLES.has(name), false);
+    assert.equal(TRACKED_VARIABLES.get('sql_mode'), 'text');
+    assert.equal(TRACKED_VARIABLES.size, 56);
+  });
+});
+
+describe('parseUse', () => {
+  it('gives the schema', () => {
+    const schemas: Record<string, string> = {
+      'use shop': 'shop',
+      'USE `shop`': 'shop',
+      'USE`shop`;': 'shop',
+      'use `a``b` ; ;': 'a`b',
+      "USE 'shop'": "'shop'",
+      ' /* c */ use /* d */ shop /* e */': 'shop',
+      'use/**/shop': 'shop',
+      'use ünï': 'ünï',
+    };
+    for (const [sql, schema] of Object.entries(schemas)) assert.equal(parseUse(sql), schema, sql);
+  });
+
+  it('gives nothing for anything more', () => {
+    for (const sql of [
+      'use',
+      'use ',
+      'useshop',
+      'use a b',
+      'use a; select 1',
+      'use a-- b',
+      'use a #b',
+      'use /*! a */',
+      'use `a',
+      'use a,b',
+      'select 1',
+    ]) {
+      assert.equal(parseUse(sql), undefined, sql);
+    }
+  });
+});
+
+describe('parseKill', () => {
+  it('gives what to kill', () => {
+    assert.deepEqual(parseKill('KILL 5'), { target: 'connection', id: 5 });
+    assert.deepEqual(parseKill('kill connection 5 ;'), { target: 'connection', id: 5 });
+    assert.deepEqual(parseKill('/* c */ KILL\n/**/QUERY 12'), { target: 'query', id: 12 });
+  });
+
+  it('gives nothing for other forms', () => {
+    for (const sql of [
+      'KILL',
+      'KILL x',
+      'KILL QUERY',
+      'KILL USER a',
+      'KILL HARD 5',
+      'KILL 5 6',
+      'KILL 5; KILL 6',
+      'KILL -1',
+      "KILL '5'",
+      'KILL QUERY ID 7',
+    ]) {
+      assert.equal(parseKill(sql), undefined, sql);
+    }
+  });
+});
