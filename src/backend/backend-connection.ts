@@ -196,6 +196,7 @@ export class BackendConnection {
       this.#headBytesSeen = true;
       head.owner.answerBytes(offset === 0 && end === chunk.length ? chunk : chunk.subarray(offset, end), this);
       offset = end;
+      if (this.#walker.malformed) return this.destroy();
       if (this.#walker.done) this.#finishHead(head);
     }
   }

@@ -81,6 +81,7 @@ export const errors = {
 
   // Backends
   serverShutdown: () => protocolError(1053, '08S01', 'Server shutdown in progress'),
+  malformedAnswer: () => protocolError(2027, 'HY000', 'Malformed packet'),
   lostConnection: () => protocolError(2013, 'HY000', 'Lost connection to MySQL server during query'),
   maxConnectTimeout: (hostgroup: number, elapsedMs: number) =>
     protocolError(

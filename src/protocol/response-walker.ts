@@ -1,365 +1,454 @@
 /**
- * Finds where an answer of the server ends without decoding rows: it reads 4-byte headers, the first byte of a packet
- * where that decides, and the few fields of the packets that end something. It keeps and copies no row.
+ * Knows where a server's response is and where it ends, from packet headers and first bytes only: rows pass unread.
+ * It does not relay the bytes and does not keep them.
  *
- *   query:    first ─▶ OK | ERR                                      ─▶ done, or first again while MORE_RESULTS
- *                  └─▶ columns(n) ─▶ (EOF) ─▶ rows ─▶ EOF | OK | ERR ─▶ done, or first again while MORE_RESULTS
- *                  └─▶ INFILE request: first again, after the client's file
- *   prepare:  PREPARE_OK ─▶ definitions(n) ─▶ done
+ *                 ┌──────────────── MORE_RESULTS ───────────────┐
+ *                 ▼                                             │
+ *   query ──▶ FIRST ──▶ COLUMNS ──▶ COLUMNS_EOF* ──▶ ROWS ──────┴──▶ DONE
+ *              │ OK, ERR ─────────────────────────────────────────────▲
+ *              └ INFILE: the client's turn, then FIRST again
+ *   prepare ─▶ PREPARE_FIRST ─▶ PARAMS ─▶ PARAMS_EOF* ─▶ DEFINITIONS ─▶ DEFINITIONS_EOF* ─▶ DONE
+ *   field-list ▶ FIELD_LIST ─▶ DONE      simple ▶ SIMPLE ─▶ DONE      string ▶ STRING ─▶ DONE
  *
- * @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response.html
+ * States with * are passed over under CLIENT_DEPRECATE_EOF. An ERR ends everything wherever a packet may begin.
+ *
+ * @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
  */
-import type { ProtocolError } from './errors.ts';
+import { errors, type ProtocolError } from './errors.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './framer.ts';
-import { decodeErr } from './ok-err-eof.ts';
+import { decodeErr, EOF_HEADER, ERR_HEADER, LOCAL_INFILE_HEADER, OK_HEADER } from './ok-err-eof.ts';
+import { MalformedPacket, PacketReader } from './packet-reader.ts';
 import { StatusFlag } from './status-flags.ts';
 
 /**
- * What kind of answer is due: `query` (also COM_STMT_EXECUTE, COM_INIT_DB), `prepare`, `simple` (one OK, ERR or EOF),
- * `string` (one packet of any kind), `field-list` (column definitions up to an EOF).
+ * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'prepare', 'simple' (one OK, ERR or
+ * EOF), 'string' (one packet of any kind, as COM_STATISTICS), 'field-list'.
  */
 export type ResponseKind = 'query' | 'execute' | 'prepare' | 'simple' | 'string' | 'field-list';
-
-/** Bytes of an ending packet that are looked at; the rest (a long info or message) is passed over. */
-const HEAD_BYTES_MAX = 1024;
-
-/** An EOF packet is shorter than this; a row that starts with the same byte is longer than 16 MB. */
-const EOF_BYTES_MAX = 9;
-
-const OK = 0x00;
-const INFILE = 0xfb;
-const EOF = 0xfe;
-const ERR = 0xff;
 
 const State = {
   FIRST: 0,
   COLUMNS: 1,
   COLUMNS_EOF: 2,
   ROWS: 3,
-  DEFINITIONS: 4,
-  SINGLE: 5,
-  FIELDS: 6,
+  PREPARE_FIRST: 4,
+  PARAMS: 5,
+  PARAMS_EOF: 6,
+  DEFINITIONS: 7,
+  DEFINITIONS_EOF: 8,
+  SIMPLE: 9,
+  STRING: 10,
+  FIELD_LIST: 11,
+  DONE: 12,
 } as const;
+type State = (typeof State)[keyof typeof State];
 
+const FIRST_STATE: Readonly<Record<ResponseKind, State>> = {
+  query: State.FIRST,
+  execute: State.FIRST,
+  prepare: State.PREPARE_FIRST,
+  simple: State.SIMPLE,
+  string: State.STRING,
+  'field-list': State.FIELD_LIST,
+};
+
+/** An EOF has 5 bytes; a row that begins with 0xfe (a length of eight bytes) has 9 and more. */
+const EOF_BYTES = 5;
+const EOF_BYTES_LIMIT = 9;
+const PREPARE_OK_BYTES = 12;
+/** The statement id within the payload of PREPARE_OK. */
+const STATEMENT_ID_AT = 1;
+const STATEMENT_ID_BYTES = 4;
+/** Enough of a packet that is cut between chunks to read it: an error text has at most 512 bytes. */
+const SCRATCH_BYTES = 1024;
+const NOWHERE = -1;
+const NO_FIRST_BYTE = -1;
+
+/** scratch: reused by every walker, never across a call. */
+const reader = new PacketReader();
+
+/**
+ * One per backend connection: `begin` before each expected response, then `push` every chunk until `done`. Allocates
+ * nothing per packet; an ERR is copied. The fields are the walker's to write.
+ */
 export class ResponseWalker {
-  /** The answer is complete. */
-  done = true;
-  /** The server asks for the client's file (LOAD DATA LOCAL) and waits. */
-  infileRequested = false;
-  /** How the answer ended; valid when done. */
-  ended: 'ok' | 'error' | 'resultset' = 'ok';
-  /** Of the last packet that carried them; 0 when none did. */
+  /** Bits of `StatusFlag` of the last OK or EOF. */
   statusFlags = 0;
   warnings = 0;
-  affectedRows = 0;
-  lastInsertId = 0;
-  errorCode = 0;
-  /** Row packets over all result sets. */
+  /** Of the last OK. */
+  affectedRows: number | bigint = 0;
+  lastInsertId: number | bigint = 0;
+  /** Rows of all result sets so far. */
   rows = 0;
-  /** Columns of the last result set. */
+  /** Columns of the current or last result set; of a prepared statement, its result's. */
   columns = 0;
-  /** Of PREPARE_OK. */
+  /** How it ended; valid when `done`. */
+  ended: 'ok' | 'error' | 'resultset' = 'ok';
+  /** The bytes make no sense, `ended` is 'error': the connection cannot be used any more. */
+  malformed = false;
+  /** LOAD DATA LOCAL: the server waits for the client's file. Until the server speaks again. */
+  infileRequested = false;
+  /** 'prepare' that ended 'ok'. */
   statementId = 0;
   paramCount = 0;
-  columnCount = 0;
+  /** 'prepare': index of the id's four bytes in the chunk last pushed, -1 unless all of them lie there. */
+  statementIdAt = NOWHERE;
 
-  private kind: ResponseKind = 'query';
+  private state: State = State.DONE;
   private deprecateEof = false;
-  private state: number = State.FIRST;
-  private packetsLeft = 0;
-  /** Bytes of the current frame nobody needs to see. */
-  private skipBytes = 0;
-  /** The frame before was full: the next one continues its packet. */
-  private continued = false;
-  /** The answer is complete once `skipBytes` are over. */
-  private endsAfterSkip = false;
-  /** Header and head of a packet that must be looked into, across chunks. */
-  private readonly head = Buffer.alloc(HEADER_BYTES + HEAD_BYTES_MAX);
-  private headBytes = 0;
+  /** Column or parameter definitions still to come. */
+  private definitionsLeft = 0;
+  private errorBytes: Buffer | undefined;
 
-  /** Expects the next answer. */
+  // The frame under way
+  private headerBytes = 0;
+  private header = 0;
+  private frameBytes = 0;
+  private frameLeft = 0;
+  /** The packet's first byte has been looked at. */
+  private judged = false;
+  /** The packet is to be read, so what of it lies in earlier chunks is in the scratch. */
+  private reading = false;
+  private scratch: Buffer | undefined;
+  private scratchBytes = 0;
+
+  // The chunk last pushed
+  private chunkStart = 0;
+  private chunkEnd = 0;
+  /** Index in that chunk, maybe before its start, of the first byte of the statement id. */
+  private statementIdBase: number = NOWHERE;
+  private statementIdSeen = false;
+
+  /** Expects a response from its first packet on. */
   begin(kind: ResponseKind, deprecateEof: boolean): void {
-    this.done = false;
-    this.infileRequested = false;
-    this.ended = 'ok';
     this.statusFlags = 0;
     this.warnings = 0;
     this.affectedRows = 0;
     this.lastInsertId = 0;
-    this.errorCode = 0;
     this.rows = 0;
     this.columns = 0;
+    this.ended = 'ok';
+    this.malformed = false;
+    this.infileRequested = false;
     this.statementId = 0;
     this.paramCount = 0;
-    this.columnCount = 0;
-    this.kind = kind;
+    this.statementIdAt = NOWHERE;
+    this.state = FIRST_STATE[kind];
     this.deprecateEof = deprecateEof;
-    this.state =
-      kind === 'simple' || kind === 'string' ? State.SINGLE : kind === 'field-list' ? State.FIELDS : State.FIRST;
-    this.packetsLeft = 0;
-    this.skipBytes = 0;
-    this.continued = false;
-    this.endsAfterSkip = false;
-    this.headBytes = 0;
+    this.definitionsLeft = 0;
+    this.errorBytes = undefined;
+    this.headerBytes = 0;
+    this.header = 0;
+    this.judged = false;
+    this.statementIdSeen = false;
   }
 
-  /** The error of an answer that ended in one. */
+  /** The response is complete. */
+  get done(): boolean {
+    return this.state === State.DONE;
+  }
+
+  /** The code of the ERR it ended with, else 0. */
+  get errorCode(): number {
+    return this.error?.code ?? 0;
+  }
+
+  /** The ERR it ended with. */
   get error(): ProtocolError | undefined {
-    return this.ended === 'error' && this.done ? decodeErr(this.head, HEADER_BYTES, this.headEnd()) : undefined;
+    if (this.malformed) return errors.malformedAnswer();
+    if (this.errorBytes === undefined) return undefined;
+    return decodeErr(this.errorBytes, 0, this.errorBytes.length);
   }
 
-  /** Takes chunk[start, end); returns the offset after the answer when it ends inside, otherwise `end`. */
+  /**
+   * Consumes `chunk[start, end)`. Returns the offset just after the response when it ends inside, or after the request
+   * for the client's file; otherwise `end`. Never throws: see `malformed`.
+   */
   push(chunk: Buffer, start: number, end: number): number {
+    this.infileRequested = false;
+    this.statementIdAt = NOWHERE;
+    this.statementIdSeen = false;
+    this.chunkStart = start;
+    this.chunkEnd = end;
     let offset = start;
-    while (!this.done) {
-      if (this.skipBytes > 0) {
-        const there = end - offset;
-        if (there < this.skipBytes) {
-          this.skipBytes -= there;
-          return end;
+    while (offset < end && this.state !== State.DONE && !this.infileRequested) {
+      if (this.headerBytes < HEADER_BYTES) {
+        if (this.state === State.ROWS && this.headerBytes === 0 && !this.judged) {
+          offset = this.walkRows(chunk, offset, end);
         }
-        offset += this.skipBytes;
-        this.skipBytes = 0;
+        offset = this.readHeader(chunk, offset, end);
+        if (this.headerBytes < HEADER_BYTES) return offset;
       }
-      if (this.endsAfterSkip) {
-        this.done = true;
-        break;
-      }
-      if (offset >= end) break;
-      if (this.headBytes === 0) {
-        if (this.state === State.ROWS) offset = this.walkRows(chunk, offset, end);
-        else if (this.state === State.COLUMNS || this.state === State.DEFINITIONS) {
-          offset = this.walkCounted(chunk, offset, end);
-        }
-        if (this.skipBytes > 0 || this.endsAfterSkip) continue;
-        if (offset >= end) break;
-      }
-      offset = this.lookInto(chunk, offset, end);
+      offset = this.readPayload(chunk, offset, end);
     }
     return offset;
   }
 
-  /** Rows, as long as headers lie whole in the chunk; stops before a packet that must be looked into. */
+  /**
+   * 'prepare': writes another statement id over those bytes of the server's that lay in the chunk last pushed, be it
+   * four or fewer, since the id may be cut between chunks. Does nothing for any other answer.
+   */
+  patchStatementId(chunk: Buffer, statementId: number): void {
+    if (!this.statementIdSeen) return;
+    for (let index = 0; index < STATEMENT_ID_BYTES; index++) {
+      const at = this.statementIdBase + index;
+      if (at >= this.chunkStart && at < this.chunkEnd) chunk[at] = statementId >>> (8 * index);
+    }
+  }
+
+  /**
+   * The hot loop: rows that lie within the chunk. It stops before whatever needs a closer look: a first byte that may
+   * be an end, a frame that is continued, a packet cut by the end of the chunk. Over 2 GB/s on ordinary rows.
+   */
   private walkRows(chunk: Buffer, start: number, end: number): number {
     let offset = start;
     let rows = 0;
-    let continued = this.continued;
-    const terminalBytes = this.deprecateEof ? MAX_FRAME_BYTES : EOF_BYTES_MAX;
-    while (offset + HEADER_BYTES < end) {
+    while (end - offset > HEADER_BYTES) {
       const bytes = chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16);
-      if (!continued) {
-        const first = chunk[offset + HEADER_BYTES]!;
-        if (first >= EOF && (first === ERR || bytes < terminalBytes)) break;
-        rows += 1;
-      }
-      continued = bytes === MAX_FRAME_BYTES;
-      offset += HEADER_BYTES + bytes;
-      if (offset > end) {
-        this.skipBytes = offset - end;
-        offset = end;
-        break;
-      }
+      const next = offset + HEADER_BYTES + bytes;
+      if (next > end || chunk[offset + HEADER_BYTES]! >= EOF_HEADER || bytes === MAX_FRAME_BYTES) break;
+      offset = next;
+      rows++;
     }
     this.rows += rows;
-    this.continued = continued;
     return offset;
   }
 
-  /** Packets of which only the number matters: column and parameter definitions. */
-  private walkCounted(chunk: Buffer, start: number, end: number): number {
+  private readHeader(chunk: Buffer, start: number, end: number): number {
     let offset = start;
-    while (offset + HEADER_BYTES <= end && this.packetsLeft > 0) {
-      const bytes = chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16);
-      offset += HEADER_BYTES + bytes;
-      this.countPacket(bytes);
-      if (offset > end) {
-        this.skipBytes = offset - end;
-        return end;
+    while (this.headerBytes < HEADER_BYTES && offset < end) {
+      this.header |= chunk[offset]! << (8 * this.headerBytes);
+      this.headerBytes++;
+      offset++;
+    }
+    if (this.headerBytes === HEADER_BYTES) {
+      this.frameBytes = this.header & MAX_FRAME_BYTES;
+      this.frameLeft = this.frameBytes;
+    }
+    return offset;
+  }
+
+  private readPayload(chunk: Buffer, start: number, end: number): number {
+    if (!this.judged) {
+      if (this.frameBytes > 0 && start === end) return start;
+      this.judged = true;
+      this.scratchBytes = 0;
+      this.reading = this.judge(this.frameBytes === 0 ? NO_FIRST_BYTE : chunk[start]!);
+    }
+    const taken = Math.min(this.frameLeft, end - start);
+    const whole = taken === this.frameBytes && taken < MAX_FRAME_BYTES && this.scratchBytes === 0;
+    if (this.reading) {
+      if (this.state === State.PREPARE_FIRST) this.locateStatementId(start, chunk);
+      if (!whole) this.keep(chunk, start, taken);
+    }
+    this.frameLeft -= taken;
+    if (this.frameLeft === 0) {
+      this.headerBytes = 0;
+      this.header = 0;
+      // A full frame is continued by the next one, whose first byte then says nothing.
+      if (this.frameBytes < MAX_FRAME_BYTES) {
+        this.judged = false;
+        if (!this.reading) this.pass();
+        else if (whole) this.read(chunk, start, start + taken);
+        else this.read(this.scratch!, 0, this.scratchBytes);
       }
     }
-    return offset;
+    return start + taken;
   }
 
-  /** One frame of a counted packet went by. */
-  private countPacket(bytes: number): void {
-    this.continued = bytes === MAX_FRAME_BYTES;
-    if (this.continued) return;
-    this.packetsLeft -= 1;
-    if (this.packetsLeft > 0) return;
-    if (this.state === State.DEFINITIONS) this.endsAfterSkip = true;
-    else this.state = this.deprecateEof ? State.ROWS : State.COLUMNS_EOF;
-  }
-
-  /** Collects the header and as much of a packet as its meaning needs; returns the offset of the first byte not taken. */
-  private lookInto(chunk: Buffer, start: number, end: number): number {
-    let offset = start;
-    const { head } = this;
-    while (this.headBytes < HEADER_BYTES && offset < end) head[this.headBytes++] = chunk[offset++]!;
-    if (this.headBytes < HEADER_BYTES) return offset;
-    const bytes = head[0]! | (head[1]! << 8) | (head[2]! << 16);
-    if (this.continued || bytes === 0 || this.isCounted()) {
-      this.headBytes = 0;
-      this.skipBytes = bytes;
-      this.passFrame(bytes);
-      return offset;
-    }
-    if (this.headBytes === HEADER_BYTES) {
-      if (offset >= end) return offset;
-      head[this.headBytes++] = chunk[offset++]!;
-    }
-    const wanted = HEADER_BYTES + this.bytesWanted(head[HEADER_BYTES]!, bytes);
-    const taken = Math.min(wanted - this.headBytes, end - offset);
-    if (taken > 0) {
-      chunk.copy(head, this.headBytes, offset, offset + taken);
-      this.headBytes += taken;
-      offset += taken;
-    }
-    if (this.headBytes < wanted) return offset;
-    this.headBytes = 0;
-    this.skipBytes = HEADER_BYTES + bytes - wanted;
-    this.continued = bytes === MAX_FRAME_BYTES;
-    this.understand(head[HEADER_BYTES]!, bytes, wanted);
-    return offset;
-  }
-
-  private isCounted(): boolean {
-    return this.state === State.COLUMNS || this.state === State.DEFINITIONS;
-  }
-
-  /** A frame that needs no look: a continuation, an empty payload, a definition. */
-  private passFrame(bytes: number): void {
-    if (this.isCounted()) {
-      this.countPacket(bytes);
-      return;
-    }
-    if (!this.continued && this.state === State.ROWS) this.rows += 1;
-    this.continued = bytes === MAX_FRAME_BYTES;
-    if (this.state === State.SINGLE && !this.continued) this.endsAfterSkip = true;
-  }
-
-  private bytesWanted(first: number, bytes: number): number {
-    const row = (this.state === State.ROWS || this.state === State.FIELDS) && !this.isTerminal(first, bytes);
-    return row ? 1 : Math.min(bytes, HEAD_BYTES_MAX);
-  }
-
-  private isTerminal(first: number, bytes: number): boolean {
-    if (first === ERR) return true;
-    return first === EOF && bytes < (this.deprecateEof ? MAX_FRAME_BYTES : EOF_BYTES_MAX);
-  }
-
-  /** What a packet whose head is in `head[4, headEnd)` means. */
-  private understand(first: number, bytes: number, headEnd: number): void {
+  /** Looks at the first byte of a packet: true when the packet has to be read. */
+  private judge(firstByte: number): boolean {
     switch (this.state) {
-      case State.ROWS:
-      case State.FIELDS:
-        if (!this.isTerminal(first, bytes)) this.rows += 1;
-        else if (first === ERR) this.readErr();
-        else this.readEnd(bytes);
-        return;
-      case State.COLUMNS_EOF:
-        if (first === ERR) return this.readErr();
-        this.readEof();
-        if ((this.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0) return this.endResult('resultset');
-        this.state = State.ROWS;
-        return;
-      case State.SINGLE:
-        return this.understandSingle(first, bytes);
+      case State.FIRST:
+        return firstByte !== LOCAL_INFILE_HEADER;
+      case State.ROWS: {
+        const end = firstByte === ERR_HEADER || (firstByte === EOF_HEADER && this.frameBytes < this.endBytesLimit());
+        if (!end) this.rows++;
+        return end;
+      }
+      case State.COLUMNS:
+      case State.PARAMS:
+      case State.DEFINITIONS:
+      case State.STRING:
+        return firstByte === ERR_HEADER;
+      case State.FIELD_LIST:
+        return firstByte >= EOF_HEADER;
       default:
-        return this.understandFirst(first, bytes, headEnd);
+        return true;
     }
   }
 
-  private understandFirst(first: number, bytes: number, headEnd: number): void {
-    if (first === ERR) return this.readErr();
-    if (this.kind === 'prepare') return this.readPrepareOk();
-    if (first === OK) {
-      this.readOk();
-      return this.endResult('ok');
+  /** Below this length a packet of the rows that begins with 0xfe is their end. */
+  private endBytesLimit(): number {
+    return this.deprecateEof ? MAX_FRAME_BYTES : EOF_BYTES_LIMIT;
+  }
+
+  /** A packet that was not read is over. */
+  private pass(): void {
+    switch (this.state) {
+      case State.FIRST:
+        this.infileRequested = true;
+        break;
+      case State.COLUMNS:
+        this.definitionsLeft--;
+        if (this.definitionsLeft === 0) this.state = this.deprecateEof ? State.ROWS : State.COLUMNS_EOF;
+        break;
+      case State.PARAMS:
+        this.definitionsLeft--;
+        if (this.definitionsLeft > 0) break;
+        if (this.deprecateEof) this.expectDefinitions();
+        else this.state = State.PARAMS_EOF;
+        break;
+      case State.DEFINITIONS:
+        this.definitionsLeft--;
+        if (this.definitionsLeft > 0) break;
+        if (this.deprecateEof) this.finish('ok');
+        else this.state = State.DEFINITIONS_EOF;
+        break;
+      case State.STRING:
+        this.finish('ok');
+        break;
+      case State.FIELD_LIST:
+        this.columns++;
+        break;
+      default:
+        break;
     }
-    if (first === INFILE) {
-      this.infileRequested = true;
-      return;
+  }
+
+  /** A packet that has to be read is complete. */
+  private read(buffer: Buffer, start: number, end: number): void {
+    try {
+      reader.reset(buffer, start, end);
+      const firstByte = reader.u8();
+      if (firstByte === ERR_HEADER) {
+        reader.u16();
+        this.errorBytes = Buffer.from(buffer.subarray(start, end));
+        this.finish('error');
+      } else {
+        this.interpret(firstByte, end - start);
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedPacket)) throw error;
+      this.malformed = true;
+      this.finish('error');
     }
-    if (first === EOF && bytes < EOF_BYTES_MAX) {
-      this.readEof();
-      return this.endResult('ok');
+  }
+
+  private interpret(firstByte: number, bytes: number): void {
+    switch (this.state) {
+      case State.FIRST:
+        if (firstByte === OK_HEADER) this.endResult('ok');
+        else this.expectColumns(firstByte);
+        break;
+      case State.COLUMNS_EOF:
+        this.readEof(firstByte);
+        // A cursor was opened: its rows are fetched by COM_STMT_FETCH.
+        if ((this.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0) this.finish('resultset');
+        else this.state = State.ROWS;
+        break;
+      case State.ROWS:
+      case State.FIELD_LIST:
+        this.endResult('resultset', bytes);
+        break;
+      case State.PREPARE_FIRST:
+        this.readPrepareOk(firstByte, bytes);
+        break;
+      case State.PARAMS_EOF:
+        this.readDefinitionsEof(firstByte);
+        this.expectDefinitions();
+        break;
+      case State.DEFINITIONS_EOF:
+        this.readDefinitionsEof(firstByte);
+        this.finish('ok');
+        break;
+      default:
+        if (firstByte !== OK_HEADER && firstByte !== EOF_HEADER) throw new MalformedPacket('neither OK, ERR nor EOF');
+        this.endResult('ok', bytes);
+        break;
     }
-    this.columns = this.lenenc(HEADER_BYTES, headEnd);
-    this.packetsLeft = this.columns;
+  }
+
+  /** Reads the rest of an OK or EOF that ends a result; another result may follow. */
+  private endResult(ended: 'ok' | 'resultset', bytes = 0): void {
+    if (bytes === EOF_BYTES) this.readEofFields();
+    else this.readOkFields();
+    const more = (this.statusFlags & StatusFlag.MORE_RESULTS_EXISTS) !== 0;
+    if (more && (this.state === State.FIRST || this.state === State.ROWS)) this.state = State.FIRST;
+    else this.finish(ended);
+  }
+
+  private expectColumns(firstByte: number): void {
+    // The count is a length-encoded integer whose first byte has been read already.
+    if (firstByte < LOCAL_INFILE_HEADER) this.columns = firstByte;
+    else if (firstByte === 0xfc) this.columns = reader.u16();
+    else throw new MalformedPacket('impossible column count');
+    this.definitionsLeft = this.columns;
     this.state = State.COLUMNS;
   }
 
-  private understandSingle(first: number, bytes: number): void {
-    if (first === ERR) return this.readErr();
-    this.endsAfterSkip = true;
-    if (this.kind === 'string') return;
-    if (first === EOF && bytes < EOF_BYTES_MAX) this.readEof();
-    else this.readOk();
+  private readPrepareOk(firstByte: number, bytes: number): void {
+    if (firstByte !== OK_HEADER || bytes < PREPARE_OK_BYTES) throw new MalformedPacket('no answer to a PREPARE');
+    this.statementId = reader.u32();
+    this.columns = reader.u16();
+    this.paramCount = reader.u16();
+    reader.skip(1);
+    this.warnings = reader.u16();
+    this.definitionsLeft = this.paramCount;
+    if (this.paramCount > 0) this.state = State.PARAMS;
+    else this.expectDefinitions();
   }
 
-  private readEnd(bytes: number): void {
-    if (this.deprecateEof && bytes >= 7) this.readOk();
-    else this.readEof();
-    this.endResult('resultset');
+  private expectDefinitions(): void {
+    this.definitionsLeft = this.columns;
+    if (this.columns > 0) this.state = State.DEFINITIONS;
+    else this.finish('ok');
   }
 
-  private endResult(ended: 'ok' | 'resultset'): void {
+  private readEof(firstByte: number): void {
+    if (firstByte !== EOF_HEADER) throw new MalformedPacket('an EOF was due');
+    this.readEofFields();
+  }
+
+  /** The warnings of a PREPARE are in its first packet. */
+  private readDefinitionsEof(firstByte: number): void {
+    const warnings = this.warnings;
+    this.readEof(firstByte);
+    this.warnings = warnings;
+  }
+
+  private readEofFields(): void {
+    this.warnings = reader.u16();
+    this.statusFlags = reader.u16();
+  }
+
+  private readOkFields(): void {
+    this.affectedRows = reader.lenencUint64();
+    this.lastInsertId = reader.lenencUint64();
+    this.statusFlags = reader.u16();
+    this.warnings = reader.u16();
+  }
+
+  private locateStatementId(start: number, chunk: Buffer): void {
+    const seen = this.frameBytes - this.frameLeft;
+    const firstByte = seen === 0 ? chunk[start] : this.scratch![0];
+    if (firstByte !== OK_HEADER) return;
+    const base = start - seen + STATEMENT_ID_AT;
+    this.statementIdBase = base;
+    this.statementIdSeen = true;
+    if (base >= this.chunkStart && base + STATEMENT_ID_BYTES <= this.chunkEnd) this.statementIdAt = base;
+  }
+
+  /** Keeps a piece of a packet that is cut between chunks, as far as it matters. */
+  private keep(chunk: Buffer, start: number, bytes: number): void {
+    this.scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    const kept = Math.min(bytes, SCRATCH_BYTES - this.scratchBytes);
+    chunk.copy(this.scratch, this.scratchBytes, start, start + kept);
+    this.scratchBytes += kept;
+  }
+
+  private finish(ended: 'ok' | 'error' | 'resultset'): void {
     this.ended = ended;
-    if ((this.statusFlags & StatusFlag.MORE_RESULTS_EXISTS) !== 0) this.state = State.FIRST;
-    else this.endsAfterSkip = true;
+    this.state = State.DONE;
   }
-
-  private readErr(): void {
-    this.errorCode = this.head.readUInt16LE(HEADER_BYTES + 1);
-    this.ended = 'error';
-    this.endsAfterSkip = true;
-  }
-
-  private readEof(): void {
-    this.warnings = this.head.readUInt16LE(HEADER_BYTES + 1);
-    this.statusFlags = this.head.readUInt16LE(HEADER_BYTES + 3);
-  }
-
-  /** header, affected rows, last insert id (both length-encoded), status flags, warnings */
-  private readOk(): void {
-    const affectedAt = HEADER_BYTES + 1;
-    const idAt = affectedAt + lenencBytes(this.head[affectedAt]!);
-    const statusAt = idAt + lenencBytes(this.head[idAt]!);
-    this.affectedRows = this.lenenc(affectedAt, idAt);
-    this.lastInsertId = this.lenenc(idAt, statusAt);
-    this.statusFlags = this.head.readUInt16LE(statusAt);
-    this.warnings = this.head.readUInt16LE(statusAt + 2);
-  }
-
-  /** header, statement id (4), columns (2), parameters (2), filler, warnings (2) */
-  private readPrepareOk(): void {
-    const { head } = this;
-    this.statementId = head.readUInt32LE(HEADER_BYTES + 1);
-    this.columnCount = head.readUInt16LE(HEADER_BYTES + 5);
-    this.paramCount = head.readUInt16LE(HEADER_BYTES + 7);
-    this.warnings = head.readUInt16LE(HEADER_BYTES + 10);
-    const eofs = this.deprecateEof ? 0 : Number(this.columnCount > 0) + Number(this.paramCount > 0);
-    this.packetsLeft = this.columnCount + this.paramCount + eofs;
-    if (this.packetsLeft === 0) this.endsAfterSkip = true;
-    else this.state = State.DEFINITIONS;
-  }
-
-  /** A length-encoded integer of the head; above 2^53 it is rounded. */
-  private lenenc(at: number, end: number): number {
-    const first = this.head[at]!;
-    if (first < 0xfb) return first;
-    const bytes = lenencBytes(first) - 1;
-    if (at + bytes >= end + 1) return 0;
-    return bytes === 8 ? Number(this.head.readBigUInt64LE(at + 1)) : this.head.readUIntLE(at + 1, bytes);
-  }
-
-  private headEnd(): number {
-    const bytes = this.head[0]! | (this.head[1]! << 8) | (this.head[2]! << 16);
-    return HEADER_BYTES + Math.min(bytes, HEAD_BYTES_MAX);
-  }
-}
-
-/** Bytes a length-encoded integer takes, by its first one. */
-function lenencBytes(first: number): number {
-  return first < 0xfb ? 1 : first === 0xfc ? 3 : first === 0xfd ? 4 : 9;
 }

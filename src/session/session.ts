@@ -61,7 +61,8 @@ export class Session implements RunOwner {
   readonly leases: Leases;
   client!: ClientConnection;
   state: MirroredState;
-  lastInsertId = 0;
+  /** A bigint beyond 2^53 - 1: a backend that takes over is told exactly this number. */
+  lastInsertId: number | bigint = 0;
   /** The hostgroup whose connection has session state nobody can mirror; -1 when there is none. */
   lockedHostgroup = -1;
   readonly #context: WorkerContext;

@@ -29,7 +29,7 @@ export interface StatementOutcome {
   readonly errorCode: number;
   readonly rowsAffected: number;
   readonly rowsSent: number;
-  readonly lastInsertId: number;
+  readonly lastInsertId: number | bigint;
   readonly warnings: number;
 }
 
@@ -42,7 +42,7 @@ export interface RunOwner {
   readonly state: MirroredState;
   readonly backendUser: BackendUser;
   readonly shape: number;
-  readonly lastInsertId: number;
+  readonly lastInsertId: number | bigint;
   /** A `SET TRANSACTION …` that waits for the next transaction. */
   takeNextTransaction(): string | undefined;
   /** The answer is with the client, except for a PREPARE, whose raw answer comes along. */
@@ -372,7 +372,7 @@ function outcomeOf(walker: ResponseWalker): StatementOutcome {
   return {
     ok,
     errorCode: ok ? 0 : walker.errorCode,
-    rowsAffected: ok ? walker.affectedRows : 0,
+    rowsAffected: ok ? Number(walker.affectedRows) : 0,
     rowsSent: walker.rows,
     lastInsertId: ok ? walker.lastInsertId : 0,
     warnings: walker.warnings,
