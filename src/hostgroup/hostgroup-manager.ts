@@ -28,6 +28,8 @@ export interface ConnectionRequest {
   readonly hostgroup: number;
   readonly user: BackendUser;
   readonly wish: ConnectionWish;
+  /** Give up at the first failure: the client has waited once already. */
+  readonly impatient: boolean;
   onConnection(connection: BackendConnection): void;
   onFailure(error: ProtocolError): void;
 }
@@ -118,13 +120,6 @@ export class HostgroupManager {
     return this.#pick(group, wish)?.takeFree(wish);
   }
 
-  /** Is there another server than this one that would take a statement now? */
-  hasAlternative(connection: BackendConnection, wish: ConnectionWish): boolean {
-    const nowMs = Date.now();
-    const servers = this.#hostgroups.get(connection.home.hostgroup)?.servers ?? [];
-    return servers.some((server) => server !== connection.home && server.accepts(nowMs) && server.hasRoom(wish));
-  }
-
   /** Calls back with a connection or a failure, later; returns how to give the request up. */
   request(request: ConnectionRequest): () => void {
     const group = this.#hostgroup(request.hostgroup);
@@ -132,7 +127,8 @@ export class HostgroupManager {
     const waiting: Waiting = {
       request,
       sinceMs: nowMs,
-      deadlineMs: nowMs + this.#variables.connectTimeoutServerMax,
+      deadlineMs:
+        nowMs + (request.impatient ? this.#variables.connectTimeoutServer : this.#variables.connectTimeoutServerMax),
       failures: 0,
       connecting: false,
       over: false,
@@ -270,6 +266,7 @@ export class HostgroupManager {
     if (waiting.over) return;
     waiting.failures += 1;
     if (verdict !== undefined) this.#fail(group, waiting, verdict);
+    else if (waiting.request.impatient) this.#fail(group, waiting, errors.maxConnectFailure(server.hostgroup));
     else if (waiting.failures <= variables.connectRetriesOnFailure) {
       setTimeout(() => this.#serve(group, waiting), variables.connectRetriesDelay);
     }

@@ -55,7 +55,7 @@ type Phase = 'idle' | 'waiting-for-backend' | 'syncing' | 'preparing' | 'relayin
 
 /**
  * A connection that is lost this soon after a statement was sent was dead before, in ms; a statement is not sent again
- * later than that, since somebody may have killed it on purpose.
+ * later than that, since somebody may have ended it on purpose.
  */
 export const staleConnectionMs = 1_000;
 
@@ -136,11 +136,11 @@ export class StatementRun implements AnswerOwner {
       this.#owner.client.destroy();
       return;
     }
-    if (!stateLost && this.#retriesLeft > 0 && this.#mayRunAgain(statement, connection)) {
+    if (!stateLost && this.#retriesLeft > 0 && this.#mayRunAgain(statement)) {
       this.#retriesLeft -= 1;
       this.#captured = [];
       this.connection = undefined;
-      this.#acquire(statement);
+      this.#acquire(statement, error);
       return;
     }
     this.#fail(error);
@@ -151,15 +151,15 @@ export class StatementRun implements AnswerOwner {
     this.#pausedConnection = undefined;
   }
 
-  /** Nothing was executed, or reading again does no harm; and somebody else can do it, so that the client need not wait. */
-  #mayRunAgain(statement: Statement, lost: BackendConnection): boolean {
-    if (!this.#owner.hostgroups.hasAlternative(lost, this.#wish())) return false;
+  /** Nothing was executed, or reading again does no harm. */
+  #mayRunAgain(statement: Statement): boolean {
     if (this.phase !== 'relaying') return true;
     if (performance.now() - statement.startedAt > staleConnectionMs) return false;
     return RETRYABLE_KINDS.has(statement.facts.kind) || statement.command === 'prepare';
   }
 
-  #acquire(statement: Statement): void {
+  /** @param lost why the statement runs once more; if that cannot be done at once, this is the client's answer. */
+  #acquire(statement: Statement, lost?: ProtocolError): void {
     const { leases, hostgroups } = this.#owner;
     const held = leases.find(statement.hostgroup);
     if (held !== undefined) {
@@ -175,13 +175,14 @@ export class StatementRun implements AnswerOwner {
       hostgroup: statement.hostgroup,
       user: this.#owner.backendUser,
       wish,
+      impatient: lost !== undefined,
       onConnection: (connection) => {
         this.#cancelRequest = undefined;
         this.#haveConnection(connection);
       },
       onFailure: (error) => {
         this.#cancelRequest = undefined;
-        this.#fail(error);
+        this.#fail(lost ?? error);
       },
     });
   }
