@@ -66,7 +66,8 @@ export class Frontend {
     const { username } = login;
     const { runtime, counters } = context;
     const user = runtime.frontendUsers.get(username);
-    if (user === undefined) return login.refuse(errors.accessDenied(username, addressOf(login), true));
+    if (user === undefined || needsCertificate(user))
+      return login.refuse(errors.accessDenied(username, addressOf(login), true));
     if (context.sessions.size >= runtime.variables.maxConnections) {
       counters.Access_Denied_Max_Connections += 1;
       return login.refuse(errors.tooManyConnections());
@@ -75,7 +76,7 @@ export class Frontend {
     const current = this.#sessionsByUser.get(username) ?? 0;
     if (current >= user.maxConnections) {
       counters.Access_Denied_Max_User_Connections += 1;
-      return login.refuse(errors.tooManyUserConnections(username, current));
+      return login.refuse(errors.tooManyUserConnections(username, user.maxConnections));
     }
     this.#start(login, user, connectionId);
   }
@@ -202,6 +203,11 @@ export class Frontend {
     while (this.#lastConnectionId === 0 || this.#context.sessions.has((high | this.#lastConnectionId) >>> 0));
     return (high | this.#lastConnectionId) >>> 0;
   }
+}
+
+/** attributes.spiffe_id wants a client certificate, which sluice does not check yet: nobody may come in without. */
+function needsCertificate(user: UserEntry): boolean {
+  return user.attributes.includes('spiffe_id');
 }
 
 function addressOf(login: AuthenticatedLogin): string {

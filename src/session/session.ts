@@ -180,7 +180,7 @@ export class Session implements RunOwner {
     const entry = this.#runtime.digests.lookup(buffer, start, end);
     const facts = this.#runtime.digests.factsOf(entry, buffer, start, end);
     const local = answerLocally(this, facts, buffer, start, end);
-    if (local !== undefined) return this.#answerLocal(local);
+    if (local !== undefined) return this.#answerUnasked(local, entry, startedAt);
     const frame = frameOf(buffer, start - 1, end);
     this.#decide(entry, buffer, start, end, true, (decision) =>
       this.#afterDecision({ command: 'query', entry, facts, decision, frame, startedAt, prepared: undefined }),
@@ -335,6 +335,7 @@ export class Session implements RunOwner {
     const order = parseKill(textOf(statement));
     if (order === undefined)
       return this.answerError(errors.notAllowed('Unable to parse KILL: a connection id is needed'));
+    this.#record(statement, 0, 0);
     const victim = this.#context.sessions.get(order.id);
     if (victim !== undefined && victim.user.username === this.user.username)
       victim.killed(order.target === 'query' ? 'QUERY' : 'CONNECTION');
@@ -460,9 +461,20 @@ export class Session implements RunOwner {
     this.client.write(answer);
   }
 
-  #record(statement: Statement, rowsAffected: number, rowsSent: number): void {
+  /** What the rules do not get to see counts as a statement all the same, in the schema it leaves. */
+  #answerUnasked(local: LocalAnswer, entry: DigestEntry, startedAt: number): void {
+    this.#answerLocal(local);
+    const hostgroup = this.leases.inTransaction()?.home.hostgroup ?? this.user.defaultHostgroup;
+    this.#record({ entry, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
+  }
+
+  #record(
+    statement: Pick<Statement, 'entry' | 'hostgroup' | 'schema' | 'startedAt'>,
+    rowsAffected: number,
+    rowsSent: number,
+  ): void {
     const { variables } = this;
-    const timeUs = elapsedUs(statement);
+    const timeUs = elapsedUs(statement.startedAt);
     if (timeUs > variables.longQueryTime * 1000) this.#context.counters.Slow_queries += 1;
     if (!variables.queryDigests) return;
     this.#context.digestStats.record(

@@ -163,6 +163,8 @@ export class StatementRun implements AnswerOwner {
     const { leases, hostgroups } = this.#owner;
     const held = leases.find(statement.hostgroup);
     if (held !== undefined) {
+      // A server that was taken out of service finishes nothing more, transactions included.
+      if ((held.home as Server).status === 'OFFLINE_HARD' && held.idle) held.destroy();
       if (!held.lost) return this.#haveConnection(held);
       leases.forget(held);
       if (!held.clean) return this.#fail(held.lostError ?? errors.lostConnection());
@@ -363,9 +365,9 @@ export class StatementRun implements AnswerOwner {
   }
 }
 
-/** Microseconds since the command arrived. */
-export function elapsedUs(statement: Statement): number {
-  return Math.round((performance.now() - statement.startedAt) * 1000);
+/** Microseconds since `startedAt`, of `performance.now()`. */
+export function elapsedUs(startedAt: number): number {
+  return Math.round((performance.now() - startedAt) * 1000);
 }
 
 function outcomeOf(walker: ResponseWalker): StatementOutcome {
