@@ -321,7 +321,7 @@ export class StatementRun implements AnswerOwner {
     if (outcome.ok && (effects & SessionEffect.UNLOCK_TABLES) !== 0) connection.pins &= ~SessionEffect.LOCK_TABLES;
     // A SET that failed has set nothing.
     if (!outcome.ok && kind === 'set') connection.pins &= ~SessionEffect.SESSION_VARIABLE;
-    if ((effects & SessionEffect.SCHEMA) !== 0)
+    if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
       connection.state = { ...connection.state, schema: '', key: '\0unknown' };
     leases.lastHostgroup = statement.hostgroup;
     const asksBack = (effects & (SessionEffect.WARNINGS | SessionEffect.ROW_COUNT)) !== 0;

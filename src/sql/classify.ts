@@ -109,12 +109,15 @@ export function classify(text: Uint8Array, start: number, end: number, options: 
   }
   if (options.asciiTrailBytes === true && hasAsciiTrailByte(text, start, end)) facts.effects |= SessionEffect.OPAQUE;
   const multiStatement = facts.statements > 1;
-  return {
-    kind: multiStatement ? 'multi' : facts.kind,
-    command: facts.command,
-    effects: facts.effects,
-    multiStatement,
-  };
+  const effects = withoutDoubtfulReleases(facts.effects, multiStatement);
+  return { kind: multiStatement ? 'multi' : facts.kind, command: facts.command, effects, multiStatement };
+}
+
+/** What is released may have been taken again, in the same text: then nothing counts as released. */
+function withoutDoubtfulReleases(effects: number, multiStatement: boolean): number {
+  const taken = SessionEffect.LOCK_TABLES | SessionEffect.GET_LOCK | SessionEffect.OPAQUE;
+  if (!multiStatement && (effects & taken) === 0) return effects;
+  return effects & ~(SessionEffect.UNLOCK_TABLES | SessionEffect.RELEASE_LOCKS);
 }
 
 /** The ways to read quotes, the likeliest first. */

@@ -58,11 +58,13 @@ export const SessionEffect = {
   /** `… INTO @a`: sets user variables from a result. Comes with USER_VARIABLE. */
   INTO_VARIABLE: 1 << 1,
   TEMPORARY_TABLE: 1 << 2,
-  /** LOCK TABLES, FLUSH … WITH READ LOCK / FOR EXPORT, LOCK INSTANCE, BACKUP STAGE and their like. */
+  /** LOCK TABLES, FLUSH … WITH READ LOCK / FOR EXPORT. Locks that UNLOCK TABLES does not end are OPAQUE as well. */
   LOCK_TABLES: 1 << 3,
+  /** UNLOCK TABLES and nothing else: never together with another statement. */
   UNLOCK_TABLES: 1 << 4,
   /** GET_LOCK() and the locking service functions. */
   GET_LOCK: 1 << 5,
+  /** Calls RELEASE_LOCK() or its like; there may be locks left. Never together with GET_LOCK. */
   RELEASE_LOCKS: 1 << 6,
   /** PREPARE, EXECUTE, DEALLOCATE as SQL text. */
   SQL_PREPARE: 1 << 7,
@@ -85,10 +87,12 @@ export const SessionEffect = {
   /** Sequences: LASTVAL / PREVIOUS VALUE belong to the session that called NEXTVAL. */
   SEQUENCE: 1 << 17,
   XA: 1 << 18,
-  /** The connection's schema may be another one afterwards: USE, DROP DATABASE. */
+  /** USE: the connection's schema is another one afterwards. */
   SCHEMA: 1 << 19,
   /** The statement may do anything: unknown keyword, compound block, or a text that servers read in different ways. */
   OPAQUE: 1 << 20,
+  /** DROP DATABASE: afterwards the connection may have no schema. */
+  DROP_SCHEMA: 1 << 21,
 } as const;
 export type SessionEffect = (typeof SessionEffect)[keyof typeof SessionEffect];
 

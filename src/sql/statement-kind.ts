@@ -44,7 +44,10 @@ const EXPLAIN = verdict('explain', 'EXPLAIN');
 const DESCRIBE = verdict('explain', 'DESCRIBE');
 const ADMIN = verdict('admin');
 const LOCK = verdict('lock-tables', 'LOCK_TABLE', SessionEffect.LOCK_TABLES);
+/** LOCK INSTANCE, LOCK BINLOG, BACKUP STAGE: UNLOCK TABLES does not end these. */
+const LOCK_OTHERS = verdict('lock-tables', 'LOCK_TABLE', SessionEffect.LOCK_TABLES | SessionEffect.OPAQUE);
 const UNLOCK = verdict('unlock-tables', 'UNLOCK_TABLES', SessionEffect.UNLOCK_TABLES);
+const UNLOCK_OTHERS = verdict('unlock-tables');
 
 /** Statements whose first word says it all. */
 const BY_FIRST_WORD: Readonly<Record<string, KindVerdict>> = {
@@ -64,7 +67,6 @@ const BY_FIRST_WORD: Readonly<Record<string, KindVerdict>> = {
   PREPARE: verdict('prepare', 'PREPARE', SessionEffect.SQL_PREPARE),
   EXECUTE: verdict('execute', 'EXECUTE', SessionEffect.SQL_PREPARE | SessionEffect.OPAQUE),
   DEALLOCATE: verdict('deallocate', 'DEALLOCATE', SessionEffect.SQL_PREPARE),
-  UNLOCK,
   KILL: verdict('kill', 'KILL'),
   GRANT: verdict('ddl', 'GRANT'),
   REVOKE: verdict('ddl', 'REVOKE'),
@@ -111,8 +113,9 @@ const BY_MORE: Readonly<Record<string, (head: StatementHead) => KindVerdict>> = 
   SET: () => verdict('set', 'SET', SessionEffect.SESSION_VARIABLE),
   SHOW: show,
   GET: () => verdict('get-diagnostics', UNKNOWN, SessionEffect.WARNINGS),
-  LOCK: () => LOCK,
-  BACKUP: (head) => (word(head, 1) === 'UNLOCK' ? verdict('unlock-tables') : LOCK),
+  LOCK: (head) => (isTables(word(head, 1)) ? LOCK : LOCK_OTHERS),
+  UNLOCK: (head) => (isTables(word(head, 1)) ? UNLOCK : UNLOCK_OTHERS),
+  BACKUP: (head) => (word(head, 1) === 'UNLOCK' ? UNLOCK_OTHERS : LOCK_OTHERS),
   FLUSH: (head) => verdict('flush', 'FLUSH', head.export ? SessionEffect.LOCK_TABLES : 0),
   LOAD: load,
   CREATE: create,
@@ -177,6 +180,10 @@ function show(head: StatementHead): KindVerdict {
   return verdict('show', tableStatus ? 'SHOW_TABLE_STATUS' : 'SHOW', diagnostics ? SessionEffect.WARNINGS : 0);
 }
 
+function isTables(word: string): boolean {
+  return word === 'TABLE' || word === 'TABLES';
+}
+
 function isDiagnostics(word: string): boolean {
   return word === 'WARNINGS' || word === 'ERRORS';
 }
@@ -194,5 +201,5 @@ function create(head: StatementHead): KindVerdict {
 function drop(head: StatementHead): KindVerdict {
   if (word(head, 1) === 'PREPARE') return verdict('deallocate', UNKNOWN, SessionEffect.SQL_PREPARE);
   const command = commandOf('DROP', head, ['DATABASE', 'INDEX', 'TABLE', 'TRIGGER', 'USER', 'VIEW']);
-  return verdict('ddl', command, command === 'DROP_DATABASE' ? SessionEffect.SCHEMA : 0);
+  return verdict('ddl', command, command === 'DROP_DATABASE' ? SessionEffect.DROP_SCHEMA : 0);
 }
