@@ -15,6 +15,7 @@ import {
   checkClearPassword,
   checkNativeResponse,
   checkSha2Response,
+  classifyStoredPassword,
   type Secret,
   type StoredPassword,
 } from '../auth/stored-password.ts';
@@ -49,7 +50,7 @@ const DENIED: Verdict = { secret: undefined, usingPassword: true };
 export async function authenticate(channel: PacketChannel, claim: Claim, policy: LoginPolicy): Promise<Verdict> {
   const password = policy.lookup(claim.username) ?? decoy();
   const plugin = claim.authPlugin ?? NATIVE;
-  if (plugin === CLEAR && mayBeClear(claim, policy)) return checkClear(claim.authResponse, password);
+  if (plugin === CLEAR && mayBeClear(claim, policy)) return checkClear(claim.authResponse, password, policy);
   if (plugin === policy.defaultAuthPlugin && plugin === CACHING_SHA2) {
     return cachingSha2(channel, claim, password, policy);
   }
@@ -79,8 +80,11 @@ function checkNative(response: Buffer, nonce: Buffer, password: StoredPassword):
   return { secret: checkNativeResponse(response, nonce, password), usingPassword: response.length > 0 };
 }
 
-async function checkClear(response: Buffer, password: StoredPassword): Promise<Verdict> {
+async function checkClear(response: Buffer, password: StoredPassword, policy: LoginPolicy): Promise<Verdict> {
   const clear = withoutNul(response);
+  // As in ProxySQL, a $A$ hash is of use only where caching_sha2_password is the default.
+  const isSha2 = classifyStoredPassword(password.stored) === 'caching-sha2';
+  if (isSha2 && policy.defaultAuthPlugin !== CACHING_SHA2) return { ...DENIED, usingPassword: clear !== '' };
   return { secret: await checkClearPassword(clear, password), usingPassword: clear !== '' };
 }
 

@@ -280,6 +280,10 @@ describe('serverLogin packet by packet, as ProxySQL 2.7.1 answers', () => {
     assert.deepEqual(await events(server, 'emptypw', '', sha2), [toNative, '4 ok']);
     assert.deepEqual(await events(server, 'plain', 'secret', { plugin: 'sha256_password' }), [toNative, '4 ok']);
     assert.deepEqual(await events(server, 'plain', 'secret', { plugin: 'mysql_clear_password' }), ['2 ok']);
+    assert.deepEqual(await events(server, 'hashed', 'secret', { plugin: 'mysql_clear_password' }), ['2 ok']);
+    assert.deepEqual(await events(server, 'sha2', 'secret', { plugin: 'mysql_clear_password' }), [
+      `2 ${denied('sha2', true)}`,
+    ]);
     assert.deepEqual(await events(server, 'plain', 'wrong', { plugin: 'mysql_clear_password' }), [
       `2 ${denied('plain', true)}`,
     ]);
@@ -295,6 +299,7 @@ describe('serverLogin packet by packet, as ProxySQL 2.7.1 answers', () => {
     assert.deepEqual(await events(server, 'plain', 'wrong'), [`2 ${denied('plain', true)}`]);
     assert.deepEqual(await events(server, 'nosuch', 'x'), [`2 ${denied('nosuch', true)}`]);
     assert.deepEqual(await events(server, 'emptypw', ''), ['2 ok']);
+    assert.deepEqual(await events(server, 'sha2', 'secret', { plugin: 'mysql_clear_password' }), ['2 ok']);
     assert.deepEqual(await events(server, 'hashed', 'secret'), ['2 more 04', `4 ${denied('hashed', true)}`]);
     const native = { plugin: 'mysql_native_password' };
     assert.deepEqual(await events(server, 'plain', 'secret', native), ['2 switch mysql_native_password 21', '4 ok']);
