@@ -230,7 +230,7 @@ export function closeSocket(socket: Socket, last?: Buffer): void {
     socket.destroy();
     return;
   }
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(timer));
   socket.end(last);
   // Unread input would turn the close into a reset, and the peer might never see the error.
