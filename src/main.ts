@@ -29,6 +29,8 @@ interface Running {
   readonly publisher: Publisher;
   readonly workers: Workers;
   readonly admin: AdminPlane;
+  /** Of --sqlite3-server. */
+  readonly sqlite3Server: { close(): Promise<void> } | undefined;
 }
 
 /** Runs sluice until it is told to stop; resolves after the drain. Rejects when it cannot start. */
@@ -82,7 +84,16 @@ async function start(options: CliOptions, logger: Logger, requestStop: StopReque
     checkRules,
     onShutdown: (mode) => requestStop(mode === 'slow' ? drainDeadlineMs : 0),
   });
-  return { publisher, workers, admin };
+  const sqlite3Server = options.sqlite3Server ? await startSqlite3(dataDir, publisher) : undefined;
+  return { publisher, workers, admin, sqlite3Server };
+}
+
+/** Its users are those who may log in to the data plane. */
+async function startSqlite3(dataDir: string, publisher: Publisher): Promise<{ close(): Promise<void> }> {
+  const { startSqlite3Server } = await import('./embedded/sqlite3-server.ts');
+  const passwordOf = (username: string) =>
+    publisher.current.users.find((user) => user.username === username && user.frontend)?.password;
+  return startSqlite3Server({ dataDir, passwordOf });
 }
 
 const NO_WORKERS: Workers = { stop: async () => undefined };
@@ -131,6 +142,7 @@ async function listenForClients(running: Running, options: CliOptions): Promise<
 
 async function stop(running: Running, deadlineMs: number): Promise<void> {
   if (deadlineMs > 0) await running.publisher.drain(deadlineMs);
+  await running.sqlite3Server?.close();
   await running.admin.close();
   await running.workers.stop();
 }

@@ -54,6 +54,8 @@ const SQLITE_STATEMENTS: ReadonlySet<string> = new Set(
 const DEFINITIONS: ReadonlySet<string> = new Set(['create', 'alter', 'drop', 'truncate']);
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['lock', 'unlock', 'flush', 'analyze', 'optimize']);
 
+const END: Token = { kind: 'symbol', text: ';', value: ';' };
+
 export class StatementEngine {
   readonly variables: SessionVariables;
   readonly #options: EngineOptions;
@@ -90,6 +92,19 @@ export class StatementEngine {
       this.#lastProblem = toMysqlError(error, this.#schema ?? 'main');
       throw this.#lastProblem;
     }
+  }
+
+  /** The statements of a text; at least one, so that an empty text gets its error. */
+  split(sql: string): string[] {
+    const statements: string[] = [];
+    let tokens: Token[] = [];
+    for (const token of [...this.#tokenize(sql), END]) {
+      tokens.push(token);
+      if (token.text !== ';') continue;
+      if (tokens.some(isSignificant)) statements.push(tokens.map(({ text }) => text).join(''));
+      tokens = [];
+    }
+    return statements.length === 0 ? [sql] : statements;
   }
 
   /** What a prepared statement will take and give. Throws MysqlError. */

@@ -66,6 +66,8 @@ class Translator {
   #output = '';
   #at = 0;
   #parameterCount = 0;
+  /** The significant token before the current one. */
+  #before: Token | undefined;
 
   constructor(tokens: readonly Token[], context: TranslateContext) {
     this.#tokens = tokens.filter((token) => token.kind !== 'comment');
@@ -75,7 +77,11 @@ class Translator {
   }
 
   run(): Translation {
-    while (this.#at < this.#tokens.length) this.#step();
+    while (this.#at < this.#tokens.length) {
+      const token = this.#tokens[this.#at];
+      this.#step();
+      if (token?.kind !== 'space') this.#before = token;
+    }
     return {
       sql: this.#output,
       parameterCount: this.#parameterCount,
@@ -122,16 +128,23 @@ class Translator {
     if (word === 'for' && this.#follow('share')) return this.#skipToEnd();
     if (word === 'lock' && this.#follow('in', 'share', 'mode')) return this.#skipToEnd();
     if (word === 'from' && this.#follow('dual')) return this.#skip(2);
-    if (word === 'truncate') return this.#emit('DELETE FROM', this.#follow('table') ? 2 : 1);
-    if ((word === 'insert' || word === 'update') && this.#follow('ignore'))
-      return this.#emit(`${token.text} OR IGNORE`, 2);
-    if (word === 'explain' || word === 'desc') return this.#emit('EXPLAIN QUERY PLAN', 1);
+    if (this.#before === undefined && this.#beginning(token)) return true;
     if (word === 'div') return this.#emit('/', 1);
     if (word === 'separator') return this.#emit(',', 1);
-    if (word === 'signed' || word === 'unsigned') return this.#emit('INTEGER', this.#follow('integer') ? 2 : 1);
+    if ((word === 'signed' || word === 'unsigned') && this.#before?.value === 'as')
+      return this.#emit('INTEGER', this.#follow('integer') ? 2 : 1);
     if (/^_(utf8|utf8mb3|utf8mb4|latin1|binary|ascii)$/.test(word)) return this.#skip(1);
     if (word === 'collate') return this.#collation();
     return this.#function(token);
+  }
+
+  /** The first word of a statement; elsewhere DESC is an order and TRUNCATE a function. */
+  #beginning(token: Token): boolean {
+    const word = token.value;
+    if (word === 'truncate') return this.#emit('DELETE FROM', this.#follow('table') ? 2 : 1);
+    if (word === 'explain' || word === 'desc') return this.#emit('EXPLAIN QUERY PLAN', 1);
+    if (word !== 'insert' && word !== 'update') return false;
+    return this.#follow('ignore') && this.#emit(`${token.text} OR IGNORE`, 2);
   }
 
   #definition(word: string): boolean {

@@ -92,6 +92,13 @@ describe('MySQL texts that SQLite would not take', () => {
     ["SELECT CAST('12' AS SIGNED), CAST(5 AS CHAR), _utf8mb4'x'", [[12, '5', 'x']]],
     ["SELECT 'A' = 'a' COLLATE utf8mb4_general_ci", [[1]]],
     ['SELECT id FROM patients ORDER BY id LIMIT 1, 5', [[2]]],
+    [
+      'SELECT id, TRUNCATE(1.79, 1) FROM patients ORDER BY id DESC',
+      [
+        [2, 1.7],
+        [1, 1.7],
+      ],
+    ],
     ['SELECT NOW(), CURDATE(), CURRENT_TIMESTAMP', [['2026-01-31 12:34:56', '2026-01-31', '2026-01-31 12:34:56']]],
     [
       'SELECT VERSION(), DATABASE(), SCHEMA(), USER(), CONNECTION_ID()',
