@@ -49,6 +49,9 @@ const CR_SERVER_LOST = 2013;
 /** Column types shown on the right: DECIMAL, the integers, FLOAT, DOUBLE, YEAR, NEWDECIMAL. */
 const NUMERIC_TYPES: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 5, 8, 9, 13, 246]);
 
+/** Bit of a column definition's flags. */
+const NOT_NULL_FLAG = 1;
+
 export class AdminConnection {
   readonly #target: ConnectionTarget;
   #connection: Connection | undefined;
@@ -138,6 +141,7 @@ function toAnswer(result: unknown, fields: readonly FieldPacket[] | undefined): 
   const columns = (fields ?? []).map((field) => ({
     name: field.name,
     numeric: NUMERIC_TYPES.has(field.columnType ?? -1),
+    nullable: (Number(field.flags) & NOT_NULL_FLAG) === 0,
   }));
   return { kind: 'rows', columns, rows: result as (string | null)[][] };
 }

@@ -9,6 +9,8 @@ export interface ConsoleColumn {
   readonly name: string;
   /** Shown on the right side of its column. */
   readonly numeric: boolean;
+  /** May hold NULL, for which the mysql client leaves room. */
+  readonly nullable: boolean;
 }
 
 export type Cell = string | null;
@@ -76,7 +78,7 @@ function formatTable({ columns, rows }: RowsAnswer, skipColumnNames: boolean): s
   const visible = skipColumnNames ? body : [header, ...body];
   const widths = columns.map((_, index) => {
     // Not Math.max(...lines): a large result has more rows than a call may have arguments.
-    let width = 0;
+    let width = columns[index]?.nullable === true ? 'NULL'.length : 0;
     for (const line of visible) {
       for (const text of line[index] ?? []) width = Math.max(width, displayWidth(text));
     }

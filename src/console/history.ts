@@ -26,6 +26,8 @@ export function historyLine(statement: string): string | undefined {
 
 export class HistoryFile {
   readonly #path: string;
+  /** The last line written: the same statement again is written once. */
+  #last: string | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -49,7 +51,8 @@ export class HistoryFile {
   /** Appends a statement unless it may hold a secret. */
   add(statement: string): void {
     const line = historyLine(statement);
-    if (line === undefined || mayHoldSecret(line)) return;
+    if (line === undefined || line === this.#last || mayHoldSecret(line)) return;
+    this.#last = line;
     try {
       appendFileSync(this.#path, `${line}\n`, { mode: OWNER_ONLY });
     } catch {

@@ -8,7 +8,11 @@ function answer(
   rows: readonly (readonly Cell[])[],
   numeric: readonly string[] = [],
 ): RowsAnswer {
-  return { kind: 'rows', columns: columns.map((name) => ({ name, numeric: numeric.includes(name) })), rows };
+  return {
+    kind: 'rows',
+    columns: columns.map((name) => ({ name, numeric: numeric.includes(name), nullable: false })),
+    rows,
+  };
 }
 
 const plain = { skipColumnNames: false };
