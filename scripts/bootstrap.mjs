@@ -98,11 +98,12 @@ async function ensureCompiler() {
   if (missing.length > 0 && canUseApt()) await aptInstall('a compiler', missing);
 }
 
-/** With Node's headers on this machine node-gyp need not download them. */
+/** For node-gyp: all cores, and Node's headers of this machine, if it has them, instead of a download. */
 function buildEnvironment() {
+  const environment = { JOBS: 'max', ...process.env };
   const prefix = resolve(dirname(process.execPath), '..');
-  const known = process.env.npm_config_nodedir !== undefined || !existsSync(join(prefix, 'include/node/node.h'));
-  return known ? process.env : { ...process.env, npm_config_nodedir: prefix };
+  if (existsSync(join(prefix, 'include', 'node', 'node.h'))) environment.npm_config_nodedir ??= prefix;
+  return environment;
 }
 
 // ---------------------------------------------------------------------------------------------------- build
