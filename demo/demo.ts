@@ -38,9 +38,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     const ports = { primaryPort: primary?.port ?? 0, replicaPorts: replicas.map(({ port }) => port) };
     writeFileSync(configFile, demoConfig({ dataDir, adminPort, mysqlPort, ...ports }), { mode: 0o600 });
     const running = run(runOptions(configFile, dataDir));
-    if (await Promise.race([untilReady(mysqlPort), running.then(() => false)])) {
-      process.stdout.write(guide({ adminPort, mysqlPort }));
-    }
+    const ended = new AbortController();
+    const ready = untilReady(mysqlPort, ended.signal);
+    const first = await Promise.race([ready, running.then(() => 'ended')]).finally(() => ended.abort());
+    if (first === 'ready') process.stdout.write(guide({ adminPort, mysqlPort }));
     await running;
     return 0;
   } finally {
@@ -110,17 +111,18 @@ function runOptions(configFile: string, dataDir: string): CliOptions {
   });
 }
 
-/** True when the developer gets an answer through sluice; rejects when that takes too long. */
-async function untilReady(port: number): Promise<true> {
+/** Resolves when the developer gets an answer through sluice, or nobody waits any more; rejects when it takes too long. */
+async function untilReady(port: number, ended: AbortSignal): Promise<'ready' | 'ended'> {
   const deadline = performance.now() + READY_TIMEOUT_MS;
-  for (;;) {
+  while (!ended.aborted) {
     try {
       const connection = await createConnection({ host: '127.0.0.1', port, user: 'developer', password: 'developer' });
       await connection.query('SELECT 1').finally(() => connection.end());
-      return true;
+      return 'ready';
     } catch (error) {
       if (performance.now() > deadline) throw new Error('sluice did not become ready', { cause: error });
       await delay(READY_POLL_INTERVAL_MS);
     }
   }
+  return 'ended';
 }

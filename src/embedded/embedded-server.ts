@@ -163,7 +163,7 @@ class SqliteServer implements EmbeddedServer {
     }
     const client = new ClientConnection({
       login,
-      engine: this.#engine(connectionId, login.username, login.schema === '' ? null : login.schema),
+      engine: this.#engine(connectionId, login.username, login.schema === '' ? this.#defaultSchema() : login.schema),
       latencyMs: this.#options.latencyMs ?? 0,
       kill: (id, statementOnly) => this.#kill(id, statementOnly),
       onClose: () => this.#clients.delete(connectionId),
@@ -177,6 +177,11 @@ class SqliteServer implements EmbeddedServer {
     const { socket, capabilities, charset, nonce, tls } = login;
     const again = await reauthenticate({ socket, payload, capabilities, charset, nonce, tls }, this.#policy());
     if (again !== undefined) this.#welcome(again, connectionId);
+  }
+
+  /** SQLite's own main database needs no USE. */
+  #defaultSchema(): string | null {
+    return this.#storage.has('main') ? 'main' : null;
   }
 
   #policy(): LoginPolicy {

@@ -32,6 +32,7 @@ describe('the SQLite3 server', () => {
       const [[row]] = await connection.query<RowDataPacket[]>('SELECT COUNT(*) AS n FROM visits');
       assert.equal(row?.n, expected);
       assert.deepEqual((await connection.query('SHOW DATABASES'))[0], [{ Database: 'main' }]);
+      assert.deepEqual((await connection.query('SHOW TABLES'))[0], [{ Tables_in_main: 'visits' }]);
       await connection.end();
       await server.close();
     }
