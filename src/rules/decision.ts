@@ -50,8 +50,8 @@ export interface Decision {
   readonly stickyConn: number;
   readonly reconnect: number;
   /**
-   * The same digest in the same scope (`CompiledRules.sameScope`) always gives this decision: no rule on the way
-   * looked at the query text and none drew lots. Such a decision may be kept per digest.
+   * No rule on the way looked at the query text and none drew lots: the same digest with the same user, schema,
+   * addresses, flagIn and `rewrite` always gives this decision, so it may be kept with the digest.
    */
   readonly cacheable: boolean;
 }

@@ -17,23 +17,16 @@ type Draft = { -readonly [K in keyof Decision]: Decision[K] } & { hitRules: numb
 export class CompiledRules {
   readonly #index: RuleIndex;
   readonly #iterations: number;
-  readonly #rules: readonly CompiledRule[];
-  readonly #scope: Scope;
   readonly #inline = unlimitedBudget();
-  /** No rule looks at the query text and none draws lots: every decision is `cacheable`. */
-  readonly digestOnly: boolean;
   /** There is no rule. */
   readonly empty: boolean;
   /** The rule being tested: names the culprit when a budget runs out. */
   currentRuleId = 0;
 
   constructor(rules: readonly CompiledRule[], iterations: number) {
-    this.#rules = rules;
     this.#index = new RuleIndex(rules);
     this.#iterations = iterations;
-    this.#scope = scopeOf(rules);
     this.empty = rules.length === 0;
-    this.digestOnly = rules.every((rule) => rule.matchPattern === undefined && rule.flagOuts === undefined);
   }
 
   /**
@@ -89,54 +82,11 @@ export class CompiledRules {
     draft.cacheable = cacheable;
     return draft;
   }
-
-  /**
-   * Whether the statement is certain or likely to need the MatcherThread. It judges by length alone, so tryDecide,
-   * which counts real work, leaves fewer statements to the thread.
-   */
-  mustLeaveThread(input: MatchInput): boolean {
-    const length = Math.max(input.query.length, input.digestText?.length ?? 0);
-    return this.#rules.some((rule) => mayBeSlow(rule.matchPattern, length) || mayBeSlow(rule.matchDigest, length));
-  }
-
-  /** Both inputs look the same to every session criterion of these rules: a cacheable decision for one holds for the other. */
-  sameScope(a: MatchInput, b: MatchInput): boolean {
-    const { username, schemaname, clientAddress, proxy } = this.#scope;
-    return (
-      a.flagIn === b.flagIn &&
-      a.rewrite === b.rewrite &&
-      (a.digest === undefined) === (b.digest === undefined) &&
-      (!username || a.username === b.username) &&
-      (!schemaname || a.schemaname === b.schemaname) &&
-      (!clientAddress || a.clientAddress === b.clientAddress) &&
-      (!proxy || (a.proxyAddress === b.proxyAddress && a.proxyPort === b.proxyPort))
-    );
-  }
 }
 
 const NO_DECISION_BY_TEXT: Decision = Object.freeze({ ...NO_DECISION, cacheable: false });
 
 const monotonicMs = (): number => performance.now();
-
-interface Scope {
-  readonly username: boolean;
-  readonly schemaname: boolean;
-  readonly clientAddress: boolean;
-  readonly proxy: boolean;
-}
-
-function scopeOf(rules: readonly CompiledRule[]): Scope {
-  return {
-    username: rules.some((rule) => rule.username !== undefined),
-    schemaname: rules.some((rule) => rule.schemaname !== undefined),
-    clientAddress: rules.some((rule) => rule.clientAddress !== undefined),
-    proxy: rules.some((rule) => rule.proxyAddress !== undefined || rule.proxyPort >= 0),
-  };
-}
-
-function mayBeSlow(pattern: Pattern | undefined, length: number): boolean {
-  return pattern !== undefined && length > pattern.inlineBytesMax;
-}
 
 /** Criteria 2 to 6; flagIN is the index's business. */
 function sessionMatches(rule: CompiledRule, input: MatchInput): boolean {

@@ -25,6 +25,7 @@ export function emitNative(root: Node, captures: boolean): NativeSource | undefi
 
 function isExact(root: Node, captures: boolean): boolean {
   let exact = true;
+  let groups = 0;
   walk(root, (node) => {
     switch (node.kind) {
       case 'atomic':
@@ -34,6 +35,11 @@ function isExact(root: Node, captures: boolean): boolean {
         break;
       case 'assert':
         if (node.assert === 'search-start') exact = false;
+        break;
+      case 'group':
+        groups += 1;
+        // (?| gives one number to several groups
+        if (captures && node.index !== groups) exact = false;
         break;
       case 'look':
         if (!node.ahead && captures && hasGroup(node.body)) exact = false;

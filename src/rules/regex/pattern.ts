@@ -2,7 +2,7 @@
  * A compiled pattern: V8's RegExp where it is exact and cannot run away on this text, the budgeted matcher otherwise.
  * It owns that choice; it does not know rules.
  */
-import { regexInlineStepsMax, regexNativeStepsMax } from '../limits.ts';
+import { regexNativeStepsMax } from '../limits.ts';
 import { type Node, PatternError } from './ast.ts';
 import { Backtracker } from './backtracker.ts';
 import { type Budget, unlimitedBudget } from './budget.ts';
@@ -10,7 +10,7 @@ import { longestTextWithin } from './cost.ts';
 import { emitNative, type NativeSource } from './emit.ts';
 import type { Dialect } from './parse-escape.ts';
 import { parsePattern } from './parser.ts';
-import { compileProgram, OP_SIZE, type Program } from './program.ts';
+import { compileProgram, type Program } from './program.ts';
 
 export type { Dialect } from './parse-escape.ts';
 
@@ -59,12 +59,6 @@ export class Pattern {
   /** How V8 is told; undefined when only the budgeted matcher is exact. For tests and diagnostics. */
   get nativeSource(): string | undefined {
     return this.#test?.source.source;
-  }
-
-  /** The longest text that is certain to be decided within the inline budget. */
-  get inlineBytesMax(): number {
-    const memoized = this.#program.linear ? Math.floor(regexInlineStepsMax / (this.#program.code.length / OP_SIZE)) : 0;
-    return Math.max(this.#test === undefined ? 0 : this.#nativeBytesMax, memoized);
   }
 
   /** Whether `text` contains a match. Throws OutOfBudget. */

@@ -62,8 +62,6 @@ export interface Program {
   readonly slots: number;
   /** Splits whose outcome depends on the position only; each (split, position) is tried once. */
   readonly memoSplits: number;
-  /** Every split is memoized: a match takes at most instructions × bytes steps. */
-  readonly linear: boolean;
   /** The memo also leaves captures as they would be without it. Not so when a loop may go round without a byte. */
   readonly memoKeepsCaptures: boolean;
   readonly first: ByteSet | undefined;
@@ -83,7 +81,6 @@ class Compiler {
   readonly #memo: boolean;
   #slots: number;
   #memoSplits = 0;
-  #linear: boolean;
   #emptyLoops = false;
   /** Depth of lookarounds and atomic groups: inside, a second visit may succeed. */
   #inner = 0;
@@ -96,7 +93,6 @@ class Compiler {
       if (node.kind === 'backreference') memo = false;
     });
     this.#memo = memo;
-    this.#linear = memo;
   }
 
   compile(): Program {
@@ -109,7 +105,6 @@ class Compiler {
       groups,
       slots: this.#slots,
       memoSplits: this.#memoSplits,
-      linear: this.#linear,
       memoKeepsCaptures: !this.#emptyLoops,
       first: firstBytes(root),
       anchored: isAnchored(root),
@@ -183,7 +178,6 @@ class Compiler {
     const memo = this.#memo && this.#inner === 0;
     const at = this.#emit(Op.split, 0, 0, memo ? this.#memoSplits : -1);
     if (memo) this.#memoSplits += 1;
-    else this.#linear = false;
     return at;
   }
 
@@ -206,22 +200,26 @@ class Compiler {
   }
 
   #repeat(node: Node & { readonly kind: 'repeat' }): void {
+    const { body, min, max } = node;
     const lazy = node.mode === 'lazy';
-    for (let i = 0; i < node.min; i += 1) this.#node(node.body);
-    if (node.max === Number.POSITIVE_INFINITY) {
-      this.#loop(node.body, lazy);
+    const bounded = max !== Number.POSITIVE_INFINITY;
+    for (let i = bounded ? 0 : 1; i < min; i += 1) this.#node(body);
+    if (!bounded) {
+      this.#loop(body, min === 0, lazy);
       return;
     }
     const splits: number[] = [];
-    for (let i = node.min; i < node.max; i += 1) {
+    for (let i = min; i < max; i += 1) {
       splits.push(this.#split());
-      this.#node(node.body);
+      this.#node(body);
     }
     for (const split of splits) this.#aim(split, this.#here, lazy);
   }
 
-  #loop(body: Node, lazy: boolean): void {
-    const split = this.#split();
+  /** body, then again as long as it goes; an iteration without a byte is the last one. */
+  #loop(body: Node, optional: boolean, lazy: boolean): void {
+    const skip = optional ? this.#split() : -1;
+    const begin = this.#here;
     const slot = isNullable(body) ? this.#slots++ : -1;
     if (slot >= 0) {
       this.#emptyLoops = true;
@@ -229,9 +227,14 @@ class Compiler {
     }
     this.#node(body);
     const check = slot >= 0 ? this.#emit(Op.leaveIfEmpty, slot) : -1;
-    this.#emit(Op.jump, split);
-    if (check >= 0) this.#code[check + 2] = this.#here;
-    this.#aim(split, this.#here, lazy);
+    const again = optional ? this.#emit(Op.jump, skip) : this.#split();
+    const exit = this.#here;
+    if (check >= 0) this.#code[check + 2] = exit;
+    if (skip >= 0) this.#aim(skip, exit, lazy);
+    else {
+      this.#code[again + 1] = lazy ? exit : begin;
+      this.#code[again + 2] = lazy ? begin : exit;
+    }
   }
 
   #nested(op: number, a: number, inside: () => void): void {

@@ -162,14 +162,6 @@ describe('what may be cached', () => {
     assert.equal(decide(rules, { digestText: 'SELECT ?' }).cacheable, true);
     assert.equal(decide(rules, { digestText: 'UPDATE ?' }).cacheable, false);
   });
-
-  it('holds within the scope the rules look at', () => {
-    const { rules } = compileRules([rule({ ruleId: 1, schemaname: 'db' })], { iterations: 0, regexEngine: 1 });
-    assert.equal(rules.digestOnly, true);
-    assert.equal(rules.sameScope(input({ username: 'a' }), input({ username: 'b' })), true);
-    assert.equal(rules.sameScope(input({ schemaname: 'a' }), input({ schemaname: 'b' })), false);
-    assert.equal(rules.sameScope(input({ flagIn: 0 }), input({ flagIn: 1 })), false);
-  });
 });
 
 describe('problems at LOAD', () => {
