@@ -10,6 +10,14 @@ export function byteSet(...ranges: readonly number[]): ByteSet {
   return set;
 }
 
+const singles: readonly ByteSet[] = Array.from({ length: 256 }, (_, byte) => byteSet(byte, byte));
+const foldedSingles: readonly ByteSet[] = singles.map(foldCase);
+
+/** The set of one byte, in both cases when `caseless`. One object per byte: patterns hold many of them. */
+export function singleByte(byte: number, caseless: boolean): ByteSet {
+  return (caseless ? foldedSingles : singles)[byte] ?? byteSet();
+}
+
 export function complement(set: ByteSet): ByteSet {
   return set.map((member) => 1 - member);
 }

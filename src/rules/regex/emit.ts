@@ -5,25 +5,29 @@
 import { type AssertKind, isNullable, type Node, walk } from './ast.ts';
 import type { ByteSet } from './byte-set.ts';
 
-export interface NativeSource {
-  /** For texts that do not end in a newline. */
-  readonly source: string;
-  /** For texts that do; the same unless the pattern has PCRE's `$` or `\Z`. */
-  readonly sourceForFinalNewline: string;
+/**
+ * The JavaScript source of a pattern that `isExact`. `captures` false gives a RegExp for "does it match" only;
+ * `finalNewline` one for texts that end in a newline, before which PCRE's `$` and `\Z` match, too.
+ */
+export function emitNative(root: Node, captures: boolean, finalNewline: boolean): string {
+  return emit(root, captures, finalNewline ? '(?=\\n?$)' : '$');
+}
+
+/** Texts that end in a newline need a RegExp of their own. */
+export function asksForFinalNewline(root: Node): boolean {
+  let asks = false;
+  walk(root, (node) => {
+    if (node.kind === 'assert' && node.assert === 'end-or-final-newline') asks = true;
+  });
+  return asks;
 }
 
 /**
- * `captures` false gives a RegExp for "does it match" only.
- * undefined: V8 has no exact equal. The reasons are JavaScript's own rules: no atomic groups, possessive quantifiers, `\G` or
- * `\K`; a reference to an unset group matches; an empty iteration is undone rather than ending the loop; captures are forgotten
- * at every iteration.
+ * Whether V8 gives PCRE's answer. It does not where JavaScript has rules of its own: no atomic groups, possessive
+ * quantifiers, `\G` or `\K`; a reference to an unset group matches; an empty iteration is undone rather than ending the
+ * loop; captures are forgotten at every iteration.
  */
-export function emitNative(root: Node, captures: boolean): NativeSource | undefined {
-  if (!isExact(root, captures)) return undefined;
-  return { source: emit(root, captures, '$'), sourceForFinalNewline: emit(root, captures, '(?=\\n?$)') };
-}
-
-function isExact(root: Node, captures: boolean): boolean {
+export function isExact(root: Node, captures: boolean): boolean {
   let exact = true;
   let groups = 0;
   walk(root, (node) => {
@@ -123,7 +127,19 @@ const ASSERTS: Readonly<Record<Exclude<AssertKind, 'end-or-final-newline'>, stri
   'search-start': '',
 };
 
+/** Sets are shared by many patterns, single bytes above all. */
+const emittedSets = new WeakMap<ByteSet, string>();
+
 function emitSet(set: ByteSet): string {
+  let text = emittedSets.get(set);
+  if (text === undefined) {
+    text = emitNewSet(set);
+    emittedSets.set(set, text);
+  }
+  return text;
+}
+
+function emitNewSet(set: ByteSet): string {
   const inside = rangesOf(set, 1);
   const outside = rangesOf(set, 0);
   if (outside.length === 0) return '[^]';

@@ -4,7 +4,7 @@
  */
 import { regexNestingMax } from '../limits.ts';
 import { EMPTY, lengthOf, type Node, type ParsedPattern, PatternError, type RepeatMode } from './ast.ts';
-import { ANY_BYTE, type ByteSet, byteSet, foldCase, NOT_NEWLINE, WORD_BYTES } from './byte-set.ts';
+import { ANY_BYTE, type ByteSet, byteSet, NOT_NEWLINE, singleByte, WORD_BYTES } from './byte-set.ts';
 import { readClass, readUtf8 } from './parse-class.ts';
 import { type Cursor, type Dialect, readEscape } from './parse-escape.ts';
 
@@ -154,11 +154,7 @@ class Parser implements Cursor {
   }
 
   #byte(byte: number): Node {
-    return this.#set(byteSet(byte, byte));
-  }
-
-  #set(set: ByteSet): Node {
-    return { kind: 'set', set: this.#flags.caseless ? foldCase(set) : set };
+    return { kind: 'set', set: singleByte(byte, this.#flags.caseless) };
   }
 
   /** RE2: a character outside ASCII is one atom of several bytes, and has a case. */

@@ -6,8 +6,8 @@ import { regexNativeStepsMax } from '../limits.ts';
 import { type Node, PatternError } from './ast.ts';
 import { Backtracker } from './backtracker.ts';
 import { type Budget, unlimitedBudget } from './budget.ts';
-import { longestTextWithin } from './cost.ts';
-import { emitNative, type NativeSource } from './emit.ts';
+import { SearchCost } from './cost.ts';
+import { asksForFinalNewline, emitNative, isExact } from './emit.ts';
 import type { Dialect } from './parse-escape.ts';
 import { parsePattern } from './parser.ts';
 import { compileProgram, type Program } from './program.ts';
@@ -49,16 +49,17 @@ export class Pattern {
     this.groups = program.groups;
     this.#program = program;
     const small = program.code.length < NATIVE_PROGRAM_MAX;
-    this.#test = small ? native(emitNative(root, false), '') : undefined;
-    this.#exec = small ? native(emitNative(root, true), 'dg') : undefined;
-    this.#nativeBytesMax = longestTextWithin(root, regexNativeStepsMax);
-    this.#lightBytesMax = longestTextWithin(root, LIGHT_STEPS);
+    this.#test = small && isExact(root, false) ? new NativeRegExp(root, false) : undefined;
+    this.#exec = small && isExact(root, true) ? new NativeRegExp(root, true) : undefined;
+    const cost = new SearchCost(root);
+    this.#nativeBytesMax = cost.longestTextWithin(regexNativeStepsMax);
+    this.#lightBytesMax = cost.longestTextWithin(LIGHT_STEPS);
     this.#backtracker = new Backtracker(program, unlimitedBudget());
   }
 
   /** How V8 is told; undefined when only the budgeted matcher is exact. For tests and diagnostics. */
   get nativeSource(): string | undefined {
-    return this.#test?.source.source;
+    return this.#test?.source;
   }
 
   /** Whether `text` contains a match. Throws OutOfBudget. */
@@ -90,31 +91,36 @@ export class Pattern {
   }
 }
 
-function native(source: NativeSource | undefined, flags: string): NativeRegExp | undefined {
-  return source === undefined ? undefined : new NativeRegExp(source, flags);
-}
-
 /** The RegExps of one pattern, made when first needed. */
 class NativeRegExp {
-  readonly source: NativeSource;
-  readonly #flags: string;
+  readonly #root: Node;
+  readonly #captures: boolean;
+  readonly #asksForEnd: boolean;
   #plain: RegExp | undefined;
   #finalNewline: RegExp | undefined;
 
-  constructor(source: NativeSource, flags: string) {
-    this.source = source;
-    this.#flags = flags;
+  constructor(root: Node, captures: boolean) {
+    this.#root = root;
+    this.#captures = captures;
+    this.#asksForEnd = asksForFinalNewline(root);
+  }
+
+  get source(): string {
+    return emitNative(this.#root, this.#captures, false);
   }
 
   /** The RegExp for this text: `$` stands before a final newline, too. */
   for(text: string): RegExp {
-    const { source, sourceForFinalNewline } = this.source;
-    if (source !== sourceForFinalNewline && text.charCodeAt(text.length - 1) === NEWLINE) {
-      this.#finalNewline ??= new RegExp(sourceForFinalNewline, this.#flags);
+    if (this.#asksForEnd && text.charCodeAt(text.length - 1) === NEWLINE) {
+      this.#finalNewline ??= this.#make(true);
       return this.#finalNewline;
     }
-    this.#plain ??= new RegExp(source, this.#flags);
+    this.#plain ??= this.#make(false);
     return this.#plain;
+  }
+
+  #make(finalNewline: boolean): RegExp {
+    return new RegExp(emitNative(this.#root, this.#captures, finalNewline), this.#captures ? 'dg' : '');
   }
 
   exec(text: string, from: number, positions: Int32Array): boolean {

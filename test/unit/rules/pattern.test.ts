@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { PatternError } from '../../../src/rules/regex/ast.ts';
 import { Backtracker } from '../../../src/rules/regex/backtracker.ts';
 import { unlimitedBudget } from '../../../src/rules/regex/budget.ts';
-import { longestTextWithin } from '../../../src/rules/regex/cost.ts';
+import { SearchCost } from '../../../src/rules/regex/cost.ts';
 import { parsePattern } from '../../../src/rules/regex/parser.ts';
 import { compilePattern, type Dialect, Pattern } from '../../../src/rules/regex/pattern.ts';
 import { compileProgram } from '../../../src/rules/regex/program.ts';
@@ -144,7 +144,8 @@ describe('RE2 patterns', () => {
 });
 
 describe('the worst case of a pattern', () => {
-  const longest = (source: string): number => longestTextWithin(parsePattern(source, 'pcre', false).root, 4_000_000);
+  const longest = (source: string): number =>
+    new SearchCost(parsePattern(source, 'pcre', false).root).longestTextWithin(4_000_000);
 
   it('is short texts for nested loops, long ones for plain patterns', () => {
     assert.ok(longest('(a+)+$') < 50);
