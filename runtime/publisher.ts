@@ -38,8 +38,11 @@ export class Publisher implements DataPlane {
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly #links = new Map<WorkerLink, Map<string, Waiter>>();
   #requests = 0;
-  /** Where workers listen, with real ports: a worker that joins late listens there too. */
-  #listening: readonly string[] = [];
+  /**
+   * Where workers listen, as they were told: a worker that joins late is told the same. A port 0 stays 0, by which
+   * node:cluster finds the port the others share.
+   */
+  #interfaces: readonly string[] = [];
   #tail: Promise<unknown> = Promise.resolve();
 
   publish(parts: Partial<SnapshotParts>): Promise<Generation> {
@@ -67,8 +70,8 @@ export class Publisher implements DataPlane {
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
   async listen(interfaces: readonly string[]): Promise<readonly string[]> {
     const addresses = await Promise.all([...this.#links.keys()].map((link) => this.#listenOn(link, interfaces)));
-    this.#listening = addresses[0] ?? [];
-    return this.#listening;
+    this.#interfaces = interfaces;
+    return addresses[0] ?? [];
   }
 
   async #listenOn(link: WorkerLink, interfaces: readonly string[]): Promise<readonly string[]> {
@@ -87,7 +90,7 @@ export class Publisher implements DataPlane {
     const joined = this.#tail.then(() => this.#send(link, this.current.generation, this.current));
     this.#tail = joined.catch(() => undefined);
     await joined;
-    if (this.#listening.length > 0) await this.#listenOn(link, this.#listening);
+    if (this.#interfaces.length > 0) await this.#listenOn(link, this.#interfaces);
   }
 
   /** Asks every worker to let its sessions end; resolves when all are done. Nothing may be published after that. */

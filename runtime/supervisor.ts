@@ -78,11 +78,11 @@ export class Supervisor {
       this.#workers.delete(worker);
       publisher.detach(link);
       if (this.#stopping) return;
-      const count_ = Date.now() - bornMs > LIVED_LONG_MS ? 0 : deaths + 1;
-      const pauseMs = Math.min(restartPauseMaxMs, restartPauseMinMs * 2 ** Math.max(0, count_ - 1));
+      const deathsNow = Date.now() - bornMs > LIVED_LONG_MS ? 0 : deaths + 1;
+      const pauseMs = Math.min(restartPauseMaxMs, restartPauseMinMs * 2 ** Math.max(0, deathsNow - 1));
       logger.error({ worker: index, code, signal, pauseMs }, 'worker died; another one takes its place');
       setTimeout(() => {
-        if (!this.#stopping) void this.#fork(index, count_).catch(() => undefined);
+        if (!this.#stopping) void this.#fork(index, deathsNow);
       }, pauseMs);
     });
     await new Promise<void>((resolve) => {
@@ -93,7 +93,11 @@ export class Supervisor {
       });
       worker.once('exit', () => resolve());
     });
-    await publisher.attach(link);
-    logger.info({ worker: index, pid: worker.process.pid }, 'worker serves');
+    try {
+      await publisher.attach(link);
+      logger.info({ worker: index, pid: worker.process.pid }, 'worker serves');
+    } catch (error) {
+      link.abandon(`it cannot take up its work: ${(error as Error).message}`);
+    }
   }
 }

@@ -30,6 +30,9 @@ export const SHAPE_CAPABILITIES =
   Capability.PS_MULTI_RESULTS |
   Capability.IGNORE_SPACE;
 
+/** Of the shape, what a server has to have; it may lack the others, and then just never makes use of them. */
+const NEEDED_CAPABILITIES = Capability.DEPRECATE_EOF | Capability.FOUND_ROWS;
+
 const BASE_CAPABILITIES =
   Capability.LONG_PASSWORD |
   Capability.LONG_FLAG |
@@ -72,7 +75,8 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
       attributes: { program_name: 'sluice' },
       loginTimeoutMs: timeoutMs,
     });
-    if ((login.capabilities & shape) >>> 0 !== shape >>> 0) {
+    const needed = shape & NEEDED_CAPABILITIES;
+    if ((login.capabilities & needed) >>> 0 !== needed >>> 0) {
       throw new ShapeMismatch(
         `server ${home.hostname}:${home.port} (${login.serverVersion}) lacks a protocol capability`,
       );

@@ -11,7 +11,7 @@ import { LoginRefused } from '../connection-phase/client-login.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
-import { type BackendUser, openBackendConnection } from './connector.ts';
+import { type BackendUser, openBackendConnection, ShapeMismatch } from './connector.ts';
 import { type ConnectionWish, Server } from './server.ts';
 import { ServerPicker } from './server-picker.ts';
 
@@ -33,6 +33,8 @@ export interface ConnectionRequest {
   onConnection(connection: BackendConnection): void;
   onFailure(error: ProtocolError): void;
 }
+
+const TOO_MANY_CONNECTIONS = 1040;
 
 interface Waiting {
   readonly request: ConnectionRequest;
@@ -255,7 +257,8 @@ export class HostgroupManager {
     const variables = this.#variables;
     const nowMs = Date.now();
     // What the server says about this user or the protocol is no sign that the server is ill.
-    const verdict = error instanceof LoginRefused && error.code !== 1040 ? error : undefined;
+    const verdict = verdictOf(error, server.hostgroup);
+    if (error instanceof ShapeMismatch) this.#logger.warn({ reason: error.message }, 'server cannot serve this client');
     if (verdict === undefined) {
       const errorsMax = Math.min(variables.shunOnFailures, variables.connectRetriesOnFailure + 1);
       const shunned = server.noteConnectError(nowMs, errorsMax, shunMs(variables));
@@ -329,6 +332,12 @@ export class HostgroupManager {
       }
     }
   }
+}
+
+/** What a client is told at once, because trying again would not help; undefined for failures that may pass. */
+function verdictOf(error: unknown, hostgroup: number): ProtocolError | undefined {
+  if (error instanceof LoginRefused && error.code !== TOO_MANY_CONNECTIONS) return error;
+  return error instanceof ShapeMismatch ? errors.maxConnectFailure(hostgroup) : undefined;
 }
 
 /** Source: ProxySQL, max_wait_sec in get_random_MySrvC. */

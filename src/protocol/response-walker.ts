@@ -382,6 +382,8 @@ export class ResponseWalker {
     // The count is a length-encoded integer whose first byte has been read already.
     if (firstByte < LOCAL_INFILE_HEADER) this.columns = firstByte;
     else if (firstByte === 0xfc) this.columns = reader.u16();
+    // No table has that many, but a list of literals may: MariaDB answers half a million of them.
+    else if (firstByte === 0xfd) this.columns = reader.u24();
     else throw new MalformedPacket('impossible column count');
     this.definitionsLeft = this.columns;
     this.state = State.COLUMNS;

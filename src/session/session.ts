@@ -21,6 +21,7 @@ import { PacketWriter } from '../protocol/packet-writer.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
+import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import { effectNames, SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { parseKill } from '../sql/kill-parser.ts';
@@ -48,6 +49,10 @@ export interface SessionLogin {
   readonly collationId: number;
   readonly schema: string;
 }
+
+/** Character sets in which the second byte of a character may be a quote or a backslash of ASCII. */
+const ASCII_TRAIL_CHARSETS: ReadonlySet<string> = new Set(['big5', 'cp932', 'gbk', 'gb18030', 'sjis']);
+const ASCII_TRAIL_BYTES: ClassifyOptions = { asciiTrailBytes: true };
 
 /** Scratch of this worker: answers are encoded here and copied out, one at a time. */
 const scratch = new PacketWriter();
@@ -178,7 +183,7 @@ export class Session implements RunOwner {
     this.#begin('Query', buffer, start, end);
     this.#context.counters.Questions += 1;
     const entry = this.#runtime.digests.lookup(buffer, start, end);
-    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end);
+    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end, this.#quoting());
     const local = answerLocally(this, facts, buffer, start, end);
     if (local !== undefined) return this.#answerUnasked(local, entry, startedAt);
     const frame = frameOf(buffer, start - 1, end);
@@ -359,7 +364,7 @@ export class Session implements RunOwner {
       return this.answerError(errors.tooManyStatements(statementsPerSessionMax));
     }
     const entry = this.#runtime.digests.lookup(buffer, start, end);
-    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end);
+    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end, this.#quoting());
     const original = Buffer.from(buffer.subarray(start, end));
     this.#decide(entry, buffer, start, end, true, (decision) => {
       const text = decision.rewrittenQuery === undefined ? original : Buffer.from(decision.rewrittenQuery, 'latin1');
@@ -562,6 +567,12 @@ export class Session implements RunOwner {
     this.#commandText = undefined;
     this.#commandSinceMs = Date.now();
     this.client.ready();
+  }
+
+  /** How the server reads this client's bytes, as far as it is known; what is not, is read in every way. */
+  #quoting(): ClassifyOptions | undefined {
+    const charset = this.state.names?.charset;
+    return charset !== undefined && ASCII_TRAIL_CHARSETS.has(charset) ? ASCII_TRAIL_BYTES : undefined;
   }
 
   #begin(name: string, buffer: Buffer, start: number, end: number): void {

@@ -18,7 +18,7 @@ import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
-import { SessionEffect } from '../sql/facts.ts';
+import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { type Leases, MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, PIN_EFFECTS } from './leases.ts';
 import { patchStatementId } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
@@ -73,6 +73,8 @@ export class StatementRun implements AnswerOwner {
   #captured: Buffer[] = [];
   #cancelRequest: (() => void) | undefined;
   #retriesLeft = 0;
+  /** Pins that this statement brought, and takes along when it turns out to have done nothing. */
+  #newPins = 0;
   /** Paused because the client does not keep up. */
   #pausedConnection: BackendConnection | undefined;
 
@@ -279,7 +281,9 @@ export class StatementRun implements AnswerOwner {
 
   #send(connection: BackendConnection, statement: Statement): void {
     this.phase = 'relaying';
-    connection.pins |= this.#pinsOf(statement);
+    const pins = this.#pinsOf(statement);
+    this.#newPins = pins & ~connection.pins;
+    connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
     const { client } = this.#owner;
@@ -316,11 +320,10 @@ export class StatementRun implements AnswerOwner {
   }
 
   #noteEffects(connection: BackendConnection, statement: Statement, outcome: StatementOutcome): void {
-    const { effects, kind } = statement.facts;
+    const { effects } = statement.facts;
     const { leases } = this.#owner;
     if (outcome.ok && (effects & SessionEffect.UNLOCK_TABLES) !== 0) connection.pins &= ~SessionEffect.LOCK_TABLES;
-    // A SET that failed has set nothing.
-    if (!outcome.ok && kind === 'set') connection.pins &= ~SessionEffect.SESSION_VARIABLE;
+    if (!outcome.ok && didNothing(statement.facts, outcome.errorCode)) connection.pins &= ~this.#newPins;
     if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
       connection.state = { ...connection.state, schema: '', key: '\0unknown' };
     leases.lastHostgroup = statement.hostgroup;
@@ -368,6 +371,13 @@ export class StatementRun implements AnswerOwner {
 /** Microseconds since `startedAt`, of `performance.now()`. */
 export function elapsedUs(startedAt: number): number {
   return Math.round((performance.now() - startedAt) * 1000);
+}
+
+const SYNTAX_ERROR = 1064;
+
+/** A SET that failed has set nothing, and a text that no server could read did nothing at all. */
+function didNothing(facts: StatementFacts, errorCode: number): boolean {
+  return !facts.multiStatement && (facts.kind === 'set' || errorCode === SYNTAX_ERROR);
 }
 
 function outcomeOf(walker: ResponseWalker): StatementOutcome {
