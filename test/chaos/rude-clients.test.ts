@@ -29,7 +29,7 @@ describe('rude clients', () => {
   /** Resolves when the other side has let go of us. */
   const letGo = async (socket: Socket): Promise<void> => {
     socket.resume();
-    if (!socket.closed) await within(once(socket, 'close'), 'the connection is closed', 5_000);
+    if (!socket.closed) await within(once(socket, 'close'), 'the connection is closed');
   };
 
   const stillServes = async (): Promise<void> => {
@@ -41,7 +41,7 @@ describe('rude clients', () => {
     const port = (): number => (plane === 'mysql' ? stage.sluice.mysqlPort : stage.sluice.adminPort);
 
     test(`nonsense instead of a login (${plane})`, async () => {
-      for (const bytes of [
+      const nonsense = [
         Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
         randomBytes(4096),
         Buffer.from([0, 0, 0, 1]),
@@ -49,15 +49,18 @@ describe('rude clients', () => {
         Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 1]), randomBytes(1024)]),
         // A TLS request, and no TLS after it.
         Buffer.concat([Buffer.from([32, 0, 0, 1, 0x85, 0xae, 0xff, 0x19]), Buffer.alloc(28), randomBytes(512)]),
-      ]) {
-        const socket = await greeted(port());
-        socket.write(bytes);
-        await letGo(socket);
-      }
+      ];
+      await Promise.all(
+        nonsense.map(async (bytes) => {
+          const socket = await greeted(port());
+          socket.write(bytes);
+          await letGo(socket);
+        }),
+      );
       await stillServes();
     });
 
-    test(`silence instead of a login ends after connect_timeout_client (${plane})`, async () => {
+    test(`silence instead of a login comes to an end (${plane})`, async () => {
       const sockets = await Promise.all([greeted(port()), greeted(port())]);
       sockets[1]?.write(Buffer.from([80, 0, 0]));
       await Promise.all(sockets.map(letGo));

@@ -134,7 +134,7 @@ describe('servers that go away', () => {
       mysqlVariables: { connect_timeout_server_max: 1000 },
     });
     await stage.sluice.admin(
-      `INSERT INTO mysql_query_rules (rule_id, active, match_digest, destination_hostgroup, apply)
+      `INSERT INTO mysql_query_rules (rule_id, active, match_pattern, destination_hostgroup, apply)
          VALUES (1, 1, 'first', 1, 1), (2, 1, 'second', 2, 1)`,
       'LOAD MYSQL QUERY RULES TO RUNTIME',
     );
@@ -142,13 +142,15 @@ describe('servers that go away', () => {
 
   after(() => stage?.stop());
 
-  test('killed in the middle of a query: the client learns it at once', async () => {
+  test('killed in the middle of a transaction: the client learns it at once', async () => {
     const client = await stage.connect();
+    await client.query('BEGIN /* first */');
+    await client.query('SELECT 1 AS first');
     const query = refusal(client.query('SELECT SLEEP(600) AS first'), 2013);
     await eventually(
       'the query runs',
-      () => stage.connectionsUsed(),
-      (used) => used === 1,
+      () => stage.databases[0]?.query("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP%'"),
+      (rows) => rows?.length === 1,
     );
     await stage.databases[0]?.kill();
     const error = await within(query, 'the client learns that its server died', 5_000);
@@ -176,6 +178,37 @@ describe('servers that go away', () => {
       for (const { ID } of rows) await stage.databases[1]?.query(`KILL ${ID}`);
       for (let round = 0; round < 5; round += 1) assert.equal(await scalar(client, 'SELECT 2 AS second'), '2');
     });
+  });
+});
+
+describe('a server of several that goes away', () => {
+  let stage: Stage;
+
+  before(async () => {
+    stage = await Stage.start({ databases: 2 });
+  });
+
+  after(() => stage?.stop());
+
+  test('a read that had no answer yet is repeated on the other one', async () => {
+    const client = await stage.connect();
+    const running = scalar(client, 'SELECT CONCAT(@@port, SLEEP(2))');
+    const busy = await eventually(
+      'the query runs on one of them',
+      async () => {
+        const found = await Promise.all(
+          stage.databases.map((server) =>
+            server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT CONCAT(@@port%'"),
+          ),
+        );
+        return found.findIndex((rows) => rows.length === 1);
+      },
+      (index) => index >= 0,
+    );
+    await stage.databases[busy]?.kill();
+    assert.equal(await within(running, 'the answer of the other server'), `${stage.databases[1 - busy]?.port}0`);
+    for (let round = 0; round < 20; round += 1) assert.equal(await scalar(client, 'SELECT 1'), '1');
+    client.destroy();
   });
 });
 

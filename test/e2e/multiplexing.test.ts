@@ -284,10 +284,6 @@ describe('session state on one shared connection', () => {
     await stage.withClient(async (client) => assert.equal(await scalar(client, 'SELECT DATABASE()'), 'other'), {
       database: 'other',
     });
-    await stage.withClient(async (client) => {
-      await client.changeUser({ database: 'other' });
-      assert.equal(await scalar(client, 'SELECT DATABASE()'), 'other');
-    });
   });
 
   test('a schema that does not exist is an error of the next statement, not of the connection', () =>

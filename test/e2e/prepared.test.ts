@@ -71,7 +71,7 @@ describe('prepared statements', () => {
       'x',
     ]);
     assert.equal(rows.length, 10_000);
-    assert.deepEqual(rows[9_999], { seq: 10_000, text: '10000x', nothing: null });
+    assert.deepEqual(rows[9_999], { seq: '10000', text: '10000x', nothing: null });
   });
 
   test('an error at prepare and an error at execute leave the session usable', async () => {

@@ -97,6 +97,7 @@ async function launch(folder: string, dataDir: string, port: number, args: reado
       `--datadir=${dataDir}`,
       `--socket=${join(folder, 'mariadb.sock')}`,
       `--pid-file=${join(folder, 'mariadb.pid')}`,
+      `--tmpdir=${folder}`,
       `--port=${port}`,
       ...FORMAT_ARGS,
       ...LEAN_ARGS,
@@ -162,15 +163,21 @@ async function makeTemplate(): Promise<string> {
   const shared = process.env.SLUICE_TEST_RUN_DIR;
   const ready = shared === undefined ? undefined : join(shared, 'mariadb-template');
   if (ready !== undefined && existsSync(ready)) return ready;
-  const mine = join(temporaryFolder('mariadb-template'), 'data');
-  await promisify(execFile)('mariadb-install-db', [
-    '--no-defaults',
-    ...asRoot(),
-    `--datadir=${mine}`,
-    '--auth-root-authentication-method=normal',
-    '--skip-test-db',
-    ...FORMAT_ARGS,
-  ]);
+  const folder = temporaryFolder('mariadb-template');
+  const mine = join(folder, 'data');
+  await promisify(execFile)(
+    'mariadb-install-db',
+    [
+      '--no-defaults',
+      ...asRoot(),
+      `--datadir=${mine}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+      ...FORMAT_ARGS,
+    ],
+    // Two of them at once would trip over each other's temporary tables in a shared folder.
+    { env: { ...process.env, TMPDIR: folder } },
+  );
   if (shared === undefined || ready === undefined) return mine;
   // Two files may get here at once: the first rename wins, the other one keeps its own.
   await mkdir(shared, { recursive: true });

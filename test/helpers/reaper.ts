@@ -76,6 +76,8 @@ export async function endProcess(
 ): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const gone = once(child, 'exit');
+  // The helpers do not let a child keep the test process alive; while somebody waits for its end it must.
+  child.ref();
   child.kill(signal);
   const impatience = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   await gone;

@@ -3,7 +3,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { Capability } from '../../src/protocol/capabilities.ts';
+import { Capability, hasCapability } from '../../src/protocol/capabilities.ts';
 import { ColumnType } from '../../src/protocol/column-types.ts';
 import { Command } from '../../src/protocol/commands.ts';
 import { Framer } from '../../src/protocol/framer.ts';
@@ -13,13 +13,19 @@ import { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { writeTextResultset } from '../../src/protocol/text-resultset.ts';
 
+/** What a connection has agreed on. */
+export interface Conversation {
+  /** Number of the connection, from 1. */
+  readonly connection: number;
+  /** Results end with an OK packet instead of an EOF packet. */
+  readonly deprecateEof: boolean;
+}
+
 /** One command of a client, and the ways to answer it. */
-export interface ScriptedCommand {
+export interface ScriptedCommand extends Conversation {
   readonly code: number;
   /** What follows the command's code, as text. */
   readonly text: string;
-  /** Number of the connection it came by, from 1. */
-  readonly connection: number;
   ok(): void;
   error(code: number, message: string): void;
   /** A result of one column and one row. */
@@ -36,13 +42,20 @@ export interface ScriptedBackendOptions {
   readonly onCommand?: (command: ScriptedCommand) => void;
 }
 
+/** Everything whose absence a client could mind; none of it changes what this server sends but DEPRECATE_EOF. */
 const CAPABILITIES =
-  Capability.PROTOCOL_41 |
-  Capability.SECURE_CONNECTION |
-  Capability.PLUGIN_AUTH |
+  Capability.LONG_PASSWORD |
+  Capability.FOUND_ROWS |
+  Capability.LONG_FLAG |
   Capability.CONNECT_WITH_DB |
+  Capability.PROTOCOL_41 |
+  Capability.IGNORE_SPACE |
   Capability.TRANSACTIONS |
+  Capability.SECURE_CONNECTION |
+  Capability.MULTI_STATEMENTS |
   Capability.MULTI_RESULTS |
+  Capability.PS_MULTI_RESULTS |
+  Capability.PLUGIN_AUTH |
   Capability.DEPRECATE_EOF;
 
 export class ScriptedBackend {
@@ -91,11 +104,14 @@ export class ScriptedBackend {
   }
 
   #serve(socket: Socket, connection: number): void {
-    let loggedIn = false;
+    let capabilities: number | undefined;
     const framer = new Framer(
       (buffer, start, end) => {
-        if (loggedIn) return this.#command(socket, connection, Buffer.from(buffer.subarray(start, end)));
-        loggedIn = true;
+        if (capabilities !== undefined) {
+          const deprecateEof = hasCapability(capabilities, Capability.DEPRECATE_EOF);
+          return this.#command(socket, { connection, deprecateEof }, Buffer.from(buffer.subarray(start, end)));
+        }
+        capabilities = buffer.readUInt32LE(start);
         socket.write(okPacket(2));
       },
       { maxPacketBytes: 64 * 1024 * 1024 },
@@ -114,7 +130,7 @@ export class ScriptedBackend {
     socket.write(writer.take());
   }
 
-  #command(socket: Socket, connection: number, payload: Buffer): void {
+  #command(socket: Socket, on: Conversation, payload: Buffer): void {
     const code = payload[0] ?? 0;
     const text = payload.toString('utf8', 1);
     if (code === Command.COM_QUIT) {
@@ -125,10 +141,10 @@ export class ScriptedBackend {
     const command: ScriptedCommand = {
       code,
       text,
-      connection,
+      ...on,
       ok: () => void socket.write(okPacket(1)),
       error: (number, message) => void socket.write(errorPacket(1, number, message)),
-      value: (value) => void socket.write(valueResultset(value)),
+      value: (value) => void socket.write(valueResultset(value, on.deprecateEof)),
       raw: (bytes) => void socket.write(bytes),
       hangUp: () => socket.destroy(),
     };
@@ -153,13 +169,13 @@ export function errorPacket(sequenceId: number, code: number, message: string): 
 }
 
 /** A whole result set of one column `v` and one row. */
-export function valueResultset(value: string): Buffer {
+export function valueResultset(value: string, deprecateEof = false): Buffer {
   const writer = new PacketWriter();
   writeTextResultset(writer, 1, {
     columns: [{ name: 'v', type: ColumnType.VAR_STRING, charset: 45, length: 1024, flags: 0, decimals: 0 }],
     rows: [[value]],
     statusFlags: StatusFlag.AUTOCOMMIT,
-    deprecateEof: true,
+    deprecateEof,
   });
   return writer.take();
 }
