@@ -42,9 +42,12 @@ describe('processes', () => {
     assert.equal(new Set(dead).size, 1);
 
     await eventually(
-      'there are two workers again',
-      workersOf,
-      (now) => now.length === 2 && !now.includes(workers[0] as number),
+      'there are two workers again, and they serve',
+      () => ({
+        workers: workersOf(),
+        served: stage.sluice.log.lines.filter((line) => line.includes('worker serves')).length,
+      }),
+      (now) => now.workers.length === 2 && now.served === 3,
     );
     await stage.sluice.admin("UPDATE mysql_users SET comment = 'after the crash'", 'LOAD MYSQL USERS TO RUNTIME');
     const next = await Promise.all(Array.from({ length: 8 }, () => stage.connect()));

@@ -3,8 +3,8 @@
  * It knows the command line, the configuration file and the `ready` log line; nothing of what is inside.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { copyFile, mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import mysql, { type Connection, type ConnectionOptions } from 'mysql2/promise';
 import { OutputLines } from './output-lines.ts';
@@ -27,6 +27,8 @@ export interface SluiceOptions {
   readonly workers?: number | 'as by default';
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Let it make its own certificate, which takes a second, instead of the one all tests of a run share. */
+  readonly ownCertificate?: boolean;
 }
 
 /** Address of one plane. */
@@ -65,12 +67,14 @@ export class SluiceProcess {
     const dataDir = temporaryFolder('data');
     const configFile = join(dataDir, CONFIG_FILE);
     await writeFile(configFile, configText(options));
+    if (options.ownCertificate !== true) await borrowCertificate(dataDir);
     const sluice = new SluiceProcess(
       dataDir,
       ['-f', '-M', '-c', configFile, '-D', dataDir, ...workersOption(options.workers), ...(options.args ?? [])],
       options.env ?? {},
     );
     await sluice.#untilReady();
+    if (options.ownCertificate !== true) await lendCertificate(dataDir);
     return sluice;
   }
 
@@ -178,6 +182,30 @@ export class SluiceProcess {
     const ready = JSON.parse(line) as { admin: readonly string[]; mysql: readonly string[] };
     this.#ports = { admin: portOf(ready.admin[0]), mysql: ready.mysql.length === 0 ? 0 : portOf(ready.mysql[0]) };
   }
+}
+
+const CERTIFICATE_FILES = ['proxysql-ca.pem', 'proxysql-cert.pem', 'proxysql-key.pem'];
+
+/** Takes the certificate of an earlier sluice of this run, when the runner names a folder and there is one. */
+async function borrowCertificate(dataDir: string): Promise<void> {
+  const shared = sharedCertificateFolder();
+  if (shared === undefined || !existsSync(shared)) return;
+  await Promise.all(CERTIFICATE_FILES.map((file) => copyFile(join(shared, file), join(dataDir, file))));
+}
+
+/** Leaves the certificate for later ones, all files at once. */
+async function lendCertificate(dataDir: string): Promise<void> {
+  const shared = sharedCertificateFolder();
+  if (shared === undefined || existsSync(shared)) return;
+  const folder = await mkdtemp(`${shared}-`);
+  await Promise.all(CERTIFICATE_FILES.map((file) => copyFile(join(dataDir, file), join(folder, file))));
+  // Of two that get here at once the first one wins, which is as good.
+  await rename(folder, shared).catch(() => undefined);
+}
+
+function sharedCertificateFolder(): string | undefined {
+  const run = process.env.SLUICE_TEST_RUN_DIR;
+  return run === undefined ? undefined : join(run, 'certificate');
 }
 
 function workersOption(workers: SluiceOptions['workers'] = 0): string[] {
