@@ -3,14 +3,14 @@
  * It owns that choice; it does not know rules.
  */
 import { regexNativeStepsMax } from '../limits.ts';
-import { type Node, PatternError } from './ast.ts';
+import { type Node, type ParsedPattern, PatternError } from './ast.ts';
 import { Backtracker } from './backtracker.ts';
 import { type Budget, unlimitedBudget } from './budget.ts';
 import { SearchCost } from './cost.ts';
 import { asksForFinalNewline, emitNative, isExact } from './emit.ts';
 import type { Dialect } from './parse-escape.ts';
 import { parsePattern } from './parser.ts';
-import { compileProgram, type Program } from './program.ts';
+import { checkProgramSize, compileProgram } from './program.ts';
 
 export type { Dialect } from './parse-escape.ts';
 
@@ -29,48 +29,42 @@ const NEWLINE = 0x0a;
 export function compilePattern(source: string, options: PatternOptions): Pattern | PatternError {
   try {
     const parsed = parsePattern(source, options.dialect, options.caseless);
-    return new Pattern(parsed.root, compileProgram(parsed));
+    checkProgramSize(parsed.root);
+    return new Pattern(parsed);
   } catch (error) {
     if (error instanceof PatternError) return error;
     throw error;
   }
 }
 
+/**
+ * Everything but parsing is put off until a text comes: a LOAD of thousands of rules must not hold up the sessions,
+ * and many a rule never gets as far as its pattern.
+ */
 export class Pattern {
   readonly groups: number;
-  readonly #program: Program;
-  readonly #test: NativeRegExp | undefined;
-  readonly #exec: NativeRegExp | undefined;
-  readonly #nativeBytesMax: number;
-  readonly #lightBytesMax: number;
-  readonly #backtracker: Backtracker;
+  readonly #parsed: ParsedPattern;
+  #matchers: Matchers | undefined;
 
-  constructor(root: Node, program: Program) {
-    this.groups = program.groups;
-    this.#program = program;
-    const small = program.code.length < NATIVE_PROGRAM_MAX;
-    this.#test = small && isExact(root, false) ? new NativeRegExp(root, false) : undefined;
-    this.#exec = small && isExact(root, true) ? new NativeRegExp(root, true) : undefined;
-    const cost = new SearchCost(root);
-    this.#nativeBytesMax = cost.longestTextWithin(regexNativeStepsMax);
-    this.#lightBytesMax = cost.longestTextWithin(LIGHT_STEPS);
-    this.#backtracker = new Backtracker(program, unlimitedBudget());
+  constructor(parsed: ParsedPattern) {
+    this.groups = parsed.groups;
+    this.#parsed = parsed;
   }
 
   /** How V8 is told; undefined when only the budgeted matcher is exact. For tests and diagnostics. */
   get nativeSource(): string | undefined {
-    return this.#test?.source;
+    return this.#ready(unlimitedBudget()).test?.source;
   }
 
   /** Whether `text` contains a match. Throws OutOfBudget. */
   test(text: string, budget: Budget): boolean {
-    const regExp = this.#test;
-    if (regExp !== undefined && text.length <= this.#nativeBytesMax) {
-      const found = regExp.for(text).test(text);
-      budget.afterNative(text.length > this.#lightBytesMax);
+    const matchers = this.#ready(budget);
+    if (matchers.test !== undefined && text.length <= matchers.nativeBytesMax) {
+      const found = matchers.test.for(text).test(text);
+      budget.afterNative(text.length > matchers.lightBytesMax);
       return found;
     }
-    return this.#backtracker.exec(text, { from: 0, sticky: false, notEmpty: false, captures: false }, budget);
+    return matchers.backtracker.exec(text, { from: 0, sticky: false, notEmpty: false, captures: false }, budget);
   }
 
   /**
@@ -78,17 +72,51 @@ export class Pattern {
    * `retry` wants a match that begins at `from` and is not empty: what Perl does after an empty match.
    */
   exec(text: string, from: number, retry: boolean, positions: Int32Array, budget: Budget): boolean {
-    const regExp = this.#exec;
-    if (regExp !== undefined && !retry && text.length <= this.#nativeBytesMax) {
-      const match = regExp.exec(text, from, positions);
-      budget.afterNative(text.length > this.#lightBytesMax);
+    const { exec, backtracker, nativeBytesMax, lightBytesMax } = this.#ready(budget);
+    if (exec !== undefined && !retry && text.length <= nativeBytesMax) {
+      const match = exec.exec(text, from, positions);
+      budget.afterNative(text.length > lightBytesMax);
       return match;
     }
-    const { slots } = this.#backtracker;
-    if (!this.#backtracker.exec(text, { from, sticky: retry, notEmpty: retry, captures: true }, budget)) return false;
-    positions.set(slots.subarray(0, 2 * (this.#program.groups + 1)));
+    if (!backtracker.exec(text, { from, sticky: retry, notEmpty: retry, captures: true }, budget)) return false;
+    positions.set(backtracker.slots.subarray(0, 2 * (this.groups + 1)));
     return true;
   }
+
+  #ready(budget: Budget): Matchers {
+    if (this.#matchers === undefined) {
+      this.#matchers = makeMatchers(this.#parsed);
+      // the first statement after a LOAD may make thousands: they count as matching
+      budget.checkTime();
+    }
+    return this.#matchers;
+  }
+}
+
+/** What a pattern becomes when it is first used. */
+interface Matchers {
+  /** V8, for "does it match"; undefined where its answer would differ from PCRE's. */
+  readonly test: NativeRegExp | undefined;
+  /** V8, for positions. */
+  readonly exec: NativeRegExp | undefined;
+  /** Up to this length V8 cannot need more than regexNativeStepsMax. */
+  readonly nativeBytesMax: number;
+  readonly lightBytesMax: number;
+  readonly backtracker: Backtracker;
+}
+
+function makeMatchers(parsed: ParsedPattern): Matchers {
+  const { root } = parsed;
+  const program = compileProgram(parsed);
+  const small = program.code.length < NATIVE_PROGRAM_MAX;
+  const cost = new SearchCost(root);
+  return {
+    test: small && isExact(root, false) ? new NativeRegExp(root, false) : undefined,
+    exec: small && isExact(root, true) ? new NativeRegExp(root, true) : undefined,
+    nativeBytesMax: cost.longestTextWithin(regexNativeStepsMax),
+    lightBytesMax: cost.longestTextWithin(LIGHT_STEPS),
+    backtracker: new Backtracker(program, unlimitedBudget()),
+  };
 }
 
 /** The RegExps of one pattern, made when first needed. */

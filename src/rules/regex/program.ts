@@ -68,7 +68,32 @@ export interface Program {
   readonly anchored: boolean;
 }
 
-/** Throws PatternError when the pattern is too large. */
+/** Throws PatternError when the program would be too large: `(a{1000}){1000}`. */
+export function checkProgramSize(root: Node): void {
+  if (instructionsOf(root) > regexProgramMax) throw new PatternError('pattern too large', 0);
+}
+
+/** Instructions of a node, from above. */
+function instructionsOf(node: Node): number {
+  switch (node.kind) {
+    case 'sequence':
+      return node.items.reduce((sum, item) => sum + instructionsOf(item), 0);
+    case 'alternation':
+      return node.branches.reduce((sum, branch) => sum + instructionsOf(branch) + 3, 0);
+    case 'repeat': {
+      const copies = node.max === Number.POSITIVE_INFINITY ? Math.max(1, node.min) : node.max;
+      return (instructionsOf(node.body) + 1) * copies + 5;
+    }
+    case 'group':
+    case 'atomic':
+    case 'look':
+      return instructionsOf(node.body) + 3;
+    default:
+      return 1;
+  }
+}
+
+/** Compiles what checkProgramSize has let through. */
 export function compileProgram(parsed: ParsedPattern): Program {
   return new Compiler(parsed).compile();
 }
@@ -112,7 +137,6 @@ class Compiler {
   }
 
   #emit(op: number, a = 0, b = 0, c = 0): number {
-    if (this.#code.length >= regexProgramMax * OP_SIZE) throw new PatternError('pattern too large', 0);
     this.#code.push(op, a, b, c);
     return this.#code.length - OP_SIZE;
   }
