@@ -112,6 +112,8 @@ export class Scanner {
   #end = 0;
   #insideComment = false;
   #version = -1;
+  /** The token before was an opening parenthesis. */
+  #afterOpen = false;
 
   /** Begins with text[start, end). */
   start(text: Uint8Array, start: number, end: number, reading: Reading): void {
@@ -121,6 +123,7 @@ export class Scanner {
     this.#end = end;
     this.#insideComment = false;
     this.#version = -1;
+    this.#afterOpen = false;
     this.tokenEnd = start;
     this.ambiguities = 0;
     this.depth = 0;
@@ -138,12 +141,13 @@ export class Scanner {
     }
     const token = this.#read(this.#text[this.#at]!);
     this.tokenEnd = this.#at;
+    this.#afterOpen = token === Token.OPEN;
     return token;
   }
 
   /**
    * The next token that may matter in the middle of a statement: a name, `@`, the end of the statement, or a
-   * parenthesis right behind the token before. Numbers, strings and other punctuation are passed over in a tight loop:
+   * parenthesis right behind a token that is none. Numbers, strings and other punctuation are passed over in a tight loop:
    * this is what makes a bulk insert of megabytes bearable.
    */
   nextNotable(): Token {
@@ -158,7 +162,7 @@ export class Scanner {
         if (kind === DIGIT) {
           while (at + 1 < end && (CLASS[text[at + 1]!] === DIGIT || CLASS[text[at + 1]!] === WORD)) at += 1;
         } else if (kind === OPENS) {
-          if (!passedOver) break;
+          if (!passedOver && !this.#afterOpen) break;
           this.depth += 1;
         } else if (kind === CLOSES) {
           this.depth -= 1;

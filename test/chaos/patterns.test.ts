@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Connection } from 'mysql2/promise';
 import { quickestOf, watchLatency } from '../helpers/latency.ts';
-import { Stage, scalar } from '../helpers/stage.ts';
+import { mysqlCli } from '../helpers/mysql-cli.ts';
+import { APP, Stage, scalar } from '../helpers/stage.ts';
 
 /** What the issue promises. */
 const LIMIT_MS = 50;
@@ -31,6 +32,10 @@ describe('patterns that would take for ever', () => {
     await stage?.stop();
   });
 
+  /** By a process of its own: what reading the answer costs the client must not look like waiting for sluice. */
+  const sendFromOutside = (sql: string): Promise<unknown> =>
+    mysqlCli({ port: stage.sluice.mysqlPort, ...APP, input: `${sql}\n;\n`, args: ['--max-allowed-packet=16M'] });
+
   const othersWait = async (evil: () => Promise<unknown>): Promise<number> => {
     const bystanders = await Promise.all(Array.from({ length: 4 }, () => stage.connect()));
     for (const bystander of bystanders) await bystander.query('SELECT 1');
@@ -43,12 +48,12 @@ describe('patterns that would take for ever', () => {
     ['1 MB of a, then something else', `SELECT '${EVIL}!'`],
     ['1 MB of a at the end', `SELECT 1 -- ${EVIL}`],
     ['1 MB of x', `SELECT ${'x'.repeat(1024 * 1024)}`],
-    ['1 MB of literals', `SELECT ${'1,'.repeat(512 * 1024)}1`],
+    ['1 MB of literals', `SELECT 1 IN (${'1,'.repeat(512 * 1024)}1)`],
     ['1 MB of comment', `SELECT 1 /*${'*'.repeat(1024 * 1024)}*/`],
     ['1 MB of open brackets', `SELECT ${'('.repeat(1024 * 1024)}`],
   ] as const) {
     test(`others wait less than ${LIMIT_MS} ms: ${what}`, async () => {
-      const slowestMs = await quickestOf(3, () => othersWait(() => victim.query(sql).catch(() => undefined)));
+      const slowestMs = await quickestOf(5, () => othersWait(() => sendFromOutside(sql)));
       assert.ok(slowestMs < LIMIT_MS, `another session waited ${slowestMs.toFixed(1)} ms`);
     });
   }
