@@ -9,6 +9,10 @@ export const regexNativeStepsMax = 4_000_000;
 /** Steps (about 10 ns each) the budgeted matcher may do for one statement on the event loop. */
 export const regexInlineStepsMax = 200_000;
 
+/** A text longer than this seldom fits into regexInlineStepsMax: it only gets regexInlineStepsLongText to try. */
+export const regexLongTextBytes = 32 * 1024;
+export const regexInlineStepsLongText = 20_000;
+
 /** Time all rules together may take for one statement on the event loop. */
 export const regexInlineMs = 8;
 

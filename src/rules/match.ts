@@ -4,7 +4,7 @@
  */
 import type { CompiledRule } from './compile.ts';
 import { type Decision, type MatchInput, NO_DECISION } from './decision.ts';
-import { regexInlineMs, regexInlineStepsMax } from './limits.ts';
+import { regexInlineMs, regexInlineStepsLongText, regexInlineStepsMax, regexLongTextBytes } from './limits.ts';
 import { type Budget, OutOfBudget, unlimitedBudget } from './regex/budget.ts';
 import type { Pattern } from './regex/pattern.ts';
 import { rewrite } from './rewrite.ts';
@@ -35,7 +35,9 @@ export class CompiledRules {
    */
   tryDecide(input: MatchInput, nowMs: () => number = monotonicMs): Decision | undefined {
     if (this.empty) return NO_DECISION;
-    this.#inline.restart({ steps: regexInlineStepsMax, deadlineMs: nowMs() + regexInlineMs, nowMs, renew: false });
+    const long = Math.max(input.query.length, input.digestText?.length ?? 0) > regexLongTextBytes;
+    const steps = long ? regexInlineStepsLongText : regexInlineStepsMax;
+    this.#inline.restart({ steps, deadlineMs: nowMs() + regexInlineMs, nowMs, renew: false });
     try {
       return this.decide(input, this.#inline);
     } catch (error) {
