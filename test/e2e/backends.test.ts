@@ -210,6 +210,18 @@ describe('a server of several that goes away', () => {
     for (let round = 0; round < 20; round += 1) assert.equal(await scalar(client, 'SELECT 1'), '1');
     client.destroy();
   });
+
+  test('the dead one is shunned, and nobody notices it any more', async () => {
+    const statuses = async (): Promise<(string | null | undefined)[]> => {
+      assert.equal(await stage.withClient((client) => scalar(client, 'SELECT 1')), '1');
+      const rows = await stage.sluice.admin('SELECT status FROM stats_mysql_connection_pool ORDER BY status');
+      return rows.map((row) => row.status);
+    };
+    await eventually('it is shunned', statuses, (now) => now.join() === 'ONLINE,SHUNNED');
+    const begun = performance.now();
+    for (let round = 0; round < 50; round += 1) assert.equal(await stage.withClient((c) => scalar(c, 'SELECT 1')), '1');
+    assert.ok(performance.now() - begun < 5_000);
+  });
 });
 
 describe('routing', () => {

@@ -186,6 +186,17 @@ describe('architecture', () => {
     );
   });
 
+  test('every proof that COMPATIBILITY.md names exists', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs', 'COMPATIBILITY.md'), 'utf8');
+    const rows = text.split('\n').filter((line) => /\|\s*(yes|more|partly)\s*\|/.test(line));
+    assert.ok(rows.length > 20);
+    for (const row of rows) {
+      const proofs = [...(row.split('|').at(-2) ?? '').matchAll(/`([^`]+)`/g)].map(([, path = '']) => path);
+      assert.ok(proofs.length > 0, `no proof: ${row}`);
+      for (const path of proofs) assert.ok(existsSync(join(repositoryRoot, 'test', path)), `missing: ${path}`);
+    }
+  });
+
   test('golden data is readable: one case a line', () => {
     const folder = join(repositoryRoot, 'test', 'golden');
     const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
