@@ -6,7 +6,7 @@
 import type { ServerEntry } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
-import type { BackendConnection } from '../backend/backend-connection.ts';
+import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
 import { LoginRefused } from '../connection-phase/client-login.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -28,8 +28,11 @@ export interface ConnectionRequest {
   readonly hostgroup: number;
   readonly user: BackendUser;
   readonly wish: ConnectionWish;
-  /** Give up at the first failure: the client has waited once already. */
-  readonly impatient: boolean;
+  /**
+   * The connection that was lost with the statement: another server is asked if there is one, and the first failure
+   * is the last, since the client has waited once already.
+   */
+  readonly after: BackendConnection | undefined;
   onConnection(connection: BackendConnection): void;
   onFailure(error: ProtocolError): void;
 }
@@ -130,7 +133,7 @@ export class HostgroupManager {
       request,
       sinceMs: nowMs,
       deadlineMs:
-        nowMs + (request.impatient ? this.#variables.connectTimeoutServer : this.#variables.connectTimeoutServerMax),
+        nowMs + (request.after === undefined ? this.#variables.connectTimeoutServerMax : this.#variables.connectTimeoutServer),
       failures: 0,
       connecting: false,
       over: false,
@@ -199,11 +202,15 @@ export class HostgroupManager {
     return group;
   }
 
-  #pick(group: Hostgroup, wish: ConnectionWish): Server | undefined {
+  #pick(group: Hostgroup, wish: ConnectionWish, lost?: ConnectionHome): Server | undefined {
     const nowMs = Date.now();
     const candidates = this.#candidates;
     candidates.length = 0;
     for (const server of group.servers) if (server.accepts(nowMs) && server.hasRoom(wish)) candidates.push(server);
+    if (lost !== undefined && candidates.length > 1) {
+      const index = candidates.indexOf(lost as Server);
+      if (index >= 0) candidates.splice(index, 1);
+    }
     return group.picker.pick(candidates);
   }
 
@@ -213,7 +220,7 @@ export class HostgroupManager {
 
   #serve(group: Hostgroup, waiting: Waiting): void {
     if (waiting.over) return;
-    const server = this.#pick(group, waiting.request.wish);
+    const server = this.#pick(group, waiting.request.wish, waiting.request.after?.home);
     if (server === undefined) return;
     const free = server.takeFree(waiting.request.wish);
     if (free !== undefined) {
@@ -269,7 +276,7 @@ export class HostgroupManager {
     if (waiting.over) return;
     waiting.failures += 1;
     if (verdict !== undefined) this.#fail(group, waiting, verdict);
-    else if (waiting.request.impatient) this.#fail(group, waiting, errors.maxConnectFailure(server.hostgroup));
+    else if (waiting.request.after !== undefined) this.#fail(group, waiting, errors.maxConnectFailure(server.hostgroup));
     else if (waiting.failures <= variables.connectRetriesOnFailure) {
       setTimeout(() => this.#serve(group, waiting), variables.connectRetriesDelay);
     }

@@ -142,7 +142,7 @@ export class StatementRun implements AnswerOwner {
       this.#retriesLeft -= 1;
       this.#captured = [];
       this.connection = undefined;
-      this.#acquire(statement, error);
+      this.#acquire(statement, connection);
       return;
     }
     this.#fail(error);
@@ -160,8 +160,8 @@ export class StatementRun implements AnswerOwner {
     return RETRYABLE_KINDS.has(statement.facts.kind) || statement.command === 'prepare';
   }
 
-  /** @param lost why the statement runs once more; if that cannot be done at once, this is the client's answer. */
-  #acquire(statement: Statement, lost?: ProtocolError): void {
+  /** @param lost with it the statement was lost; if it cannot run again at once, that is the client's answer. */
+  #acquire(statement: Statement, lost?: BackendConnection): void {
     const { leases, hostgroups } = this.#owner;
     const held = leases.find(statement.hostgroup);
     if (held !== undefined) {
@@ -179,14 +179,14 @@ export class StatementRun implements AnswerOwner {
       hostgroup: statement.hostgroup,
       user: this.#owner.backendUser,
       wish,
-      impatient: lost !== undefined,
+      after: lost,
       onConnection: (connection) => {
         this.#cancelRequest = undefined;
         this.#haveConnection(connection);
       },
       onFailure: (error) => {
         this.#cancelRequest = undefined;
-        this.#fail(lost ?? error);
+        this.#fail(lost?.lostError ?? error);
       },
     });
   }
