@@ -133,7 +133,8 @@ export class HostgroupManager {
       request,
       sinceMs: nowMs,
       deadlineMs:
-        nowMs + (request.after === undefined ? this.#variables.connectTimeoutServerMax : this.#variables.connectTimeoutServer),
+        nowMs +
+        (request.after === undefined ? this.#variables.connectTimeoutServerMax : this.#variables.connectTimeoutServer),
       failures: 0,
       connecting: false,
       over: false,
@@ -276,7 +277,8 @@ export class HostgroupManager {
     if (waiting.over) return;
     waiting.failures += 1;
     if (verdict !== undefined) this.#fail(group, waiting, verdict);
-    else if (waiting.request.after !== undefined) this.#fail(group, waiting, errors.maxConnectFailure(server.hostgroup));
+    else if (waiting.request.after !== undefined)
+      this.#fail(group, waiting, errors.maxConnectFailure(server.hostgroup));
     else if (waiting.failures <= variables.connectRetriesOnFailure) {
       setTimeout(() => this.#serve(group, waiting), variables.connectRetriesDelay);
     }

@@ -202,7 +202,7 @@ export class Session implements RunOwner {
     then: (decision: Decision) => void,
   ): void {
     const { rules } = this.#runtime;
-    const flagIn = this.#nextFlagIn >= 0 ? this.#nextFlagIn : 0;
+    const flagIn = Math.max(this.#nextFlagIn, 0);
     const known = knownDecision(this.#runtime, entry, this, flagIn);
     if (known !== undefined) return this.#decided(known, then);
     const input = matchInput(this.#runtime, entry, this, flagIn, buffer.toString('latin1', start, end), rewrite);
