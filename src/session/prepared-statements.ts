@@ -27,6 +27,24 @@ export interface PreparedStatement {
   /** Payloads of COM_STMT_SEND_LONG_DATA since the last EXECUTE, in order. */
   longData: Buffer[];
   longDataBytes: number;
+  /** More was sent than longDataBytesMax: what is kept is not the whole, so the next EXECUTE must fail. */
+  longDataTooLarge: boolean;
+}
+
+/** Keeps one payload of COM_STMT_SEND_LONG_DATA, as a frame. The command has no answer; EXECUTE tells of a failure. */
+export function keepLongData(statement: PreparedStatement, frame: Buffer): void {
+  if (statement.longDataBytes + frame.length > longDataBytesMax) statement.longDataTooLarge = true;
+  else {
+    statement.longData.push(frame);
+    statement.longDataBytes += frame.length;
+  }
+}
+
+/** After EXECUTE or COM_STMT_RESET: parameters are sent anew. */
+export function dropLongData(statement: PreparedStatement): void {
+  statement.longData = [];
+  statement.longDataBytes = 0;
+  statement.longDataTooLarge = false;
 }
 
 export class PreparedStatements {
@@ -41,9 +59,11 @@ export class PreparedStatements {
     return this.#byId.get(id);
   }
 
-  add(statement: Omit<PreparedStatement, 'id' | 'types' | 'longData' | 'longDataBytes'>): PreparedStatement {
+  add(
+    statement: Omit<PreparedStatement, 'id' | 'types' | 'longData' | 'longDataBytes' | 'longDataTooLarge'>,
+  ): PreparedStatement {
     const id = ++this.#lastId;
-    const added = { ...statement, id, types: undefined, longData: [], longDataBytes: 0 };
+    const added = { ...statement, id, types: undefined, longData: [], longDataBytes: 0, longDataTooLarge: false };
     this.#byId.set(id, added);
     return added;
   }

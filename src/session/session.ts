@@ -31,8 +31,9 @@ import { Leases } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
 import {
   completeExecutePayload,
+  dropLongData,
   isExecutePayload,
-  longDataBytesMax,
+  keepLongData,
   type PreparedStatement,
   PreparedStatements,
   statementsPerSessionMax,
@@ -257,7 +258,7 @@ export class Session implements RunOwner {
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
     if (statement.command === 'query') {
-      if (facts.kind === 'set' && this.#onSet(statement)) return;
+      if (facts.kind === 'set' && !facts.multiStatement) return this.#onSet(statement);
       if (facts.kind === 'kill') return this.#onKill(statement);
       const local = answerLocallyAfterRules(this, facts, statement.frame);
       if (local !== undefined) {
@@ -265,7 +266,11 @@ export class Session implements RunOwner {
         return this.#answerLocal(local);
       }
     }
-    this.#lockIfNeeded(statement);
+    this.#runOnServer(statement);
+  }
+
+  #runOnServer(statement: Statement): void {
+    if (statement.command !== 'prepare') this.#lockIfNeeded(statement);
     this.leases.endLinger(this.leases.find(statement.hostgroup));
     this.#run.run(statement);
   }
@@ -300,30 +305,27 @@ export class Session implements RunOwner {
     return undefined;
   }
 
-  /** True when the SET was answered here, because the proxy mirrors what it assigns. */
-  #onSet(statement: Statement): boolean {
-    if (statement.facts.multiStatement) return false;
-    const text = statement.frame.toString('utf8', HEADER_BYTES + 1);
+  /** Answered here when the proxy mirrors what it assigns; run on a server otherwise. */
+  #onSet(statement: Statement): void {
+    const inTransaction = this.leases.inTransaction() !== undefined;
+    const text = textOf(statement);
     const result = applySet(this.state, text);
-    if (result.kind === 'forward') return false;
-    if (result.kind === 'refused') {
-      this.answerError(result.error);
-      return true;
-    }
+    if (result.kind === 'forward') return this.#runOnServer(statement);
+    if (result.kind === 'refused') return this.answerError(result.error);
     if (result.kind === 'next-transaction') {
+      // Within a transaction it is an error, which the server knows how to say.
+      if (inTransaction) return this.#runOnServer(statement);
       this.#nextTransaction = text;
-      this.answerOk();
-      return true;
-    }
-    // autocommit=1 commits what is open: the server has to do that itself.
-    if (result.endsTransaction && this.leases.inTransaction() !== undefined) {
-      this.state = result.state;
-      return false;
+      return this.answerOk();
     }
     this.state = result.state;
+    if (result.endsTransaction && inTransaction) {
+      // autocommit=1 commits what is open: the server has to do that itself. What is mirrored pins nothing.
+      const facts = { ...statement.facts, effects: statement.facts.effects & ~SessionEffect.SESSION_VARIABLE };
+      return this.#runOnServer({ ...statement, facts });
+    }
     this.#record(statement, 0, 0);
     this.answerOk();
-    return true;
   }
 
   /** A SET that nobody can mirror binds the session to the connection that has it. Source: set_query_lock_on_hostgroup. */
@@ -331,7 +333,6 @@ export class Session implements RunOwner {
     const { facts, decision } = statement;
     if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0 || this.lockedHostgroup >= 0) return;
     if (this.variables.setQueryLockOnHostgroup !== 1 || decision.multiplex >= 0) return;
-    if (facts.kind === 'set' && /^\W*set\s+(@@)?(session\s+|local\s+)?autocommit\b/i.test(textOf(statement))) return;
     this.lockedHostgroup = statement.hostgroup;
     this.#context.counters.hostgroup_locked_set_cmds += 1;
   }
@@ -383,6 +384,10 @@ export class Session implements RunOwner {
     const prepared = this.#statementAt(buffer, start, end);
     if (prepared === undefined) return;
     this.#begin('Execute', prepared.originalText, 0, prepared.originalText.length);
+    if (prepared.longDataTooLarge) {
+      dropLongData(prepared);
+      return this.answerError(errors.packetTooLarge());
+    }
     const payload = buffer.subarray(start, end);
     if (!isExecutePayload(payload, prepared)) return this.answerError(errors.executeMalformed());
     const complete = completeExecutePayload(payload, prepared);
@@ -401,20 +406,13 @@ export class Session implements RunOwner {
 
   #onStatementReset(buffer: Buffer, start: number, end: number): void {
     const prepared = end - start >= 5 ? this.#statements.get(buffer.readUInt32LE(start + 1)) : undefined;
-    if (prepared !== undefined) {
-      prepared.longData = [];
-      prepared.longDataBytes = 0;
-    }
+    if (prepared !== undefined) dropLongData(prepared);
     this.answerOk();
   }
 
-  /** Has no answer; what is too much is noticed at EXECUTE, as the protocol has it. */
   #onLongData(buffer: Buffer, start: number, end: number): void {
     const prepared = end - start >= 7 ? this.#statements.get(buffer.readUInt32LE(start + 1)) : undefined;
-    if (prepared !== undefined && prepared.longDataBytes + end - start <= longDataBytesMax) {
-      prepared.longData.push(commandFrameOf(Buffer.from(buffer.subarray(start, end))));
-      prepared.longDataBytes += end - start;
-    }
+    if (prepared !== undefined) keepLongData(prepared, commandFrameOf(Buffer.from(buffer.subarray(start, end))));
     this.#ready();
   }
 

@@ -20,7 +20,7 @@ import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { type Leases, MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, PIN_EFFECTS } from './leases.ts';
-import { patchStatementId } from './prepared-statements.ts';
+import { dropLongData, patchStatementId } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
 
 /** What a finished statement tells its session. */
@@ -77,6 +77,8 @@ export class StatementRun implements AnswerOwner {
   #newPins = 0;
   /** Paused because the client does not keep up. */
   #pausedConnection: BackendConnection | undefined;
+  /** Not read from because the server does not keep up. */
+  #clientPaused = false;
 
   constructor(owner: RunOwner) {
     this.#owner = owner;
@@ -212,6 +214,7 @@ export class StatementRun implements AnswerOwner {
 
   /** What must be set right before this very statement. */
   #addSteps(statement: Statement, connection: BackendConnection): void {
+    if (statement.command === 'prepare') return;
     const { effects } = statement.facts;
     const reached = this.#owner.state;
     if ((effects & SessionEffect.LAST_INSERT_ID) !== 0) {
@@ -288,13 +291,22 @@ export class StatementRun implements AnswerOwner {
     (connection.home as Server).noteQuery();
     const { client } = this.#owner;
     if (connection.send(statement.frame, statement.command, this)) return;
+    // The server does not keep up: no more from the client until it does, or until the statement is over.
+    this.#clientPaused = true;
     client.socket.pause();
-    connection.onceDrained(() => client.socket.resume());
+    connection.onceDrained(() => this.#resumeClient());
+  }
+
+  #resumeClient(): void {
+    if (!this.#clientPaused) return;
+    this.#clientPaused = false;
+    this.#owner.client.socket.resume();
   }
 
   #pinsOf(statement: Statement): number {
     const { decision, facts } = statement;
-    let pins = facts.effects & PIN_EFFECTS;
+    // A PREPARE does nothing of what the statement will do.
+    let pins = statement.command === 'prepare' ? 0 : facts.effects & PIN_EFFECTS;
     if (decision.multiplex === 2) pins &= ~SessionEffect.USER_VARIABLE;
     if (decision.multiplex === 0) pins |= NO_MULTIPLEX_PIN;
     if (!this.#owner.variables.multiplexing) pins |= MULTIPLEXING_OFF_PIN;
@@ -310,8 +322,7 @@ export class StatementRun implements AnswerOwner {
       answer = this.#captured.length === 1 ? this.#captured[0] : Buffer.concat(this.#captured);
       if (outcome.ok && statement.text !== undefined) this.#remember(connection, statement.text, walker.statementId);
     } else if (statement.prepared !== undefined) {
-      statement.prepared.longData = [];
-      statement.prepared.longDataBytes = 0;
+      dropLongData(statement.prepared);
     }
     // The answer is complete: what the client has not read yet is in its own socket's buffer, one chunk at the most.
     this.#reset();
@@ -320,18 +331,19 @@ export class StatementRun implements AnswerOwner {
   }
 
   #noteEffects(connection: BackendConnection, statement: Statement, outcome: StatementOutcome): void {
-    const { effects } = statement.facts;
     const { leases } = this.#owner;
+    leases.lastHostgroup = statement.hostgroup;
+    if (!outcome.ok || outcome.warnings > 0) connection.foreignDiagnostics = false;
+    if (statement.command === 'prepare') return;
+    const { effects } = statement.facts;
     if (outcome.ok && (effects & SessionEffect.UNLOCK_TABLES) !== 0) connection.pins &= ~SessionEffect.LOCK_TABLES;
     if (!outcome.ok && didNothing(statement.facts, outcome.errorCode)) connection.pins &= ~this.#newPins;
     if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
       connection.state = { ...connection.state, schema: '', key: '\0unknown' };
-    leases.lastHostgroup = statement.hostgroup;
     const asksBack = (effects & (SessionEffect.WARNINGS | SessionEffect.ROW_COUNT)) !== 0;
     if (asksBack) return;
-    if (!outcome.ok || outcome.warnings > 0) connection.foreignDiagnostics = false;
     const mayBeAskedFor = !outcome.ok || outcome.warnings > 0 || outcome.rowsAffected > 0;
-    if (mayBeAskedFor && statement.command !== 'prepare') leases.linger(connection);
+    if (mayBeAskedFor) leases.linger(connection);
     else connection.lingerStatements = 0;
   }
 
@@ -360,6 +372,7 @@ export class StatementRun implements AnswerOwner {
 
   #reset(): void {
     this.#resumePaused();
+    this.#resumeClient();
     this.phase = 'idle';
     this.connection = undefined;
     this.statement = undefined;
