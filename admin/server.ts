@@ -4,12 +4,12 @@
  */
 import type { Socket } from 'node:net';
 import { type AuthenticatedLogin, type LoginPolicy, serverLogin } from '../src/connection-phase/server-login.ts';
+import { createListener, type Interface } from '../src/net/listener.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import { Capability } from '../src/protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../src/protocol/errors.ts';
 import { type AdminAccount, mayConnectFrom } from './credentials.ts';
-import { createAdminListener, type Interface } from './listener.ts';
 import { ADMIN_CHARSET, ADMIN_STATUS } from './session/encode-reply.ts';
 import { ADMIN_PACKET_BYTES_MAX, AdminSession, type SessionDependencies } from './session/session.ts';
 
@@ -58,7 +58,7 @@ export interface AdminServer {
 export function createAdminServer(dependencies: AdminServerDependencies): AdminServer {
   const connections = new Set<Socket>();
   let nextConnectionId = 1;
-  const listener = createAdminListener((socket) => void serve(socket));
+  const listener = createListener((socket) => void serve(socket));
 
   async function serve(socket: Socket): Promise<void> {
     if (connections.size >= ADMIN_CONNECTIONS_MAX) {

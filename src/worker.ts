@@ -10,7 +10,7 @@ import { type MysqlVariables, readMysqlVariables } from '../runtime/variables.ts
 import { Frontend } from './frontend/login.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
-import { type Listener, listen } from './net/listener.ts';
+import { createListener, parseInterfaces } from './net/listener.ts';
 import type { TlsIdentity } from './net/tls.ts';
 import { Counters } from './observe/counters.ts';
 import { DigestStats } from './observe/digest-stats.ts';
@@ -42,7 +42,7 @@ export class Worker {
   readonly #context: WorkerContext;
   readonly #frontend: Frontend;
   readonly #lingerSweep: NodeJS.Timeout;
-  #listener: Listener | undefined;
+  readonly #listener = createListener((socket) => void this.#frontend.accept(socket));
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -109,7 +109,7 @@ export class Worker {
   /** Ends everything at once. */
   async close(): Promise<void> {
     clearInterval(this.#lingerSweep);
-    const closed = this.#listener?.close();
+    const closed = this.#listener.close();
     for (const session of this.#context.sessions.values()) session.client.destroy();
     this.#context.hostgroups.close();
     await this.#context.matcher.close();
@@ -149,8 +149,7 @@ export class Worker {
 
   async #listen(requestId: number, interfaces: readonly string[]): Promise<void> {
     try {
-      await this.#listener?.close();
-      this.#listener = await listen(interfaces, (socket) => void this.#frontend.accept(socket));
+      await this.#listener.rebind(parseInterfaces(interfaces.join(';')));
       this.#options.send({ type: 'listening', requestId, addresses: this.#listener.addresses, error: undefined });
     } catch (error) {
       this.#options.send({ type: 'listening', requestId, addresses: [], error: (error as Error).message });
@@ -159,7 +158,7 @@ export class Worker {
 
   /** Takes no new clients, lets statements and transactions end until the deadline, then closes what is left. */
   async #drain(deadlineMs: number): Promise<void> {
-    void this.#listener?.close();
+    void this.#listener.close();
     this.#frontend.drain();
     const until = Date.now() + deadlineMs;
     while (this.#context.sessions.size > 0 && Date.now() < until) {

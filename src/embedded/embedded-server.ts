@@ -11,7 +11,7 @@ import {
   serverLogin,
 } from '../connection-phase/server-login.ts';
 import type { TlsIdentity } from '../net/tls.ts';
-import { Capability } from '../protocol/capabilities.ts';
+import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { defaultCollationOf } from '../protocol/charsets.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import { ClientConnection, MAX_PACKET_BYTES } from './client-connection.ts';
@@ -57,24 +57,7 @@ export const DEFAULT_MAX_CONNECTIONS = 1_000;
 /** How long a client may take to log in. */
 export const LOGIN_TIMEOUT_MS = 10_000;
 
-const CAPABILITIES =
-  (Capability.LONG_PASSWORD |
-    Capability.FOUND_ROWS |
-    Capability.LONG_FLAG |
-    Capability.CONNECT_WITH_DB |
-    Capability.IGNORE_SPACE |
-    Capability.PROTOCOL_41 |
-    Capability.INTERACTIVE |
-    Capability.TRANSACTIONS |
-    Capability.SECURE_CONNECTION |
-    Capability.MULTI_STATEMENTS |
-    Capability.MULTI_RESULTS |
-    Capability.PS_MULTI_RESULTS |
-    Capability.PLUGIN_AUTH |
-    Capability.CONNECT_ATTRS |
-    Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
-    Capability.DEPRECATE_EOF) >>>
-  0;
+const CAPABILITIES = SERVING_CAPABILITIES | Capability.INTERACTIVE;
 
 /** Starts a server; resolves when it listens. Rejects when it cannot. */
 export async function createEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {

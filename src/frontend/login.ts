@@ -8,13 +8,16 @@ import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
 import type { TlsIdentity } from '../net/tls.ts';
+import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { charsetById, collationByName } from '../protocol/charsets.ts';
 import { errors } from '../protocol/errors.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import type { WorkerContext } from '../session/context.ts';
-import { OFFERED_CAPABILITIES } from '../session/local-answers.ts';
 import { Session } from '../session/session.ts';
 import { ClientConnection } from './client-connection.ts';
+
+/** ProxySQL announces these two as well, which mean nothing. */
+const OFFERED_CAPABILITIES = SERVING_CAPABILITIES | Capability.IGNORE_SIGPIPE | Capability.RESERVED;
 
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
 const GREETING_COLLATION_ID = 33;

@@ -1,70 +1,132 @@
 /**
- * Listens on the interfaces of a `;` list: `host:port`, `[v6]:port` or the path of a Unix socket. It accepts sockets and
- * hands them on; what is spoken on them is the caller's business.
+ * Listening sockets: a list of interfaces that can change while connections go on. It accepts connections and hands
+ * them on; what is spoken on them is the caller's business.
  */
 import { rmSync, statSync } from 'node:fs';
-import { createConnection, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
 /** Connections the kernel may hold before they are accepted. */
 export const listenBacklog = 1024;
 
-/** One entry of an interfaces list that cannot be listened on. */
-export class InvalidInterface extends Error {
-  override readonly name = 'InvalidInterface';
+/** Where to listen: a TCP address or the path of a Unix socket. */
+export type Interface =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/**
+ * `0.0.0.0:6032;[::1]:6032;/tmp/admin.sock`: pieces divided by `;` (or `,`, which ProxySQL takes as well).
+ * Throws on a piece that is none of them.
+ */
+export function parseInterfaces(text: string): readonly Interface[] {
+  return text
+    .split(/[;,]/)
+    .map((piece) => piece.trim())
+    .filter((piece) => piece !== '')
+    .map(parseInterface);
 }
 
-/** What `listen` wants for one interface of the list. */
-export function parseInterface(text: string): ListenOptions {
-  if (text.startsWith('/')) return { path: text, backlog: listenBacklog };
-  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:]*)):(?<port>\d{1,5})$/.exec(text);
-  const port = Number(match?.groups?.port);
-  if (match?.groups === undefined || port > 65_535) {
-    throw new InvalidInterface(`'${text}' is no interface: host:port, [ipv6]:port or /path/of/a/socket`);
-  }
-  return { host: match.groups.v6 ?? (match.groups.host || '0.0.0.0'), port, backlog: listenBacklog };
+function parseInterface(text: string): Interface {
+  if (text.startsWith('/')) return { kind: 'unix', path: text };
+  const [, bracketed, plain, port = ''] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535)
+    throw new Error(`'${text}' is no interface: write ADDRESS:PORT, [IPV6]:PORT or a path`);
+  return { kind: 'tcp', host, port: Number(port) };
+}
+
+/** The text form, as parseInterface reads it. */
+function formatInterface(wanted: Interface): string {
+  if (wanted.kind === 'unix') return wanted.path;
+  const host = wanted.host.includes(':') ? `[${wanted.host}]` : wanted.host;
+  return `${host}:${wanted.port}`;
 }
 
 export interface Listener {
-  /** As they are bound: a port 0 has become a real one. */
+  /** Where it listens now, as `host:port` or a path; a port that was asked for as 0 is the real one. */
   readonly addresses: readonly string[];
-  /** Stops accepting; open sockets stay. */
+  /**
+   * Listens there and nowhere else; interfaces in both lists stay as they are. Rejects when one cannot be opened, after
+   * going back to those of before.
+   */
+  rebind(interfaces: readonly Interface[]): Promise<void>;
+  /** Stops listening; connections that were accepted go on. */
   close(): Promise<void>;
 }
 
-/** Listens on all of them or on none: the first that fails closes the others and rejects with a clear message. */
-export async function listen(interfaces: readonly string[], onSocket: (socket: Socket) => void): Promise<Listener> {
-  const servers: Server[] = [];
-  const close = async () => {
-    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  };
-  const addresses: string[] = [];
-  try {
-    for (const text of interfaces) {
-      const server = createServer({ noDelay: true, pauseOnConnect: false }, onSocket);
-      await bind(server, parseInterface(text), text);
-      servers.push(server);
-      addresses.push(addressOf(server));
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { addresses, close };
+interface Bound {
+  readonly server: Server;
+  /** As it was asked for. */
+  readonly asked: Interface;
+  /** The same with the port the system chose for 0. */
+  readonly actual: Interface;
 }
 
-async function bind(server: Server, options: ListenOptions, text: string): Promise<void> {
-  if (options.path !== undefined) await removeStaleSocket(options.path);
+/** A listener that listens nowhere yet. `onConnection` gets every accepted connection. */
+export function createListener(onConnection: (socket: Socket) => void): Listener {
+  let bound: readonly Bound[] = [];
+
+  /** Opens all or none. */
+  async function openAll(interfaces: readonly Interface[]): Promise<readonly Bound[]> {
+    const opened: Bound[] = [];
+    try {
+      for (const one of interfaces) opened.push(await open(one, onConnection));
+    } catch (error) {
+      for (const { server } of opened) server.close();
+      throw error;
+    }
+    return opened;
+  }
+
+  return {
+    get addresses() {
+      return bound.map(({ actual }) => formatInterface(actual));
+    },
+    async rebind(interfaces) {
+      const texts = new Set(interfaces.map(formatInterface));
+      const names = ({ asked, actual }: Bound): string[] => [formatInterface(asked), formatInterface(actual)];
+      const staying = bound.filter((one) => names(one).some((name) => texts.has(name)));
+      const leaving = bound.filter((one) => !staying.includes(one));
+      const there = new Set(staying.flatMap(names));
+      // First those that leave: 127.0.0.1:6032 cannot be opened while 0.0.0.0:6032 is. Their connections go on.
+      for (const { server } of leaving) server.close();
+      try {
+        const coming = interfaces.filter((one) => !there.has(formatInterface(one)));
+        bound = [...staying, ...(await openAll(coming))];
+      } catch (error) {
+        bound = [...staying, ...(await openAll(leaving.map(({ actual }) => actual)))];
+        throw error;
+      }
+    },
+    async close() {
+      for (const { server } of bound) server.close();
+      bound = [];
+    },
+  };
+}
+
+async function open(wanted: Interface, onConnection: (socket: Socket) => void): Promise<Bound> {
+  if (wanted.kind === 'unix') await removeStaleSocket(wanted.path);
+  const server = createServer({ pauseOnConnect: true, noDelay: true }, onConnection);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`cannot listen on ${text}: ${error.message}`, { cause: error })));
-    server.listen(options, () => {
+    server.once('error', (cause) => {
+      reject(new Error(`cannot listen on ${formatInterface(wanted)}: ${cause.message}`, { cause }));
+    });
+    server.once('listening', () => {
       server.removeAllListeners('error');
-      server.on('error', () => undefined);
       resolve();
     });
+    if (wanted.kind === 'unix') server.listen({ path: wanted.path, backlog: listenBacklog });
+    else server.listen({ host: wanted.host, port: wanted.port, backlog: listenBacklog });
   });
+  // Errors of accept(), such as too many open files, pass by themselves.
+  server.on('error', () => undefined);
+  const address = server.address();
+  if (wanted.kind === 'tcp' && address !== null && typeof address === 'object')
+    return { server, asked: wanted, actual: { ...wanted, port: address.port } };
+  return { server, asked: wanted, actual: wanted };
 }
 
-/** A socket file nobody answers on is left over from a crash. */
+/** A process that was killed leaves its socket file behind, and listen() would fail on it; one that is alive keeps it. */
 async function removeStaleSocket(path: string): Promise<void> {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
   const alive = await new Promise<boolean>((resolve) => {
@@ -76,10 +138,4 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once('error', () => resolve(false));
   });
   if (!alive) rmSync(path, { force: true });
-}
-
-function addressOf(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === 'string') return address ?? '';
-  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }

@@ -7,22 +7,7 @@ import type { QueryDigestRow } from '../../runtime/stats.ts';
 /** Combinations kept; further new ones are counted as not recorded until the next reset. */
 export const digestStatsEntriesMax = 200_000;
 
-interface Stat {
-  readonly hostgroup: number;
-  readonly schemaname: string;
-  readonly username: string;
-  readonly clientAddress: string;
-  readonly digest: string;
-  readonly digestText: string;
-  countStar: number;
-  firstSeen: number;
-  lastSeen: number;
-  sumTimeUs: number;
-  minTimeUs: number;
-  maxTimeUs: number;
-  sumRowsAffected: number;
-  sumRowsSent: number;
-}
+type Stat = { -readonly [Column in keyof QueryDigestRow]: QueryDigestRow[Column] };
 
 /** The last stat of a digest: most statements of one digest come from one user in one schema. */
 interface StatMemo {

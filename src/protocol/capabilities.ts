@@ -39,6 +39,25 @@ export const Capability = {
 } as const;
 export type Capability = (typeof Capability)[keyof typeof Capability];
 
+/** What any server of ours that serves clients can do. TLS and what only some of them can do come on top. */
+export const SERVING_CAPABILITIES: number =
+  (Capability.LONG_PASSWORD |
+    Capability.FOUND_ROWS |
+    Capability.LONG_FLAG |
+    Capability.CONNECT_WITH_DB |
+    Capability.IGNORE_SPACE |
+    Capability.PROTOCOL_41 |
+    Capability.TRANSACTIONS |
+    Capability.SECURE_CONNECTION |
+    Capability.MULTI_STATEMENTS |
+    Capability.MULTI_RESULTS |
+    Capability.PS_MULTI_RESULTS |
+    Capability.PLUGIN_AUTH |
+    Capability.CONNECT_ATTRS |
+    Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
+    Capability.DEPRECATE_EOF) >>>
+  0;
+
 /** True when every bit of `wanted` is set in `flags`. */
 export function hasCapability(flags: number, wanted: number): boolean {
   return (flags & wanted) >>> 0 === wanted >>> 0;

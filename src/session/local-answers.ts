@@ -3,7 +3,6 @@
  * probe of the mysql client, CONNECTION_ID(). Everything else goes to a server. Pure but for what it is told.
  */
 import type { CharacterSet } from '../backend/mirrored-state.ts';
-import { Capability } from '../protocol/capabilities.ts';
 import { collationByName, defaultCollationOf } from '../protocol/charsets.ts';
 import { ColumnType } from '../protocol/column-types.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -114,24 +113,3 @@ function oneCell(name: string, value: string, type: ColumnType = ColumnType.VAR_
     },
   };
 }
-
-/** Capabilities this worker offers to clients; the login policy adds CLIENT_SSL when there is a certificate. */
-export const OFFERED_CAPABILITIES =
-  (Capability.LONG_PASSWORD |
-    Capability.FOUND_ROWS |
-    Capability.LONG_FLAG |
-    Capability.CONNECT_WITH_DB |
-    Capability.IGNORE_SPACE |
-    Capability.PROTOCOL_41 |
-    Capability.IGNORE_SIGPIPE |
-    Capability.TRANSACTIONS |
-    Capability.RESERVED |
-    Capability.SECURE_CONNECTION |
-    Capability.MULTI_STATEMENTS |
-    Capability.MULTI_RESULTS |
-    Capability.PS_MULTI_RESULTS |
-    Capability.PLUGIN_AUTH |
-    Capability.CONNECT_ATTRS |
-    Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
-    Capability.DEPRECATE_EOF) >>>
-  0;
