@@ -203,8 +203,11 @@ export class BackendConnection {
 
   #finishHead(head: Expected): void {
     const walker = this.#walker;
-    if (walker.ended === 'error') this.transactionUnknown = this.#mayBeInTransaction(walker.statusFlags);
-    else if (head.kind !== 'prepare' && head.kind !== 'string') {
+    if (walker.ended === 'error') {
+      this.transactionUnknown = this.#mayBeInTransaction(walker.statusFlags);
+      // Of several statements those before the one that failed have told.
+      if (walker.statusFlags !== 0) this.statusFlags = walker.statusFlags & ~StatusFlag.MORE_RESULTS_EXISTS;
+    } else if (head.kind !== 'prepare' && head.kind !== 'string') {
       this.statusFlags = walker.statusFlags;
       this.transactionUnknown = false;
     }

@@ -10,6 +10,8 @@ import { SessionEffect } from '../sql/facts.ts';
 export const NO_MULTIPLEX_PIN = 1 << 28;
 /** The client has prepared statements with cursors or other state open here. */
 export const MULTIPLEXING_OFF_PIN = 1 << 29;
+/** SET TRANSACTION was sent here, and no transaction has used it up yet: it would be of the next session's. */
+export const NEXT_TRANSACTION_PIN = 1 << 30;
 
 /** Effects that stay behind on the server's session, so that the connection belongs to the client from then on. */
 export const PIN_EFFECTS =
@@ -56,6 +58,8 @@ export class Leases {
   readonly #held: BackendConnection[] = [];
   /** Where the last statement ran whose diagnostics or insert id may be asked for. */
   lastHostgroup = -1;
+  /** The connection that knows the session's last insert id by itself, if the session still holds it. */
+  insertIdAt: BackendConnection | undefined;
 
   constructor(hostgroups: HostgroupManager, lingering: Lingering) {
     this.#hostgroups = hostgroups;
@@ -116,6 +120,7 @@ export class Leases {
     for (const connection of this.#held.splice(0)) {
       connection.lingerStatements = 0;
       connection.foreignDiagnostics = true;
+      if (connection === this.insertIdAt) this.insertIdAt = undefined;
       if (!connection.idle) connection.destroy();
       else if (connection.clean) this.#hostgroups.giveBack(connection);
       else this.#hostgroups.giveBackUsed(connection);
@@ -125,5 +130,6 @@ export class Leases {
   #remove(connection: BackendConnection): void {
     const index = this.#held.indexOf(connection);
     if (index >= 0) this.#held.splice(index, 1);
+    if (connection === this.insertIdAt) this.insertIdAt = undefined;
   }
 }

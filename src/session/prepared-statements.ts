@@ -20,6 +20,8 @@ export interface PreparedStatement {
   readonly originalText: Buffer;
   readonly entry: DigestEntry;
   readonly facts: StatementFacts;
+  /** The schema of its PREPARE: a server runs it there, whatever is the session's since. */
+  readonly schema: string;
   readonly paramCount: number;
   readonly columnCount: number;
   /** Parameter types of the last EXECUTE that carried them: a client sends them once, each server wants them. */

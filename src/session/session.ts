@@ -79,7 +79,8 @@ export class Session implements RunOwner {
   #runtime: WorkerRuntime;
   #sequenceId = 0;
   #nextFlagIn = -1;
-  #nextTransaction: string | undefined;
+  /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
+  #nextTransaction: string[] = [];
   /** What is at work, for the processlist; the text is decoded only when somebody looks. */
   #commandName = 'Sleep';
   #commandText: Buffer | undefined;
@@ -315,7 +316,7 @@ export class Session implements RunOwner {
     if (result.kind === 'next-transaction') {
       // Within a transaction it is an error, which the server knows how to say.
       if (inTransaction) return this.#runOnServer(statement);
-      this.#nextTransaction = text;
+      this.#nextTransaction.push(text);
       return this.answerOk();
     }
     this.state = result.state;
@@ -441,10 +442,10 @@ export class Session implements RunOwner {
     if (!this.client.closed) this.answerError(error);
   }
 
-  takeNextTransaction(): string | undefined {
-    const text = this.#nextTransaction;
-    this.#nextTransaction = undefined;
-    return text;
+  takeNextTransaction(): readonly string[] {
+    const texts = this.#nextTransaction;
+    if (texts.length > 0) this.#nextTransaction = [];
+    return texts;
   }
 
   /** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
@@ -455,6 +456,7 @@ export class Session implements RunOwner {
         originalText: this.#preparing ?? statement.text,
         entry: statement.entry,
         facts: statement.facts,
+        schema: statement.schema,
         columnCount: answer.readUInt16LE(HEADER_BYTES + 5),
         paramCount: answer.readUInt16LE(HEADER_BYTES + 7),
       });
@@ -551,8 +553,15 @@ export class Session implements RunOwner {
   }
 
   #statusFlags(): number {
-    const autocommit = this.state.variables.get('autocommit') === '0' ? 0 : StatusFlag.AUTOCOMMIT;
-    return autocommit | (this.leases.inTransaction() === undefined ? 0 : StatusFlag.IN_TRANS);
+    const transaction = this.leases.inTransaction();
+    const inTransaction =
+      transaction === undefined ? 0 : StatusFlag.IN_TRANS | (transaction.statusFlags & StatusFlag.IN_TRANS_READONLY);
+    // What nobody mirrors (a prepared SET, one of several statements) is as the connection has it.
+    const locked = this.lockedHostgroup < 0 ? undefined : this.leases.find(this.lockedHostgroup);
+    if (locked !== undefined && locked.state.variables.get('autocommit') === this.state.variables.get('autocommit')) {
+      return (locked.statusFlags & StatusFlag.AUTOCOMMIT) | inTransaction;
+    }
+    return (this.state.variables.get('autocommit') === '0' ? 0 : StatusFlag.AUTOCOMMIT) | inTransaction;
   }
 
   #finish(): void {
@@ -585,7 +594,7 @@ export class Session implements RunOwner {
     this.lockedHostgroup = -1;
     this.lastInsertId = 0;
     this.#nextFlagIn = -1;
-    this.#nextTransaction = undefined;
+    this.#nextTransaction = [];
   }
 
   // ---------------------------------------------------------------- for the processlist

@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
 import { planSync, type SyncStep, stepSql, stepsInstead } from '../backend/backend-sync.ts';
-import type { MirroredState } from '../backend/mirrored-state.ts';
+import { type MirroredState, withSchema } from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
@@ -19,7 +19,7 @@ import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
-import { type Leases, MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, PIN_EFFECTS } from './leases.ts';
+import { type Leases, MULTIPLEXING_OFF_PIN, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, PIN_EFFECTS } from './leases.ts';
 import { dropLongData, patchStatementId } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
 
@@ -43,8 +43,8 @@ export interface RunOwner {
   readonly backendUser: BackendUser;
   readonly shape: number;
   readonly lastInsertId: number | bigint;
-  /** A `SET TRANSACTION …` that waits for the next transaction. */
-  takeNextTransaction(): string | undefined;
+  /** Each `SET TRANSACTION …` that waits for the next transaction. */
+  takeNextTransaction(): readonly string[];
   /** The answer is with the client, except for a PREPARE, whose raw answer comes along. */
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void;
   /** Nothing of an answer is with the client yet. */
@@ -197,27 +197,41 @@ export class StatementRun implements AnswerOwner {
     return {
       username: this.#owner.backendUser.username,
       shape: this.#owner.shape,
-      stateKey: this.#owner.state.key,
+      stateKey: this.#wanted().key,
     };
+  }
+
+  /** What the connection has to look like: a prepared statement runs in the schema it was prepared in. */
+  #wanted(): MirroredState {
+    const { state } = this.#owner;
+    const prepared = this.statement?.prepared;
+    return prepared === undefined ? state : withSchema(state, prepared.schema);
   }
 
   #haveConnection(connection: BackendConnection): void {
     const statement = this.statement as Statement;
     this.connection = connection;
-    this.#owner.leases.hold(connection);
-    if (connection.state.key !== this.#owner.state.key) {
-      this.#steps = planSync(connection.state, this.#owner.state, connection);
+    const { leases } = this.#owner;
+    const heldBefore = leases.held.includes(connection);
+    leases.hold(connection);
+    const wanted = this.#wanted();
+    if (connection.state.key !== wanted.key) {
+      this.#steps = planSync(connection.state, wanted, connection);
     }
-    this.#addSteps(statement, connection);
+    this.#addSteps(statement, connection, heldBefore);
     this.#nextStep(connection);
   }
 
   /** What must be set right before this very statement. */
-  #addSteps(statement: Statement, connection: BackendConnection): void {
+  #addSteps(statement: Statement, connection: BackendConnection, heldBefore: boolean): void {
     if (statement.command === 'prepare') return;
     const { effects } = statement.facts;
-    const reached = this.#owner.state;
-    if ((effects & SessionEffect.LAST_INSERT_ID) !== 0) {
+    const reached = this.#wanted();
+    if (!heldBefore && (effects & (SessionEffect.ROW_COUNT | SessionEffect.FOUND_ROWS)) !== 0) {
+      // The counts that another session's statement left there are none of this one's business.
+      this.#steps.push({ kind: 'query', sql: 'SELECT 1', reached });
+    }
+    if ((effects & SessionEffect.LAST_INSERT_ID) !== 0 && this.#owner.leases.insertIdAt !== connection) {
       // The id belongs to the session, wherever its INSERT ran.
       this.#steps.push({ kind: 'query', sql: `SET SESSION last_insert_id = ${this.#owner.lastInsertId}`, reached });
     }
@@ -227,8 +241,10 @@ export class StatementRun implements AnswerOwner {
       connection.foreignDiagnostics = false;
     }
     if (connection.inTransaction) return;
-    const nextTransaction = this.#owner.takeNextTransaction();
-    if (nextTransaction !== undefined) this.#steps.push({ kind: 'query', sql: nextTransaction, reached });
+    for (const sql of this.#owner.takeNextTransaction()) {
+      this.#steps.push({ kind: 'query', sql, reached });
+      connection.pins |= NEXT_TRANSACTION_PIN;
+    }
   }
 
   #nextStep(connection: BackendConnection): void {
@@ -256,7 +272,7 @@ export class StatementRun implements AnswerOwner {
   #syncDone(connection: BackendConnection): void {
     const statement = this.statement as Statement;
     const { prepared } = statement;
-    connection.state = this.#owner.state;
+    connection.state = this.#wanted();
     if (prepared === undefined) return this.#send(connection, statement);
     const serverId = connection.statements.get(statementKey(connection, prepared.text));
     if (serverId !== undefined) return this.#execute(connection, statement, serverId);
@@ -336,13 +352,18 @@ export class StatementRun implements AnswerOwner {
     if (!outcome.ok || outcome.warnings > 0) connection.foreignDiagnostics = false;
     if (statement.command === 'prepare') return;
     const { effects } = statement.facts;
+    if (connection.inTransaction) connection.pins &= ~NEXT_TRANSACTION_PIN;
+    const knowsInsertId = (effects & SessionEffect.LAST_INSERT_ID) !== 0;
+    // An id that an INSERT was told to use is in its OK, but is not what LAST_INSERT_ID() says.
+    if (knowsInsertId) leases.insertIdAt = connection;
+    else if (outcome.lastInsertId !== 0 && leases.insertIdAt !== connection) leases.insertIdAt = undefined;
     if (outcome.ok && (effects & SessionEffect.UNLOCK_TABLES) !== 0) connection.pins &= ~SessionEffect.LOCK_TABLES;
     if (!outcome.ok && didNothing(statement.facts, outcome.errorCode)) connection.pins &= ~this.#newPins;
     if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
       connection.state = { ...connection.state, schema: '', key: '\0unknown' };
     const asksBack = (effects & (SessionEffect.WARNINGS | SessionEffect.ROW_COUNT)) !== 0;
     if (asksBack) return;
-    const mayBeAskedFor = !outcome.ok || outcome.warnings > 0 || outcome.rowsAffected > 0;
+    const mayBeAskedFor = knowsInsertId || !outcome.ok || outcome.warnings > 0 || outcome.rowsAffected > 0;
     if (mayBeAskedFor) leases.linger(connection);
     else connection.lingerStatements = 0;
   }
