@@ -79,7 +79,11 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
 
     /** Called by every LOAD ADMIN VARIABLES TO RUNTIME, and once at start-up. */
     async function listenWhere({ mysql_ifaces: interfaces = '' }: VariableValues): Promise<void> {
-      await server.rebind(parseInterfaces([interfaces, options.adminSocket ?? ''].join(';')));
+      try {
+        await server.rebind(parseInterfaces([interfaces, options.adminSocket ?? ''].join(';')));
+      } catch (error) {
+        throw new Error(`admin-mysql_ifaces: ${(error as Error).message}`, { cause: error });
+      }
     }
 
     const startUpProblems = await promotion.startUp(options);

@@ -83,7 +83,7 @@ export class Supervisor {
       logger.error({ worker: index, code, signal, pauseMs }, 'worker died; another one takes its place');
       setTimeout(() => {
         if (!this.#stopping) void this.#fork(index, deathsNow);
-      }, pauseMs);
+      }, pauseMs).unref();
     });
     await new Promise<void>((resolve) => {
       worker.on('message', (message: WorkerToPrimary) => {
@@ -95,7 +95,7 @@ export class Supervisor {
     });
     try {
       await publisher.attach(link);
-      logger.info({ worker: index, pid: worker.process.pid }, 'worker serves');
+      logger.info({ worker: index, workerPid: worker.process.pid }, 'worker serves');
     } catch (error) {
       link.abandon(`it cannot take up its work: ${(error as Error).message}`);
     }

@@ -78,7 +78,7 @@ function defineProgram(environment: CommandLineEnvironment, accept: (invocation:
     .option('-e, --exit-on-error', 'exit when something is wrong at start-up')
     .option('-S, --admin-socket <path>', 'Unix socket for the admin interface')
     .option('-U, --uuid <uuid>', 'UUID of this node', parseUuid)
-    .option('--workers <n>', 'worker processes; 0 serves inside the primary (default: cores - 1)', parseWorkers)
+    .option('--workers <n>', 'worker processes; 0 serves inside the primary (default: 1)', parseWorkers)
     .option('-r, --reuseport', 'accepted; workers share one listening socket')
     .option('--idle-threads', 'accepted; idle clients cost no thread')
     .option('--no-version-check', 'accepted; sluice never calls home')
@@ -317,6 +317,7 @@ function startedAsProgram(): boolean {
 if (startedAsProgram()) {
   main(process.argv.slice(2)).catch((error: unknown) => {
     process.stderr.write(`sluice: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    // At once: whatever a failed start has left behind must not keep the process.
+    process.exit(1);
   });
 }

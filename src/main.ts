@@ -2,16 +2,17 @@
  * Composition root: which planes run in this process, what they are given, and how they end. The only file that
  * imports all three planes; it does so lazily, so that `sluice check` does not load the data plane.
  */
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ConfigFile, TopLevelSettings } from '../admin/config-file/config-file.ts';
 import type { AdminPlane } from '../admin/index.ts';
+import { formatProblem, type Problem } from '../runtime/problem.ts';
 import type { Publisher } from '../runtime/publisher.ts';
-import type { Supervisor } from '../runtime/supervisor.ts';
-import type { InProcessWorker } from '../runtime/transports/in-process.ts';
 import { type CliOptions, DEFAULT_DATA_DIR, type FileProblem } from './cli-options.ts';
+import { openDataDir, readPid, writePidFile } from './data-dir.ts';
 import type { TlsIdentity } from './net/tls.ts';
 import { createLogger, type Logger } from './observe/logger.ts';
+import { Closers } from './util/closers.ts';
 
 /** How long SIGTERM lets statements and transactions go on, in ms; Kubernetes kills after 30 s by default. */
 export const drainDeadlineMs = 25_000;
@@ -19,29 +20,30 @@ export const drainDeadlineMs = 25_000;
 /** Worker processes when the command line does not say (docs/adr/0002). */
 export const DEFAULT_WORKERS = 1;
 
-/** The data plane, in this process or in children. */
-interface Workers {
-  stop(): Promise<void>;
-}
-
-/** What runs, so that it can be ended in order. */
+/** What runs. */
 interface Running {
   readonly publisher: Publisher;
-  readonly workers: Workers;
   readonly admin: AdminPlane;
-  /** Of --sqlite3-server. */
-  readonly sqlite3Server: { close(): Promise<void> } | undefined;
 }
 
-/** Runs sluice until it is told to stop; resolves after the drain. Rejects when it cannot start. */
+/**
+ * Runs sluice until it is told to stop; resolves after the drain. Rejects with one sentence when it cannot start, and
+ * leaves nothing running then.
+ */
 export async function run(options: CliOptions): Promise<void> {
   const logger = createLogger();
   const stopping = stopOnSignals(logger);
-  const running = await start(options, logger, stopping.request);
-  const addresses = { admin: running.admin.adminAddresses(), mysql: await listenForClients(running, options) };
-  logger.info(addresses, 'ready');
-  const deadlineMs = await stopping.requested;
-  await stop(running, deadlineMs);
+  logUncaught(logger);
+  const closers = new Closers();
+  try {
+    const running = await start(options, logger, stopping.request, closers);
+    const addresses = { admin: running.admin.adminAddresses(), mysql: await listenForClients(running, options) };
+    logger.info(addresses, 'ready');
+    const deadlineMs = await stopping.requested;
+    if (deadlineMs > 0) await running.publisher.drain(deadlineMs);
+  } finally {
+    await closers.closeAll();
+  }
   logger.info('stopped');
 }
 
@@ -54,23 +56,27 @@ export async function checkConfigFile(path: string): Promise<readonly FileProble
   return check.checkConfigFile(path, checkRules);
 }
 
-async function start(options: CliOptions, logger: Logger, requestStop: StopRequest): Promise<Running> {
-  const [{ startAdminPlane }, { checkRules }, { Publisher }, { loadOrCreateTls }, configFiles] = await Promise.all([
+async function start(
+  options: CliOptions,
+  logger: Logger,
+  requestStop: StopRequest,
+  closers: Closers,
+): Promise<Running> {
+  const [{ startAdminPlane }, { checkRules }, { Publisher }, { loadOrCreateTls }] = await Promise.all([
     import('../admin/index.ts'),
     import('../admin/modules/check-rules.ts'),
     import('../runtime/publisher.ts'),
     import('./net/tls.ts'),
-    import('../admin/config-file/config-file.ts'),
   ]);
-  const configFile = options.configFile === undefined ? undefined : configFiles.openConfigFile(options.configFile);
-  const parsed = configFile?.read();
-  if (parsed !== undefined && 'error' in parsed) throw new Error(parsed.error);
-  const settings = parsed === undefined ? undefined : configFiles.readTopLevelSettings(parsed.root);
-  const dataDir = options.dataDir ?? settings?.datadir ?? DEFAULT_DATA_DIR;
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const { configFile, settings } = await readConfigFile(options.configFile);
+  if (settings?.errorlog !== undefined) {
+    logger.warn({ errorlog: settings.errorlog }, 'errorlog is not used: logs go to standard error');
+  }
+  const dataDir = openDataDir(options.dataDir ?? settings?.datadir ?? DEFAULT_DATA_DIR);
+  await takeDataDir(dataDir, settings?.pidfile, closers);
   const tls = await loadOrCreateTls(dataDir);
   const publisher = new Publisher();
-  const workers = options.noStart ? NO_WORKERS : await startWorkers(options, publisher, tls, logger);
+  if (!options.noStart) await startWorkers(options, publisher, tls, logger, closers);
   const admin = await startAdminPlane({
     dataDir,
     configFile,
@@ -84,8 +90,45 @@ async function start(options: CliOptions, logger: Logger, requestStop: StopReque
     checkRules,
     onShutdown: (mode) => requestStop(mode === 'slow' ? drainDeadlineMs : 0),
   });
-  const sqlite3Server = options.sqlite3Server ? await startSqlite3(dataDir, publisher) : undefined;
-  return { publisher, workers, admin, sqlite3Server };
+  closers.add(() => admin.close());
+  if (options.exitOnError) refuseProblems(admin.startUpProblems);
+  if (options.sqlite3Server) {
+    const sqlite3Server = await startSqlite3(dataDir, publisher);
+    closers.add(() => sqlite3Server.close());
+  }
+  return { publisher, admin };
+}
+
+/** The config file and its single settings; both undefined without a file. */
+async function readConfigFile(
+  path: string | undefined,
+): Promise<{ readonly configFile: ConfigFile | undefined; readonly settings: TopLevelSettings | undefined }> {
+  if (path === undefined) return { configFile: undefined, settings: undefined };
+  const { openConfigFile, readTopLevelSettings } = await import('../admin/config-file/config-file.ts');
+  const configFile = openConfigFile(path);
+  const parsed = configFile.read();
+  if ('error' in parsed) throw new Error(parsed.error);
+  return { configFile, settings: readTopLevelSettings(parsed.root) };
+}
+
+/** Two processes on one directory would overwrite each other's configuration. */
+async function takeDataDir(dataDir: string, pidFile: string | undefined, closers: Closers): Promise<void> {
+  const { DataDirLocked, lockDataDir } = await import('../admin/db/lock.ts');
+  try {
+    closers.add(lockDataDir(dataDir));
+  } catch (error) {
+    const pid = error instanceof DataDirLocked ? readPid(dataDir) : undefined;
+    if (pid === undefined) throw error;
+    throw new Error(`${(error as Error).message}, process ${pid}`, { cause: error });
+  }
+  closers.add(writePidFile(dataDir, pidFile));
+}
+
+/** `-e`: what would be logged and survived ends the start. */
+function refuseProblems(problems: readonly Problem[]): void {
+  const [first, ...others] = problems.filter(({ severity }) => severity === 'error').map(formatProblem);
+  if (first === undefined) return;
+  throw new Error(`${first}${others.length > 0 ? ` (and ${others.length} more: see the log)` : ''}`);
 }
 
 /** Its users are those who may log in to the data plane. */
@@ -96,40 +139,30 @@ async function startSqlite3(dataDir: string, publisher: Publisher): Promise<{ cl
   return startSqlite3Server({ dataDir, passwordOf });
 }
 
-const NO_WORKERS: Workers = { stop: async () => undefined };
-
 async function startWorkers(
   options: CliOptions,
   publisher: Publisher,
   tls: TlsIdentity,
   logger: Logger,
-): Promise<Workers> {
+  closers: Closers,
+): Promise<void> {
   const count = options.workers ?? DEFAULT_WORKERS;
-  if (count === 0) return startInProcess(publisher, tls, logger);
+  if (count === 0) return startInProcess(publisher, tls, logger, closers);
   const { Supervisor } = await import('../runtime/supervisor.ts');
   const workerModule = join(dirname(fileURLToPath(import.meta.url)), 'worker-process.js');
   const { caPem, certPem, keyPem } = tls;
-  const supervisor: Supervisor = new Supervisor({
-    publisher,
-    count,
-    workerModule,
-    tls: { caPem, certPem, keyPem },
-    logger,
-  });
+  const supervisor = new Supervisor({ publisher, count, workerModule, tls: { caPem, certPem, keyPem }, logger });
+  closers.add(() => supervisor.stop());
   await supervisor.start();
-  return supervisor;
 }
 
-async function startInProcess(publisher: Publisher, tls: TlsIdentity, logger: Logger): Promise<Workers> {
+async function startInProcess(publisher: Publisher, tls: TlsIdentity, logger: Logger, closers: Closers): Promise<void> {
   const [{ attachInProcess }, { Worker }] = await Promise.all([
     import('../runtime/transports/in-process.ts'),
     import('./worker.ts'),
   ]);
-  const worker: InProcessWorker = await attachInProcess(
-    publisher,
-    (send) => new Worker({ index: 0, count: 1, logger, tls, send }),
-  );
-  return { stop: () => worker.close() };
+  const worker = await attachInProcess(publisher, (send) => new Worker({ index: 0, count: 1, logger, tls, send }));
+  closers.add(() => worker.close());
 }
 
 /** Clients are let in last: everything they could meet is there. */
@@ -137,14 +170,11 @@ async function listenForClients(running: Running, options: CliOptions): Promise<
   if (options.noStart) return [];
   const { DEFAULT_MYSQL_INTERFACES } = await import('../runtime/variables.ts');
   const interfaces = running.admin.mysqlInterfaces();
-  return running.publisher.listen(interfaces.length > 0 ? interfaces : [DEFAULT_MYSQL_INTERFACES]);
-}
-
-async function stop(running: Running, deadlineMs: number): Promise<void> {
-  if (deadlineMs > 0) await running.publisher.drain(deadlineMs);
-  await running.sqlite3Server?.close();
-  await running.admin.close();
-  await running.workers.stop();
+  try {
+    return await running.publisher.listen(interfaces.length > 0 ? interfaces : [DEFAULT_MYSQL_INTERFACES]);
+  } catch (error) {
+    throw new Error(`mysql-interfaces: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Ends the process's run; sessions may go on for `deadlineMs`. */
@@ -165,5 +195,20 @@ function stopOnSignals(logger: Logger): { readonly requested: Promise<number>; r
       request(drainDeadlineMs);
     });
   }
+  process.on('SIGHUP', () => {
+    // From a terminal that is gone it means the end; from a script that rotates logs, nothing.
+    if (process.stdin.isTTY === true) process.emit('SIGTERM');
+    else logger.info({ signal: 'SIGHUP' }, 'nothing to reopen: logs go to standard error');
+  });
+  // Node would open its debugger; ProxySQL rotates its log.
+  process.on('SIGUSR1', () => logger.info({ signal: 'SIGUSR1' }, 'nothing to reopen: logs go to standard error'));
   return { requested, request };
+}
+
+/** A bug of ours ends the process with one line in the log's own form. */
+function logUncaught(logger: Logger): void {
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'a bug ended sluice');
+    process.exit(1);
+  });
 }

@@ -22,8 +22,8 @@ process.on('message', (message: PrimaryToWorker) => {
 });
 
 // The primary drains its workers; a signal to the whole process group must not end them before that.
-process.on('SIGTERM', () => undefined);
-process.on('SIGINT', () => undefined);
+// SIGUSR1 would make Node open its debugger.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
 process.on('uncaughtException', (error) => {
   logger.fatal({ err: error }, 'a bug ended this worker');

@@ -2,7 +2,7 @@
  * Opens the databases of the admin plane: MEMORY is `main` of an in-memory SQLite, DISK and the others are attached.
  * It fills the tables that never change; default values and promotion come from elsewhere.
  */
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { fillCollations } from './collations.ts';
@@ -11,6 +11,21 @@ import { createSchema, parseSchema, readSchemaFile } from './schema.ts';
 
 export const DISK_FILE = 'proxysql.db';
 export const HISTORY_FILE = 'proxysql_stats.db';
+
+const IN_MEMORY = ':memory:';
+const DATABASE_MODE = 0o600;
+
+/** A database file that cannot be opened; the message says which, why, and what to do. */
+export class DatabaseUnusable extends Error {
+  constructor(file: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const remedy = file.endsWith(DISK_FILE)
+      ? 'put a copy of it back, or start with --initial, which sets it aside'
+      : 'move it away; it holds statistics only';
+    super(`cannot use ${file}: ${reason}; ${remedy}`, { cause });
+    this.name = 'DatabaseUnusable';
+  }
+}
 
 export interface AdminDatabase {
   /** What admin sessions see: main, disk, stats, monitor, stats_history. */
@@ -38,11 +53,11 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
   const historyFile = join(dataDir, HISTORY_FILE);
   const objects = parseSchema(readSchemaFile());
 
-  const handle = new Database(':memory:');
+  const handle = new Database(IN_MEMORY);
   attach(handle, [
     ['disk', diskFile],
-    ['stats', ':memory:'],
-    ['monitor', ':memory:'],
+    ['stats', IN_MEMORY],
+    ['monitor', IN_MEMORY],
     ['stats_history', historyFile],
   ]);
   createSchema(handle, objects, {
@@ -53,9 +68,9 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
     stats_history: 'stats_history',
   });
   // A second database, because SQLite offers no way to show a part of one under other names.
-  const statsView = new Database(':memory:');
+  const statsView = new Database(IN_MEMORY);
   attach(statsView, [
-    ['monitor', ':memory:'],
+    ['monitor', IN_MEMORY],
     ['stats_history', historyFile],
   ]);
   createSchema(statsView, objects, { stats: 'main', monitor: 'monitor' });
@@ -79,7 +94,31 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
 }
 
 function attach(db: Database.Database, files: readonly (readonly [schema: string, file: string])[]): void {
-  for (const [schema, file] of files) db.prepare(`ATTACH DATABASE ? AS ${schema}`).run(file);
+  for (const [schema, file] of files) {
+    try {
+      if (file !== IN_MEMORY) keepPrivate(file);
+      db.prepare(`ATTACH DATABASE ? AS ${schema}`).run(file);
+      if (file !== IN_MEMORY) checkWhole(db, schema);
+    } catch (error) {
+      throw new DatabaseUnusable(file, error);
+    }
+  }
+}
+
+/** It holds passwords. SQLite gives its journal the mode of the database. */
+function keepPrivate(file: string): void {
+  closeSync(openSync(file, 'a', DATABASE_MODE));
+  try {
+    chmodSync(file, DATABASE_MODE);
+  } catch {
+    // Somebody else's file that we may write to: its owner has decided.
+  }
+}
+
+/** As ProxySQL does at its start; throws on a file that is damaged or no database. */
+function checkWhole(db: Database.Database, schema: string): void {
+  const answer = db.prepare<[], string>(`PRAGMA ${schema}.quick_check(1)`).pluck().get();
+  if (answer !== 'ok') throw new Error(answer ?? 'it cannot be checked');
 }
 
 /** The one row that clients logged in as stats ask for. */

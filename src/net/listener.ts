@@ -4,6 +4,7 @@
  */
 import { rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { systemErrorText } from '../util/system-error.ts';
 
 /** Connections the kernel may hold before they are accepted. */
 export const listenBacklog = 1024;
@@ -109,7 +110,7 @@ async function open(wanted: Interface, onConnection: (socket: Socket) => void): 
   const server = createServer({ pauseOnConnect: true, noDelay: true }, onConnection);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
-      reject(new Error(`cannot listen on ${formatInterface(wanted)}: ${cause.message}`, { cause }));
+      reject(new Error(`cannot listen on ${formatInterface(wanted)}: ${systemErrorText(cause)}`, { cause }));
     });
     server.once('listening', () => {
       server.removeAllListeners('error');
