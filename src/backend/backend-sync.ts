@@ -3,7 +3,13 @@
  * variable that differs. Pure: it plans, the statement runner sends and waits, because a query must never run under a
  * state that could not be set.
  */
-import { type CharacterSet, type MirroredState, mirroredState, withNames } from './mirrored-state.ts';
+import {
+  CHARSET_VARIABLES,
+  type CharacterSet,
+  type MirroredState,
+  mirroredState,
+  withNames,
+} from './mirrored-state.ts';
 
 export type SyncStep =
   | { readonly kind: 'init-db'; readonly schema: string; readonly reached: MirroredState }
@@ -43,7 +49,7 @@ export function planSync(actual: MirroredState, wanted: MirroredState, target: S
     state = mirroredState(wanted.schema, state.names, state.variables);
     steps.push({ kind: 'init-db', schema: wanted.schema, reached: state });
   }
-  if (wanted.names !== undefined && !sameNames(state.names, wanted.names)) {
+  if (wanted.names !== undefined && (!sameNames(state.names, wanted.names) || losesCharset(state, wanted))) {
     state = withNames(state, wanted.names);
     steps.push({ kind: 'query', sql: setNames(wanted.names, target.mariadb), reached: state });
   }
@@ -52,6 +58,11 @@ export function planSync(actual: MirroredState, wanted: MirroredState, target: S
     steps.push({ kind: 'set', assignments, reached: wanted });
   }
   return steps;
+}
+
+/** DEFAULT of such a variable is the server's, not what SET NAMES had made of it: only SET NAMES brings that back. */
+function losesCharset(actual: MirroredState, wanted: MirroredState): boolean {
+  return [...actual.variables.keys()].some((name) => CHARSET_VARIABLES.has(name) && !wanted.variables.has(name));
 }
 
 function sameNames(a: CharacterSet | undefined, b: CharacterSet): boolean {

@@ -37,7 +37,7 @@ export function withSchema(state: MirroredState, schema: string): MirroredState 
 }
 
 /** Variables that SET NAMES sets as well. */
-const CHARSET_VARIABLES: ReadonlySet<string> = new Set([
+export const CHARSET_VARIABLES: ReadonlySet<string> = new Set([
   'character_set_client',
   'character_set_connection',
   'character_set_results',

@@ -77,6 +77,7 @@ export class ResponseWalker {
   warnings = 0;
   /** Of the last OK. */
   affectedRows: number | bigint = 0;
+  /** The last one that is not 0: what LAST_INSERT_ID() says afterwards. */
   lastInsertId: number | bigint = 0;
   /** Rows of all result sets so far. */
   rows = 0;
@@ -426,7 +427,8 @@ export class ResponseWalker {
 
   private readOkFields(): void {
     this.affectedRows = reader.lenencUint64();
-    this.lastInsertId = reader.lenencUint64();
+    const lastInsertId = reader.lenencUint64();
+    if (lastInsertId !== 0) this.lastInsertId = lastInsertId;
     this.statusFlags = reader.u16();
     this.warnings = reader.u16();
   }

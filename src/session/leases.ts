@@ -70,6 +70,11 @@ export class Leases {
     return this.#held;
   }
 
+  /** A connection is held on which statements may have set what the proxy mirrors, without its knowing. */
+  get pinned(): boolean {
+    return this.#held.some((connection) => connection.pins !== 0);
+  }
+
   /** The connection held in a hostgroup. */
   find(hostgroup: number): BackendConnection | undefined {
     for (const connection of this.#held) if (connection.home.hostgroup === hostgroup) return connection;

@@ -57,10 +57,13 @@ export function answerLocally(
       return schema === undefined ? undefined : { kind: 'schema', schema };
     }
     case 'set':
-      return answerSetNames(buffer.toString('utf8', start, end));
+      return context.leases.pinned ? undefined : answerSetNames(buffer.toString('utf8', start, end));
     case 'commit':
     case 'rollback':
-      return context.leases.inTransaction() === undefined && isPlainEnd(buffer.toString('latin1', start, end))
+      // What is pinned may wait for the end of a transaction all the same (SET TRANSACTION, XA).
+      return context.leases.inTransaction() === undefined &&
+        !context.leases.pinned &&
+        isPlainEnd(buffer.toString('latin1', start, end))
         ? OK
         : undefined;
     default:

@@ -314,14 +314,15 @@ export class Session implements RunOwner {
     if (result.kind === 'forward') return this.#runOnServer(statement);
     if (result.kind === 'refused') return this.answerError(result.error);
     if (result.kind === 'next-transaction') {
-      // Within a transaction it is an error, which the server knows how to say.
-      if (inTransaction) return this.#runOnServer(statement);
+      // Within a transaction it is an error, which the server knows how to say; XA has none of its flags.
+      if (inTransaction || this.leases.pinned) return this.#runOnServer(statement);
       this.#nextTransaction.push(text);
       return this.answerOk();
     }
     this.state = result.state;
-    if (result.endsTransaction && inTransaction) {
-      // autocommit=1 commits what is open: the server has to do that itself. What is mirrored pins nothing.
+    if ((result.endsTransaction && inTransaction) || this.leases.pinned) {
+      // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
+      // mirrored (a prepared SET, one of several) may have set the same. What is mirrored pins nothing.
       const facts = { ...statement.facts, effects: statement.facts.effects & ~SessionEffect.SESSION_VARIABLE };
       return this.#runOnServer({ ...statement, facts });
     }
@@ -518,6 +519,8 @@ export class Session implements RunOwner {
   #answerLocal(answer: LocalAnswer): void {
     switch (answer.kind) {
       case 'ok':
+        // COMMIT and ROLLBACK end what SET TRANSACTION said of the next transaction, with or without one.
+        this.#nextTransaction = [];
         return this.answerOk();
       case 'error':
         return this.answerError(answer.error);

@@ -62,6 +62,10 @@ export const staleConnectionMs = 1_000;
 /** Reading statements: running one twice is harmless. */
 const RETRYABLE_KINDS: ReadonlySet<string> = new Set(['select', 'show', 'explain']);
 
+/** Reads the last insert id, or may read or set it in what cannot be seen. */
+const INSERT_ID_EFFECTS =
+  SessionEffect.LAST_INSERT_ID | SessionEffect.CALL | SessionEffect.SQL_PREPARE | SessionEffect.OPAQUE;
+
 export class StatementRun implements AnswerOwner {
   phase: Phase = 'idle';
   /** The connection at work, for the processlist. */
@@ -75,6 +79,8 @@ export class StatementRun implements AnswerOwner {
   #retriesLeft = 0;
   /** Pins that this statement brought, and takes along when it turns out to have done nothing. */
   #newPins = 0;
+  /** What ROW_COUNT() says once the connection is another one: 0 after a statement without rows, otherwise -1. */
+  #rowCountIsZero = false;
   /** Paused because the client does not keep up. */
   #pausedConnection: BackendConnection | undefined;
   /** Not read from because the server does not keep up. */
@@ -229,9 +235,10 @@ export class StatementRun implements AnswerOwner {
     const reached = this.#wanted();
     if (!heldBefore && (effects & (SessionEffect.ROW_COUNT | SessionEffect.FOUND_ROWS)) !== 0) {
       // The counts that another session's statement left there are none of this one's business.
-      this.#steps.push({ kind: 'query', sql: 'SELECT 1', reached });
+      const rowCountIsZero = this.#rowCountIsZero && (effects & SessionEffect.FOUND_ROWS) === 0;
+      this.#steps.push({ kind: 'query', sql: rowCountIsZero ? 'DO 0' : 'SELECT 1', reached });
     }
-    if ((effects & SessionEffect.LAST_INSERT_ID) !== 0 && this.#owner.leases.insertIdAt !== connection) {
+    if ((effects & INSERT_ID_EFFECTS) !== 0 && this.#owner.leases.insertIdAt !== connection) {
       // The id belongs to the session, wherever its INSERT ran.
       this.#steps.push({ kind: 'query', sql: `SET SESSION last_insert_id = ${this.#owner.lastInsertId}`, reached });
     }
@@ -332,6 +339,7 @@ export class StatementRun implements AnswerOwner {
   #relayDone(connection: BackendConnection, walker: ResponseWalker): void {
     const statement = this.statement as Statement;
     const outcome = outcomeOf(walker);
+    this.#rowCountIsZero = walker.ended === 'ok';
     this.#noteEffects(connection, statement, outcome);
     let answer: Buffer | undefined;
     if (statement.command === 'prepare') {
@@ -353,7 +361,7 @@ export class StatementRun implements AnswerOwner {
     if (statement.command === 'prepare') return;
     const { effects } = statement.facts;
     if (connection.inTransaction) connection.pins &= ~NEXT_TRANSACTION_PIN;
-    const knowsInsertId = (effects & SessionEffect.LAST_INSERT_ID) !== 0;
+    const knowsInsertId = (effects & INSERT_ID_EFFECTS) !== 0;
     // An id that an INSERT was told to use is in its OK, but is not what LAST_INSERT_ID() says.
     if (knowsInsertId) leases.insertIdAt = connection;
     else if (outcome.lastInsertId !== 0 && leases.insertIdAt !== connection) leases.insertIdAt = undefined;

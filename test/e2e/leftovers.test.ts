@@ -47,6 +47,13 @@ describe('one connection for everybody', () => {
     await stage.withClient((client) => client.query('INSERT INTO t (v) VALUES (1)'));
   });
 
+  test('SET TRANSACTION is over with a COMMIT, even one that has nothing to end', () =>
+    stage.withClient(async (client) => {
+      await client.query('SET TRANSACTION READ ONLY');
+      await client.query('COMMIT');
+      await client.query('INSERT INTO t (v) VALUES (1)');
+    }));
+
   test('two SET TRANSACTION add up', () =>
     stage.withClient(async (client) => {
       await client.query('SET TRANSACTION READ ONLY');
@@ -65,6 +72,25 @@ describe('one connection for everybody', () => {
     await released();
     assert.equal(await stage.withClient((client) => scalar(client, 'SELECT FOUND_ROWS()')), '1');
   });
+
+  test('a SET is obeyed after a prepared SET of the same', () =>
+    stage.withClient(async (client) => {
+      await client.execute('SET autocommit = 0');
+      await client.query('SET autocommit = 1');
+      assert.equal(await scalar(client, 'SELECT @@autocommit'), '1');
+      await client.execute('SET NAMES latin1');
+      await client.query('SET NAMES utf8mb4');
+      assert.equal(await scalar(client, 'SELECT @@character_set_client'), 'utf8mb4');
+    }));
+
+  test('SET NAMES undoes a SET of one of its variables', () =>
+    stage.withClient(async (client) => {
+      await client.query('SET NAMES latin1');
+      await client.query('SET character_set_results = utf8mb4');
+      await scalar(client, 'SELECT 1');
+      await client.query('SET NAMES latin1');
+      assert.equal(await scalar(client, 'SELECT @@character_set_results'), 'latin1');
+    }));
 
   test('LAST_INSERT_ID(x) is remembered', () =>
     stage.withClient(async (client) => {
