@@ -40,7 +40,7 @@ export class Pair {
   readonly #connect: () => Promise<[WireClient, WireClient]>;
   readonly #statements = new Map<string, readonly [number, number]>();
   #lastStatus: number = StatusFlag.AUTOCOMMIT;
-  #failed = false;
+  #insertIdUnknown = false;
   #transactionUnknown = false;
   #clients: [WireClient, WireClient] | undefined;
 
@@ -57,7 +57,7 @@ export class Pair {
 
   async run(step: Step): Promise<void> {
     // An INSERT that fails may have used up an id; the proxy is not told which.
-    if (this.#failed && step.kind === 'query' && step.sql === 'SELECT LAST_INSERT_ID()') return;
+    if (this.#insertIdUnknown && step.kind === 'query' && step.sql === 'SELECT LAST_INSERT_ID()') return;
     this.#clients ??= await this.#connect();
     const clients = this.#clients;
     this.journal.push(JSON.stringify(step));
@@ -110,7 +110,8 @@ export class Pair {
 
   #compare(through: WireAnswer, direct: WireAnswer): void {
     // An error does not tell whether a transaction is open: the proxy has to guess until the next answer.
-    this.#failed = direct.errorCode !== 0;
+    if (direct.errorCode !== 0) this.#insertIdUnknown = true;
+    else if (direct.lines.some((line) => /^OK .* id=[1-9]/.test(line))) this.#insertIdUnknown = false;
     if (direct.errorCode === 0) this.#lastStatus = direct.statusFlags;
     this.#transactionUnknown = direct.errorCode !== 0 && !NO_TRANSACTION.has(this.#lastStatus & TRANSACTION_FLAGS);
     if (through.lines.join('\n') === direct.lines.join('\n')) return;
