@@ -125,6 +125,14 @@ const anyResult: fc.Arbitrary<Result> = fc.oneof(
   }),
 );
 
+/** What the session's last insert id is after several results: one without an id leaves that of an earlier one. */
+function lastInsertIdOf(results: readonly Result[]): number {
+  return results.reduce(
+    (id, result) => (result.kind === 'ok' && result.lastInsertId !== 0 ? result.lastInsertId : id),
+    0,
+  );
+}
+
 describe('ResponseWalker', () => {
   test('finds the end of any answer, however it is split', () => {
     fc.assert(
@@ -138,7 +146,8 @@ describe('ResponseWalker', () => {
           assert.deepEqual(outcomeOf(walker), expectedOutcome(results, false));
           const last = results.at(-1)!;
           if (last.kind === 'ok') {
-            assert.deepEqual([walker.affectedRows, walker.lastInsertId], [last.affectedRows, last.lastInsertId]);
+            assert.equal(walker.affectedRows, last.affectedRows);
+            assert.equal(walker.lastInsertId, lastInsertIdOf(results));
           }
         },
       ),
