@@ -26,7 +26,8 @@ export function importModule(db: Database, module: ConfigModule, root: Group): P
     let affectedRows = 0;
     const problems: Problem[] = [];
     for (const section of SECTIONS) {
-      if (!tables.has(section.name) || !hasTable(db, 'main', section.name)) continue;
+      const table = section.table ?? section.name;
+      if (!tables.has(table) || !hasTable(db, 'main', table)) continue;
       const result = importSection(db, section, root);
       affectedRows += result.affectedRows;
       problems.push(...result.problems);
@@ -37,20 +38,20 @@ export function importModule(db: Database, module: ConfigModule, root: Group): P
 
 function importSection(db: Database, section: Section, root: Group): PromotionResult {
   const { items, problems } = readSection(root, section);
+  const table = section.table ?? section.name;
   const write = createRowWriter(
     db,
-    section.name,
+    table,
     section.fields.map(({ column }) => column),
   );
   const refused: Problem[] = [];
   for (const { row, at } of items) {
     const complaint = write(row);
-    if (complaint !== undefined)
-      refused.push(toProblem(section.name, { ...at, message: complaint, severity: 'error' }));
+    if (complaint !== undefined) refused.push(toProblem(table, { ...at, message: complaint, severity: 'error' }));
   }
   return {
     affectedRows: items.length - refused.length,
-    problems: [...problems.map((problem) => toProblem(section.name, problem)), ...refused],
+    problems: [...problems.map((problem) => toProblem(table, problem)), ...refused],
   };
 }
 

@@ -7,7 +7,6 @@ import type { VariablePrefix } from '../variables/spec.ts';
 import {
   type Field,
   type IntField,
-  NOT_YET,
   SECTIONS,
   type Section,
   SQL_ONLY,
@@ -223,8 +222,7 @@ export function checkTopLevel(root: Group): readonly ConfigProblem[] {
     const type = TOP_LEVEL[name];
     if (type !== undefined) {
       if (value.kind !== type) report(value.at, `${name} must be ${type === 'string' ? 'a string' : type}`, 'error');
-    } else if (NOT_YET.includes(name)) report(at, `section ${name} is not supported yet and is ignored`, 'warning');
-    else if (SQL_ONLY.includes(name))
+    } else if (SQL_ONLY.includes(name))
       report(at, `${name} cannot be set in a config file and is ignored; use SQL`, 'warning');
     else if (!known.includes(name))
       report(at, `unknown section ${name} is ignored${suggestion(name, known)}`, 'warning');

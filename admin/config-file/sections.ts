@@ -32,8 +32,9 @@ export interface TextField extends CommonField {
 export type Field = IntField | TextField;
 
 export interface Section {
-  /** Its name in the file and of its table. */
+  /** Its name in the file and of its table, unless `table` names that. */
   readonly name: string;
+  readonly table?: string;
   readonly fields: readonly Field[];
   /** Columns no two rows may share the values of. */
   readonly key: readonly string[];
@@ -64,6 +65,12 @@ function optionalText(column: string): TextField {
   return { column, type: 'text', default: null };
 }
 
+function text(column: string): TextField {
+  return { column, type: 'text', default: '' };
+}
+
+/** What the CHECKs of scheduler and restapi_routes take. */
+const INTERVAL_MS = { min: 100, max: 100_000_000 } as const;
 const COMMENT: TextField = { column: 'comment', type: 'text', default: '' };
 const ATTRIBUTES: TextField = { column: 'attributes', type: 'text', default: '', json: true };
 /** Group replication and Galera hostgroups have the same columns. `active` is not read: it is always 1. */
@@ -197,8 +204,76 @@ export const SECTIONS: readonly Section[] = [
     fields: CLUSTER_HOSTGROUP_FIELDS,
   },
   { name: 'mysql_galera_hostgroups', key: ['writer_hostgroup'], notRead: ['active'], fields: CLUSTER_HOSTGROUP_FIELDS },
+  {
+    name: 'mysql_aws_aurora_hostgroups',
+    key: ['writer_hostgroup'],
+    fields: [
+      hostgroup('writer_hostgroup'),
+      hostgroup('reader_hostgroup'),
+      flag('active', 1),
+      number('aurora_port', 3306, 0, PORT_MAX),
+      { column: 'domain_name', type: 'text', default: '', mandatory: true },
+      number('max_lag_ms', 600_000, 10, 600_000),
+      number('check_interval_ms', 1000, 100, 600_000),
+      number('check_timeout_ms', 800, 80, 3000),
+      flag('writer_is_also_reader', 0),
+      number('new_reader_weight', 1, 0, 10_000_000),
+      number('add_lag_ms', 30, 0, 600_000),
+      number('min_lag_ms', 30, 0, 600_000),
+      number('lag_num_checks', 1, 1, 16),
+      COMMENT,
+    ],
+  },
+  {
+    name: 'mysql_servers_ssl_params',
+    key: ['hostname', 'port', 'username'],
+    fields: [
+      { column: 'hostname', aliases: ['address'], type: 'text', default: '', mandatory: true },
+      number('port', 3306, 0, PORT_MAX),
+      ...['username', 'ssl_ca', 'ssl_cert', 'ssl_key', 'ssl_capath', 'ssl_crl', 'ssl_crlpath', 'ssl_cipher'].map(text),
+      text('tls_version'),
+      COMMENT,
+    ],
+  },
   MYSQL_USERS,
   MYSQL_QUERY_RULES,
+  {
+    name: 'scheduler',
+    key: ['id'],
+    fields: [
+      { column: 'id', type: 'int', default: 0, mandatory: true, min: 0, max: INT_MAX },
+      flag('active', 1),
+      { column: 'interval_ms', type: 'int', default: 0, mandatory: true, ...INTERVAL_MS },
+      { column: 'filename', type: 'text', default: '', mandatory: true },
+      ...['arg1', 'arg2', 'arg3', 'arg4', 'arg5'].map(optionalText),
+      COMMENT,
+    ],
+  },
+  {
+    name: 'restapi',
+    table: 'restapi_routes',
+    key: ['id'],
+    fields: [
+      { column: 'id', type: 'int', default: 0, mandatory: true, min: 0, max: INT_MAX },
+      flag('active', 1),
+      // Versions before 2.1 called it interval_ms.
+      { column: 'timeout_ms', aliases: ['interval_ms'], type: 'int', default: 0, mandatory: true, ...INTERVAL_MS },
+      { column: 'method', type: 'text', default: '', mandatory: true },
+      { column: 'uri', type: 'text', default: '', mandatory: true },
+      { column: 'script', type: 'text', default: '', mandatory: true },
+      COMMENT,
+    ],
+  },
+  {
+    name: 'proxysql_servers',
+    key: ['hostname', 'port'],
+    fields: [
+      { column: 'hostname', aliases: ['address'], type: 'text', default: '', mandatory: true },
+      { column: 'port', type: 'int', default: 6032, mandatory: true, min: 0, max: PORT_MAX },
+      number('weight', 0),
+      COMMENT,
+    ],
+  },
 ];
 
 /** Groups of variables, and the prefix their names get. */
@@ -217,15 +292,6 @@ export const TOP_LEVEL: Readonly<Record<string, 'string' | 'int' | 'bool'>> = {
   web_interface_plugin: 'string',
   ldap_auth_plugin: 'string',
 };
-
-/** Sections ProxySQL reads that sluice does not have yet. */
-export const NOT_YET: readonly string[] = [
-  'mysql_aws_aurora_hostgroups',
-  'mysql_servers_ssl_params',
-  'scheduler',
-  'restapi',
-  'proxysql_servers',
-];
 
 /** Tables that no config file can fill, neither ProxySQL's nor ours. */
 export const SQL_ONLY: readonly string[] = [

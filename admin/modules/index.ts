@@ -3,12 +3,26 @@
  */
 import { adminVariables } from './admin-variables.ts';
 import type { ConfigModule } from './module.ts';
+import { mysqlFirewall } from './mysql-firewall.ts';
 import { mysqlQueryRules } from './mysql-query-rules.ts';
 import { mysqlServers } from './mysql-servers.ts';
 import { mysqlUsers } from './mysql-users.ts';
 import { mysqlVariables } from './mysql-variables.ts';
+import { proxysqlServers } from './proxysql-servers.ts';
+import { restapi } from './restapi.ts';
+import { scheduler } from './scheduler.ts';
 
-const LIST = [mysqlUsers, mysqlServers, mysqlQueryRules, mysqlVariables, adminVariables] as const;
+const LIST = [
+  mysqlUsers,
+  mysqlServers,
+  mysqlQueryRules,
+  mysqlVariables,
+  adminVariables,
+  mysqlFirewall,
+  scheduler,
+  restapi,
+  proxysqlServers,
+] as const;
 
 /** The name of a module as it stands in SQL, e.g. `MYSQL USERS`. */
 export type ModuleName = (typeof LIST)[number]['name'];

@@ -43,7 +43,7 @@ function check(text: string): string[] {
 describe('sluice check', () => {
   const mistakes: readonly (readonly [text: string, problems: readonly string[]])[] = [
     ['mysql_user = ()', ['1:1 unknown section mysql_user is ignored; did you mean mysql_users?']],
-    ['scheduler = ()', ['1:1 section scheduler is not supported yet and is ignored']],
+    ['sheduler = ()', ['1:1 unknown section sheduler is ignored; did you mean scheduler?']],
     [
       'mysql_hostgroup_attributes = ()',
       ['1:1 mysql_hostgroup_attributes cannot be set in a config file and is ignored; use SQL'],
