@@ -24,7 +24,7 @@ ${steps([
   ['SELECT name, bank_account_number FROM patients LIMIT 3;', 'only the last four digits: a rule rewrites the query'],
   ['SELECT sum(bank_account_number) FROM patients;', 'refused, and the message says why'],
   ['DELETE FROM patients;', 'refused: this account may only read'],
-  ['SELECT @@hostname;', 'replica-1 or replica-2; log in again for another draw'],
+  ['SELECT @@hostname;', 'replica-1 or replica-2; ask again for the other'],
 ])}
 
 Be the operator, in a third:
