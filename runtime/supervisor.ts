@@ -85,14 +85,16 @@ export class Supervisor {
         if (!this.#stopping) void this.#fork(index, deathsNow);
       }, pauseMs).unref();
     });
-    await new Promise<void>((resolve) => {
+    const started = await new Promise<boolean>((resolve) => {
       worker.on('message', (message: WorkerToPrimary) => {
         if (message.type === 'hello') worker.send({ type: 'init', workerIndex: index, workerCount: count, tls });
-        else if (message.type === 'started') resolve();
+        else if (message.type === 'started') resolve(true);
         else publisher.receive(link, message);
       });
-      worker.once('exit', () => resolve());
+      worker.once('exit', () => resolve(false));
     });
+    // It died before it said anything; its replacement is on the way.
+    if (!started) return;
     try {
       await publisher.attach(link);
       logger.info({ worker: index, workerPid: worker.process.pid }, 'worker serves');

@@ -22,9 +22,6 @@ import { Lingering } from './session/leases.ts';
 import type { Session } from './session/session.ts';
 import { DigestCache } from './sql/digest-cache.ts';
 
-/** Normalised statements a worker remembers; the least recently used one makes room. */
-export const digestCacheEntriesMax = 10_000;
-
 const LINGER_SWEEP_INTERVAL_MS = 500;
 
 export interface WorkerOptions {
@@ -225,7 +222,6 @@ function usersOf(entries: readonly UserEntry[]): Pick<WorkerRuntime, 'frontendUs
 
 function newDigestCache(v: MysqlVariables): DigestCache {
   return new DigestCache({
-    entriesMax: digestCacheEntriesMax,
     digest: {
       maxDigestLength: v.queryDigestsMaxDigestLength,
       maxQueryLength: v.queryDigestsMaxQueryLength,
