@@ -8,6 +8,7 @@ import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.
 import { type AppliedParts, Subscriber } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables } from '../runtime/variables.ts';
 import { Frontend } from './frontend/login.ts';
+import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
 import { createListener, parseInterfaces } from './net/listener.ts';
@@ -21,8 +22,10 @@ import type { WorkerContext, WorkerRuntime } from './session/context.ts';
 import { Lingering } from './session/leases.ts';
 import type { Session } from './session/session.ts';
 import { DigestCache } from './sql/digest-cache.ts';
+import { type Clock, SYSTEM_CLOCK } from './util/clock.ts';
 
-const LINGER_SWEEP_INTERVAL_MS = 500;
+/** How often everything with a deadline is looked at, in ms: no statement and no session has a timer of its own. */
+export const sweepIntervalMs = 100;
 
 export interface WorkerOptions {
   readonly index: number;
@@ -30,6 +33,9 @@ export interface WorkerOptions {
   readonly count: number;
   readonly logger: Logger;
   readonly tls: TlsIdentity;
+  /** Tests have a clock and servers of their own. */
+  readonly clock?: Clock;
+  readonly connect?: Connect;
   send(message: WorkerToPrimary): void;
 }
 
@@ -38,18 +44,23 @@ export class Worker {
   readonly #subscriber = new Subscriber((snapshot, changed) => this.#apply(snapshot, changed));
   readonly #context: WorkerContext;
   readonly #frontend: Frontend;
-  readonly #lingerSweep: NodeJS.Timeout;
+  readonly #sweepTimer: NodeJS.Timeout;
   readonly #listener = createListener((socket) => void this.#frontend.accept(socket));
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     const variables = readMysqlVariables({});
-    const lingering = new Lingering();
+    const clock = options.clock ?? SYSTEM_CLOCK;
+    const lingering = new Lingering(clock);
+    const counters = new Counters();
     const { logger } = options;
     const hostgroups = new HostgroupManager({
       logger,
       workerIndex: options.index,
       variables,
+      counters,
+      clock,
+      connect: options.connect ?? openBackendConnection,
       onPressure: () => lingering.sweep(0),
     });
     this.#context = {
@@ -59,7 +70,7 @@ export class Worker {
       hostgroups,
       lingering,
       matcher: new MatcherThread(),
-      counters: new Counters(),
+      counters,
       digestStats: new DigestStats(),
       ruleHits: new Map(),
       sessions: new Map<number, Session>(),
@@ -68,11 +79,15 @@ export class Worker {
       },
     };
     this.#frontend = new Frontend(this.#context, options.tls);
-    this.#lingerSweep = setInterval(
-      () => lingering.sweep(this.#context.runtime.variables.autoIncrementDelayMultiplexTimeoutMs),
-      LINGER_SWEEP_INTERVAL_MS,
-    );
-    this.#lingerSweep.unref();
+    this.#sweepTimer = setInterval(() => this.sweep(), sweepIntervalMs);
+    this.#sweepTimer.unref();
+  }
+
+  /** Everything that is due by the clock; called by this worker's one timer. */
+  sweep(): void {
+    const { hostgroups, lingering, runtime } = this.#context;
+    hostgroups.sweep();
+    lingering.sweep(runtime.variables.autoIncrementDelayMultiplexTimeoutMs);
   }
 
   /** Every message of the primary comes in here. */
@@ -105,7 +120,7 @@ export class Worker {
 
   /** Ends everything at once. */
   async close(): Promise<void> {
-    clearInterval(this.#lingerSweep);
+    clearInterval(this.#sweepTimer);
     const closed = this.#listener.close();
     for (const session of this.#context.sessions.values()) session.client.destroy();
     this.#context.hostgroups.close();

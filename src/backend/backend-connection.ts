@@ -50,6 +50,8 @@ export interface BackendConnectionOptions {
   readonly serverVersion: string;
   readonly state: MirroredState;
   readonly statusFlags: number;
+  /** Milliseconds since the epoch. */
+  readonly createdAtMs: number;
 }
 
 export class BackendConnection {
@@ -59,7 +61,9 @@ export class BackendConnection {
   readonly threadId: number;
   readonly mariadb: boolean;
   readonly ignoreSpace: boolean;
-  readonly createdAtMs: number = Date.now();
+  readonly createdAtMs: number;
+  /** When it was last given back or pinged, by the pool's coarse clock. */
+  quietSinceMs: number;
   /** What the server's session looks like as far as the proxy mirrors it. */
   state: MirroredState;
   /** Statements prepared here: key → the server's id, in the order of their last use. */
@@ -74,6 +78,8 @@ export class BackendConnection {
   lingerStatements = 0;
   /** Warnings that SHOW WARNINGS would tell here are not the holder's: a statement without tables leaves them. */
   foreignDiagnostics = false;
+  /** Its home counts it; until then its loss is the business of whoever opens it. */
+  admitted = false;
   lostError: ProtocolError | undefined;
   readonly #socket: Socket;
   readonly #deprecateEof: boolean;
@@ -90,6 +96,8 @@ export class BackendConnection {
     this.ignoreSpace = (options.shape & Capability.IGNORE_SPACE) !== 0;
     this.state = options.state;
     this.statusFlags = options.statusFlags;
+    this.createdAtMs = options.createdAtMs;
+    this.quietSinceMs = options.createdAtMs;
     this.#socket = options.socket;
     this.#deprecateEof = options.deprecateEof;
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));

@@ -9,6 +9,8 @@ import { mirroredState } from '../backend/mirrored-state.ts';
 import { clientLogin } from '../connection-phase/client-login.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { charsetById } from '../protocol/charsets.ts';
+import { commandFrame } from '../protocol/command-frame.ts';
+import { Command } from '../protocol/commands.ts';
 
 /** What a login taught us, or the user table holds, to log in to servers with. Never logged. */
 export interface BackendSecret {
@@ -52,14 +54,27 @@ export interface ConnectOptions {
   readonly user: BackendUser;
   readonly shape: number;
   readonly variables: MysqlVariables;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
 }
+
+/** How connections are opened; the pool's tests have a way of their own. */
+export type Connect = (options: ConnectOptions) => Promise<BackendConnection>;
 
 /** The server lacks a capability without which its answers could not be passed on as they are. */
 export class ShapeMismatch extends Error {
   override readonly name = 'ShapeMismatch';
 }
 
-/** Resolves with a connection in no schema, with utf8mb4; rejects with LoginRefused, ShapeMismatch or a socket error. */
+/** mysql-init_connect failed: the connection is none. The message is the server's. */
+export class InitConnectFailed extends Error {
+  override readonly name = 'InitConnectFailed';
+}
+
+/**
+ * Resolves with a connection in no schema, with utf8mb4; rejects with LoginRefused, ShapeMismatch, InitConnectFailed or
+ * a socket error.
+ */
 export async function openBackendConnection(options: ConnectOptions): Promise<BackendConnection> {
   const { home, user, shape, variables } = options;
   const timeoutMs = variables.connectTimeoutServer;
@@ -82,7 +97,7 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
       );
     }
     const names = charsetById(LOGIN_COLLATION_ID);
-    return new BackendConnection({
+    const connection = new BackendConnection({
       socket: login.socket,
       home,
       username: user.username,
@@ -92,11 +107,37 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
       serverVersion: login.serverVersion,
       state: mirroredState('', names === undefined ? undefined : { charset: names.charset, collation: names.name }),
       statusFlags: login.statusFlags,
+      createdAtMs: options.nowMs(),
     });
+    await runInitConnect(connection, variables.initConnect, timeoutMs);
+    return connection;
   } catch (error) {
     socket.destroy();
     throw error;
   }
+}
+
+/** Runs mysql-init_connect, whose answer nobody sees. What it set, apart from schema and character set, stays. */
+function runInitConnect(connection: BackendConnection, sql: string, timeoutMs: number): Promise<void> {
+  if (sql.trim() === '') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const fail = (message: string) => {
+      clearTimeout(timer);
+      reject(new InitConnectFailed(`init_connect: ${message}`));
+      connection.destroy();
+    };
+    const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
+    connection.send(commandFrame(Command.COM_QUERY, sql), 'query', {
+      answerBytes() {},
+      answerDone(_connection, walker) {
+        if (walker.ended === 'error') return fail(walker.error?.message ?? 'refused');
+        clearTimeout(timer);
+        connection.state = mirroredState('', undefined);
+        resolve();
+      },
+      answerLost: (_connection, error) => fail(error.message),
+    });
+  });
 }
 
 function openSocket(home: ConnectionHome, timeoutMs: number, variables: MysqlVariables): Promise<Socket> {

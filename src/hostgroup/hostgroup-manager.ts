@@ -8,21 +8,21 @@ import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
 import { LoginRefused } from '../connection-phase/client-login.ts';
+import type { Counters } from '../observe/counters.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
+import type { Clock } from '../util/clock.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
-import { type BackendUser, openBackendConnection, ShapeMismatch } from './connector.ts';
+import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
+import { dropUnanswered, pingFree, tidyFree } from './pool-upkeep.ts';
 import { type ConnectionWish, Server } from './server.ts';
 import { ServerPicker } from './server-picker.ts';
 
 /** Sessions that may wait for a connection of one hostgroup; one more is refused at once. */
 export const waitQueueLengthMax = 10_000;
 
-/** How often waiting requests look again for a server that came back, in ms. */
-const WAIT_TICK_MS = 100;
-
 /** How often free connections are looked over, in ms. */
-const JANITOR_INTERVAL_MS = 1_000;
+export const upkeepIntervalMs = 1_000;
 
 export interface ConnectionRequest {
   readonly hostgroup: number;
@@ -59,6 +59,9 @@ export interface HostgroupManagerOptions {
   readonly logger: Logger;
   readonly workerIndex: number;
   readonly variables: MysqlVariables;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly connect: Connect;
   /** Somebody has to wait: connections that sessions keep just in case should come back now. */
   onPressure(): void;
 }
@@ -71,8 +74,12 @@ export class HostgroupManager {
   /** Servers that left the configuration while sessions still used them. */
   readonly #leaving = new Set<Server>();
   readonly #candidates: Server[] = [];
-  readonly #janitor: NodeJS.Timeout;
-  #waitTick: NodeJS.Timeout | undefined;
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+  readonly #connectTo: Connect;
+  /** The time of the last sweep: good enough where a hundred milliseconds are nothing. */
+  #sweptAtMs: number;
+  #nextUpkeepMs = 0;
   #variables: MysqlVariables;
   #closed = false;
 
@@ -81,8 +88,10 @@ export class HostgroupManager {
     this.#workerIndex = options.workerIndex;
     this.#onPressure = options.onPressure;
     this.#variables = options.variables;
-    this.#janitor = setInterval(() => this.#tidy(), JANITOR_INTERVAL_MS);
-    this.#janitor.unref();
+    this.#counters = options.counters;
+    this.#clock = options.clock;
+    this.#connectTo = options.connect;
+    this.#sweptAtMs = options.clock.nowMs();
   }
 
   setVariables(variables: MysqlVariables): void {
@@ -97,9 +106,12 @@ export class HostgroupManager {
     const known = new Map<string, Server>();
     for (const group of this.#hostgroups.values())
       for (const server of group.servers) known.set(keyOf(server.entry), server);
+    for (const server of this.#leaving) known.set(keyOf(server.entry), server);
     for (const group of this.#hostgroups.values()) group.servers = [];
     for (const entry of entries) {
-      const server = known.get(keyOf(entry)) ?? new Server(entry, (_connection, s) => this.#connectionLost(s));
+      const server =
+        known.get(keyOf(entry)) ?? new Server(entry, this.#counters, (_connection, s) => this.#connectionLost(s));
+      this.#leaving.delete(server);
       known.delete(keyOf(entry));
       server.entry = entry;
       server.shunnedUntilMs = entry.status === 'SHUNNED' ? Number.POSITIVE_INFINITY : 0;
@@ -122,13 +134,17 @@ export class HostgroupManager {
   take(hostgroup: number, wish: ConnectionWish): BackendConnection | undefined {
     const group = this.#hostgroups.get(hostgroup);
     if (group === undefined || group.waiting.length > 0) return undefined;
-    return this.#pick(group, wish)?.takeFree(wish);
+    const free = this.#pick(group, wish)?.takeFree(wish);
+    if (free === undefined) return undefined;
+    this.#counters.ConnPool_get_conn_immediate += 1;
+    this.#counters.ConnPool_get_conn_success += 1;
+    return free;
   }
 
   /** Calls back with a connection or a failure, later; returns how to give the request up. */
   request(request: ConnectionRequest): () => void {
     const group = this.#hostgroup(request.hostgroup);
-    const nowMs = Date.now();
+    const nowMs = this.#clock.nowMs();
     const waiting: Waiting = {
       request,
       sinceMs: nowMs,
@@ -145,7 +161,6 @@ export class HostgroupManager {
       group.waiting.push(waiting);
       this.#serve(group, waiting);
       if (!waiting.over && !waiting.connecting) this.#onPressure();
-      this.#startTick();
     }
     return () => this.#remove(group, waiting);
   }
@@ -156,9 +171,8 @@ export class HostgroupManager {
     if (connection.lost) return;
     const group = this.#hostgroups.get(server.hostgroup);
     const waiting = group?.waiting.find((w) => !w.connecting && fits(connection, w.request.wish));
-    if (group !== undefined && waiting !== undefined && server.accepts(Date.now())) {
-      this.#remove(group, waiting);
-      waiting.request.onConnection(connection);
+    if (group !== undefined && waiting !== undefined && server.accepts(this.#clock.nowMs())) {
+      this.#satisfy(group, waiting, connection);
       return;
     }
     if (server.entry.status !== 'ONLINE' || this.#closed) {
@@ -166,6 +180,7 @@ export class HostgroupManager {
       return;
     }
     server.used -= 1;
+    connection.quietSinceMs = this.#sweptAtMs;
     server.free.push(connection);
     if (group !== undefined && group.waiting.length > 0) this.#serveWaiting(group);
   }
@@ -186,8 +201,6 @@ export class HostgroupManager {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#janitor);
-    clearInterval(this.#waitTick);
     for (const group of this.#hostgroups.values()) {
       for (const waiting of [...group.waiting]) this.#fail(group, waiting, errors.serverShutdown());
       for (const server of group.servers) server.dropFree();
@@ -204,7 +217,7 @@ export class HostgroupManager {
   }
 
   #pick(group: Hostgroup, wish: ConnectionWish, lost?: ConnectionHome): Server | undefined {
-    const nowMs = Date.now();
+    const nowMs = this.#clock.nowMs();
     const candidates = this.#candidates;
     candidates.length = 0;
     for (const server of group.servers) if (server.accepts(nowMs) && server.hasRoom(wish)) candidates.push(server);
@@ -225,8 +238,7 @@ export class HostgroupManager {
     if (server === undefined) return;
     const free = server.takeFree(waiting.request.wish);
     if (free !== undefined) {
-      this.#remove(group, waiting);
-      waiting.request.onConnection(free);
+      this.#satisfy(group, waiting, free);
       return;
     }
     if (server.makeRoom()) void this.#connect(group, waiting, server);
@@ -235,35 +247,36 @@ export class HostgroupManager {
   async #connect(group: Hostgroup, waiting: Waiting, server: Server): Promise<void> {
     waiting.connecting = true;
     server.connecting += 1;
+    let connection: BackendConnection;
     try {
-      const connection = await openBackendConnection({
+      connection = await this.#connectTo({
         home: server,
         useSsl: server.entry.useSsl,
         user: waiting.request.user,
         shape: waiting.request.wish.shape,
         variables: this.#variables,
+        nowMs: () => this.#clock.nowMs(),
       });
-      server.connecting -= 1;
-      server.noteConnected();
-      server.noteUsed();
-      waiting.connecting = false;
-      if (waiting.over || server.entry.status !== 'ONLINE') {
-        this.giveBack(connection);
-        if (!waiting.over) this.#serve(group, waiting);
-        return;
-      }
-      this.#remove(group, waiting);
-      waiting.request.onConnection(connection);
     } catch (error) {
       server.connecting -= 1;
       waiting.connecting = false;
+      this.#forgetIfGone(server);
       this.#connectFailed(group, waiting, server, error);
+      return;
+    }
+    server.connecting -= 1;
+    waiting.connecting = false;
+    server.admit(connection);
+    if (!waiting.over && server.entry.status === 'ONLINE') this.#satisfy(group, waiting, connection);
+    else {
+      this.giveBack(connection);
+      if (!waiting.over) this.#serve(group, waiting);
     }
   }
 
   #connectFailed(group: Hostgroup, waiting: Waiting, server: Server, error: unknown): void {
     const variables = this.#variables;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.nowMs();
     // What the server says about this user or the protocol is no sign that the server is ill.
     const verdict = verdictOf(error, server.hostgroup);
     if (error instanceof ShapeMismatch) this.#logger.warn({ reason: error.message }, 'server cannot serve this client');
@@ -280,12 +293,17 @@ export class HostgroupManager {
     else if (waiting.request.after !== undefined)
       this.#fail(group, waiting, errors.maxConnectFailure(server.hostgroup));
     else if (waiting.failures <= variables.connectRetriesOnFailure) {
-      setTimeout(() => this.#serve(group, waiting), variables.connectRetriesDelay);
+      this.#clock.after(variables.connectRetriesDelay, () => this.#serve(group, waiting));
     }
   }
 
+  /** A server that left the configuration is forgotten with its last connection. */
+  #forgetIfGone(server: Server): void {
+    if (server.connections === 0) this.#leaving.delete(server);
+  }
+
   #connectionLost(server: Server): void {
-    if (this.#leaving.has(server) && server.connections === 0) this.#leaving.delete(server);
+    this.#forgetIfGone(server);
     const group = this.#hostgroups.get(server.hostgroup);
     if (group === undefined || this.#closed) return;
     if (server.entry.status === 'OFFLINE_HARD' && server.connections === 0) {
@@ -294,7 +312,21 @@ export class HostgroupManager {
     if (group.waiting.length > 0) setImmediate(() => this.#serveWaiting(group));
   }
 
+  #satisfy(group: Hostgroup, waiting: Waiting, connection: BackendConnection): void {
+    this.#counters.ConnPool_get_conn_success += 1;
+    this.#remove(group, waiting);
+    try {
+      waiting.request.onConnection(connection);
+    } catch (error) {
+      // Not the server's fault, and not a reason to take the worker down.
+      this.#logger.error({ err: error }, 'a bug ended a statement');
+      connection.destroy();
+      waiting.request.onFailure(errors.lostConnection());
+    }
+  }
+
   #fail(group: Hostgroup, waiting: Waiting, error: ProtocolError): void {
+    this.#counters.ConnPool_get_conn_failure += 1;
     this.#remove(group, waiting);
     waiting.request.onFailure(error);
   }
@@ -305,41 +337,34 @@ export class HostgroupManager {
     if (index >= 0) group.waiting.splice(index, 1);
   }
 
-  #startTick(): void {
-    this.#waitTick ??= setInterval(() => this.#tick(), WAIT_TICK_MS);
-  }
-
-  #tick(): void {
-    const nowMs = Date.now();
-    let anyWaiting = false;
+  /** Called often (every 100 ms): deadlines of those who wait, servers that came back, and now and then the pools. */
+  sweep(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#sweptAtMs = nowMs;
     for (const [id, group] of this.#hostgroups) {
+      for (const server of group.servers) this.#dropUnanswered(server, nowMs);
       for (const waiting of [...group.waiting]) {
-        if (nowMs >= waiting.deadlineMs)
+        if (nowMs >= waiting.deadlineMs) {
+          this.#counters.max_connect_timeouts += 1;
           this.#fail(group, waiting, errors.maxConnectTimeout(id, nowMs - waiting.sinceMs));
-        else if (!waiting.connecting) this.#serve(group, waiting);
+        } else if (!waiting.connecting) this.#serve(group, waiting);
       }
-      anyWaiting ||= group.waiting.length > 0;
     }
-    if (!anyWaiting) {
-      clearInterval(this.#waitTick);
-      this.#waitTick = undefined;
-    }
-  }
-
-  /** Closes free connections beyond mysql-free_connections_pct, and those older than mysql-connection_max_age_ms. */
-  #tidy(): void {
-    const { freeConnectionsPct, connectionMaxAgeMs } = this.#variables;
-    const nowMs = Date.now();
+    if (nowMs < this.#nextUpkeepMs) return;
+    this.#nextUpkeepMs = nowMs + upkeepIntervalMs;
     for (const group of this.#hostgroups.values()) {
       for (const server of group.servers) {
-        const freeMax = Math.max(1, Math.floor((server.entry.maxConnections * freeConnectionsPct) / 100));
-        for (const connection of server.free.slice(0, Math.max(0, server.free.length - freeMax))) connection.destroy();
-        if (connectionMaxAgeMs === 0) continue;
-        for (const connection of [...server.free]) {
-          if (nowMs - connection.createdAtMs > connectionMaxAgeMs) connection.destroy();
-        }
+        tidyFree(server, this.#variables, nowMs);
+        pingFree(server, this.#variables, nowMs, () => this.#serveWaiting(group));
       }
     }
+  }
+
+  #dropUnanswered(server: Server, nowMs: number): void {
+    const dropped = dropUnanswered(server, this.#variables, nowMs);
+    if (dropped === 0) return;
+    const name = `${server.hostname}:${server.port}`;
+    this.#logger.warn({ server: name, hostgroup: server.hostgroup, dropped }, 'idle connections did not answer a ping');
   }
 }
 

@@ -24,7 +24,14 @@ export async function killOnServer(options: KillOptions): Promise<void> {
   const { hostname, port, hostgroup } = server;
   const home = { hostname, port, hostgroup, bytesReceived() {}, bytesSent() {}, connectionLost() {} };
   try {
-    const killer = await openBackendConnection({ home, useSsl: server.entry.useSsl, user, shape: 0, variables });
+    const killer = await openBackendConnection({
+      home,
+      useSsl: server.entry.useSsl,
+      user,
+      shape: 0,
+      variables: { ...variables, initConnect: '' },
+      nowMs: Date.now,
+    });
     await new Promise<void>((resolve) => {
       const end = () => {
         killer.destroy();

@@ -5,6 +5,7 @@
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
+import type { Counters } from '../observe/counters.ts';
 
 /** Who wants a connection, and what it should look like. */
 export interface ConnectionWish {
@@ -30,10 +31,12 @@ export class Server implements ConnectionHome {
   #queries = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
+  readonly #counters: Counters;
   readonly #onLost: (connection: BackendConnection, server: Server) => void;
 
-  constructor(entry: ServerEntry, onLost: (connection: BackendConnection, server: Server) => void) {
+  constructor(entry: ServerEntry, counters: Counters, onLost: (connection: BackendConnection, server: Server) => void) {
     this.entry = entry;
+    this.#counters = counters;
     this.#onLost = onLost;
   }
 
@@ -96,8 +99,13 @@ export class Server implements ConnectionHome {
     if (this.used > this.#maxConnUsed) this.#maxConnUsed = this.used;
   }
 
-  noteConnected(): void {
+  /** A connection was opened for somebody: it is in use from now on. */
+  admit(connection: BackendConnection): void {
+    connection.admitted = true;
+    this.noteUsed();
     this.#connOk += 1;
+    this.#counters.Server_Connections_created += 1;
+    this.#counters.Server_Connections_connected += 1;
   }
 
   /**
@@ -106,6 +114,7 @@ export class Server implements ConnectionHome {
    */
   noteConnectError(nowMs: number, errorsMax: number, recoveryMs: number): boolean {
     this.#connErr += 1;
+    this.#counters.Server_Connections_aborted += 1;
     const second = Math.floor(nowMs / 1000);
     if (second !== this.#errorsSecond) {
       this.#errorsSecond = second;
@@ -123,16 +132,20 @@ export class Server implements ConnectionHome {
 
   bytesReceived(bytes: number): void {
     this.#bytesReceived += bytes;
+    this.#counters.Queries_backends_bytes_recv += bytes;
   }
 
   bytesSent(bytes: number): void {
     this.#bytesSent += bytes;
+    this.#counters.Queries_backends_bytes_sent += bytes;
   }
 
   connectionLost(connection: BackendConnection): void {
+    if (!connection.admitted) return;
     const index = this.free.indexOf(connection);
     if (index >= 0) this.free.splice(index, 1);
     else this.used -= 1;
+    this.#counters.Server_Connections_connected -= 1;
     this.#onLost(connection, this);
   }
 
@@ -171,6 +184,8 @@ export class Server implements ConnectionHome {
       const connection = this.free[index];
       if (connection === undefined || connection.username !== wish.username || connection.shape !== wish.shape)
         continue;
+      // It is being pinged.
+      if (!connection.idle) continue;
       if (connection.state.key === wish.stateKey) return index;
       if (usable < 0) usable = index;
     }

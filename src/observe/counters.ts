@@ -8,6 +8,8 @@ export class Counters {
   Client_Connections_aborted = 0;
   Client_Connections_connected = 0;
   Client_Connections_created = 0;
+  /** Logins to servers that failed. */
+  Server_Connections_aborted = 0;
   Server_Connections_connected = 0;
   Server_Connections_created = 0;
   Com_frontend_init_db = 0;
@@ -23,9 +25,13 @@ export class Counters {
   Com_rollback_filtered = 0;
   Questions = 0;
   Slow_queries = 0;
+  Queries_backends_bytes_recv = 0;
+  Queries_backends_bytes_sent = 0;
   Queries_frontends_bytes_recv = 0;
   Queries_frontends_bytes_sent = 0;
+  /** Statements that found a free connection waiting for them. */
   ConnPool_get_conn_immediate = 0;
+  /** Statements that got a connection, at once or later. */
   ConnPool_get_conn_success = 0;
   ConnPool_get_conn_failure = 0;
   max_connect_timeouts = 0;

@@ -5,6 +5,7 @@
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import { SessionEffect } from '../sql/facts.ts';
+import type { Clock } from '../util/clock.ts';
 
 /** Pins that no statement sets but the proxy itself; above the bits of SessionEffect. */
 export const NO_MULTIPLEX_PIN = 1 << 28;
@@ -31,10 +32,15 @@ export const PIN_EFFECTS =
 /** Sessions that keep a connection only in case its warnings or row count are asked for; swept by time and on demand. */
 export class Lingering {
   readonly #leases = new Map<Leases, number>();
+  readonly #clock: Pick<Clock, 'nowMs'>;
+
+  constructor(clock: Pick<Clock, 'nowMs'>) {
+    this.#clock = clock;
+  }
 
   add(leases: Leases): void {
     this.#leases.delete(leases);
-    this.#leases.set(leases, Date.now());
+    this.#leases.set(leases, this.#clock.nowMs());
   }
 
   delete(leases: Leases): void {
@@ -43,7 +49,7 @@ export class Lingering {
 
   /** Ends what has lingered for `ageMs` or longer; everything with 0. */
   sweep(ageMs: number): void {
-    const beforeMs = Date.now() - ageMs;
+    const beforeMs = this.#clock.nowMs() - ageMs;
     for (const [leases, sinceMs] of this.#leases) {
       if (sinceMs > beforeMs) break;
       this.#leases.delete(leases);
