@@ -256,7 +256,7 @@ export const SECTIONS: readonly Section[] = [
     fields: [
       { column: 'id', type: 'int', default: 0, mandatory: true, min: 0, max: INT_MAX },
       flag('active', 1),
-      // Versions before 2.1 called it interval_ms.
+      // ProxySQL takes either name.
       { column: 'timeout_ms', aliases: ['interval_ms'], type: 'int', default: 0, mandatory: true, ...INTERVAL_MS },
       { column: 'method', type: 'text', default: '', mandatory: true },
       { column: 'uri', type: 'text', default: '', mandatory: true },
