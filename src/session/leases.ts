@@ -9,7 +9,7 @@ import type { Clock } from '../util/clock.ts';
 
 /** Pins that no statement sets but the proxy itself; above the bits of SessionEffect. */
 export const NO_MULTIPLEX_PIN = 1 << 28;
-/** The client has prepared statements with cursors or other state open here. */
+/** mysql-multiplexing is off: every connection stays with its session. */
 export const MULTIPLEXING_OFF_PIN = 1 << 29;
 /** SET TRANSACTION was sent here, and no transaction has used it up yet: it would be of the next session's. */
 export const NEXT_TRANSACTION_PIN = 1 << 30;
