@@ -13,10 +13,9 @@ import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { charsetById, defaultCollationOf } from '../protocol/charsets.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
-import { Command, commandName } from '../protocol/commands.ts';
+import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
-import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
-import { writeEof, writeErr, writeOk } from '../protocol/ok-err-eof.ts';
+import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import type { Decision } from '../rules/decision.ts';
@@ -24,22 +23,24 @@ import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import { effectNames, SessionEffect, type StatementFacts } from '../sql/facts.ts';
-import { parseKill } from '../sql/kill-parser.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
+import { onKill } from './kill-statement.ts';
 import { Leases } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
-import {
-  completeExecutePayload,
-  dropLongData,
-  isExecutePayload,
-  keepLongData,
-  type PreparedStatement,
-  PreparedStatements,
-  statementsPerSessionMax,
-} from './prepared-statements.ts';
+import { PreparedStatements } from './prepared-statements.ts';
 import { applySet } from './set-statement.ts';
+import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
 import type { Statement } from './statement.ts';
+import {
+  answerPrepare,
+  onExecute,
+  onLongData,
+  onPrepare,
+  onStatementClose,
+  onStatementReset,
+} from './statement-commands.ts';
+import { frameOf, textOf } from './statement-frames.ts';
 import { elapsedUs, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 
 export interface SessionLogin {
@@ -71,12 +72,12 @@ export class Session implements RunOwner {
   lastInsertId: number | bigint = 0;
   /** The hostgroup whose connection has session state nobody can mirror; -1 when there is none. */
   lockedHostgroup = -1;
-  readonly #context: WorkerContext;
+  readonly context: WorkerContext;
   readonly #loginState: MirroredState;
   readonly #run: StatementRun;
-  readonly #statements = new PreparedStatements();
+  readonly statements = new PreparedStatements();
   readonly #connectedAtMs = Date.now();
-  #runtime: WorkerRuntime;
+  runtime: WorkerRuntime;
   #sequenceId = 0;
   #nextFlagIn = -1;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
@@ -87,8 +88,8 @@ export class Session implements RunOwner {
   #commandSinceMs = Date.now();
 
   constructor(context: WorkerContext, login: SessionLogin) {
-    this.#context = context;
-    this.#runtime = context.runtime;
+    this.context = context;
+    this.runtime = context.runtime;
     this.connectionId = login.connectionId;
     this.user = login.user;
     this.backendUser = login.backendUser;
@@ -105,11 +106,11 @@ export class Session implements RunOwner {
   }
 
   get variables(): MysqlVariables {
-    return this.#runtime.variables;
+    return this.runtime.variables;
   }
 
   get hostgroups(): HostgroupManager {
-    return this.#context.hostgroups;
+    return this.context.hostgroups;
   }
 
   /** Nothing is at work and no transaction is open: a drain may end it. */
@@ -121,7 +122,7 @@ export class Session implements RunOwner {
 
   /** One command of the client; the payload is borrowed until the return unless its frame goes to a server. */
   onCommand(buffer: Buffer, start: number, end: number, sequenceId: number): void {
-    this.#runtime = this.#context.runtime;
+    this.runtime = this.context.runtime;
     this.#sequenceId = (sequenceId + 1) & 0xff;
     this.#commandSinceMs = Date.now();
     const command = buffer[start] ?? -1;
@@ -129,28 +130,26 @@ export class Session implements RunOwner {
       case Command.COM_QUERY:
         return this.#onQuery(buffer, start + 1, end);
       case Command.COM_STMT_EXECUTE:
-        return this.#onExecute(buffer, start, end);
+        return onExecute(this, buffer, start, end);
       case Command.COM_STMT_PREPARE:
-        return this.#onPrepare(buffer, start + 1, end);
+        return onPrepare(this, buffer, start + 1, end);
       case Command.COM_STMT_CLOSE:
-        return this.#onStatementClose(buffer, start, end);
+        return onStatementClose(this, buffer, start, end);
       case Command.COM_STMT_RESET:
-        return this.#onStatementReset(buffer, start, end);
+        return onStatementReset(this, buffer, start, end);
       case Command.COM_STMT_SEND_LONG_DATA:
-        return this.#onLongData(buffer, start, end);
+        return onLongData(this, buffer, start, end);
       case Command.COM_PING:
         return this.answerOk();
       case Command.COM_INIT_DB:
-        this.#context.counters.Com_frontend_init_db += 1;
-        this.state = withSchema(this.state, buffer.toString('utf8', start + 1, end));
-        return this.answerOk();
+        return onInitDb(this, buffer, start + 1, end);
       case Command.COM_SET_OPTION:
-        return this.#onSetOption(buffer, start, end);
+        return onSetOption(this, buffer, start, end);
       case Command.COM_RESET_CONNECTION:
         this.#resetSession();
         return this.answerOk();
       case Command.COM_STATISTICS:
-        return this.#answerStatistics();
+        return onStatistics(this);
       case Command.COM_CHANGE_USER:
         return this.client.handOver(buffer.subarray(start, end));
       case Command.COM_QUIT:
@@ -158,8 +157,7 @@ export class Session implements RunOwner {
       case Command.COM_PROCESS_KILL:
         return this.answerError(errors.commandUnsupported());
       default:
-        this.#context.logger.info({ command: commandName(command), user: this.user.username }, 'unsupported command');
-        return this.answerError(errors.unknownCommand());
+        return onUnknownCommand(this, command);
     }
   }
 
@@ -172,30 +170,39 @@ export class Session implements RunOwner {
   onClosed(): void {
     const running = this.#run.abandon();
     if (running !== undefined && this.variables.killBackendConnectionWhenDisconnect) {
-      this.#context.kill(running, 'CONNECTION', this.backendUser);
+      this.context.kill(running, 'CONNECTION', this.backendUser);
     }
     this.leases.endAll();
-    this.#statements.clear();
+    this.statements.clear();
   }
 
   // ---------------------------------------------------------------- COM_QUERY
 
   #onQuery(buffer: Buffer, start: number, end: number): void {
     const startedAt = performance.now();
-    this.#begin('Query', buffer, start, end);
-    this.#context.counters.Questions += 1;
-    const entry = this.#runtime.digests.lookup(buffer, start, end);
-    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end, this.#quoting());
+    this.begin('Query', buffer, start, end);
+    this.context.counters.Questions += 1;
+    const entry = this.runtime.digests.lookup(buffer, start, end);
+    const facts = this.runtime.digests.factsOf(entry, buffer, start, end, this.quoting());
     const local = answerLocally(this, facts, buffer, start, end);
     if (local !== undefined) return this.#answerUnasked(local, entry, startedAt);
     const frame = frameOf(buffer, start - 1, end);
-    this.#decide(entry, buffer, start, end, true, (decision) =>
-      this.#afterDecision({ command: 'query', entry, facts, decision, frame, startedAt, prepared: undefined }),
+    this.decide(entry, buffer, start, end, true, (decision) =>
+      this.afterDecision({
+        command: 'query',
+        entry,
+        facts,
+        decision,
+        frame,
+        startedAt,
+        prepared: undefined,
+        preparing: undefined,
+      }),
     );
   }
 
   /** Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided. */
-  #decide(
+  decide(
     entry: DigestEntry,
     buffer: Buffer,
     start: number,
@@ -203,24 +210,24 @@ export class Session implements RunOwner {
     rewrite: boolean,
     then: (decision: Decision) => void,
   ): void {
-    const { rules } = this.#runtime;
+    const { rules } = this.runtime;
     const flagIn = Math.max(this.#nextFlagIn, 0);
-    const known = knownDecision(this.#runtime, entry, this, flagIn);
+    const known = knownDecision(this.runtime, entry, this, flagIn);
     if (known !== undefined) return this.#decided(known, then);
-    const input = matchInput(this.#runtime, entry, this, flagIn, buffer.toString('latin1', start, end), rewrite);
+    const input = matchInput(this.runtime, entry, this, flagIn, buffer.toString('latin1', start, end), rewrite);
     const decision = rules.tryDecide(input);
     if (decision !== undefined) {
-      if (rewrite) rememberDecision(this.#runtime, entry, this, flagIn, decision);
+      if (rewrite) rememberDecision(this.runtime, entry, this, flagIn, decision);
       return this.#decided(decision, then);
     }
-    this.#context.matcher.decide(input, this.#runtime.rulesGeneration).then(
+    this.context.matcher.decide(input, this.runtime.rulesGeneration).then(
       (decision) => {
         if (!this.client.closed) this.#decided(decision, then);
       },
       (error: unknown) => {
         if (this.client.closed) return;
         const rule = error instanceof RuleTimeout ? ` (rule ${error.ruleId})` : '';
-        this.#context.logger.warn({ err: error, user: this.user.username }, 'query rules could not be evaluated');
+        this.context.logger.warn({ err: error, user: this.user.username }, 'query rules could not be evaluated');
         this.answerError(errors.notAllowed(`Query refused: the query rules could not be evaluated in time${rule}`));
       },
     );
@@ -228,15 +235,15 @@ export class Session implements RunOwner {
 
   #decided(decision: Decision, then: (decision: Decision) => void): void {
     for (const ruleId of decision.hitRules) {
-      this.#context.ruleHits.set(ruleId, (this.#context.ruleHits.get(ruleId) ?? 0) + 1);
+      this.context.ruleHits.set(ruleId, (this.context.ruleHits.get(ruleId) ?? 0) + 1);
     }
     this.#nextFlagIn = decision.nextQueryFlagIn;
     then(decision);
   }
 
-  #afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema' | 'text'> & { readonly text?: Buffer }): void {
+  afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema'>): void {
     const { decision, facts } = draft;
-    const { command, entry, prepared, text, startedAt } = draft;
+    const { command, entry, prepared, preparing, startedAt } = draft;
     const frame =
       decision.rewrittenQuery === undefined ? draft.frame : rewrittenFrame(command, decision.rewrittenQuery);
     const hostgroup = this.#hostgroupFor(decision, facts);
@@ -249,21 +256,21 @@ export class Session implements RunOwner {
       entry,
       decision,
       prepared,
-      text,
+      preparing,
       startedAt,
       schema,
     };
     const refused = this.#refusal(statement);
     if (refused !== undefined) {
-      this.#record(statement, 0, 0);
+      this.record(statement, 0, 0);
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
     if (statement.command === 'query') {
       if (facts.kind === 'set' && !facts.multiStatement) return this.#onSet(statement);
-      if (facts.kind === 'kill') return this.#onKill(statement);
+      if (facts.kind === 'kill') return onKill(this, statement);
       const local = answerLocallyAfterRules(this, facts, statement.frame);
       if (local !== undefined) {
-        this.#record(statement, 0, 0);
+        this.record(statement, 0, 0);
         return this.#answerLocal(local);
       }
     }
@@ -300,7 +307,7 @@ export class Session implements RunOwner {
       return errors.notAllowed('Unable to parse multi-statements command with USE statement');
     }
     if (this.lockedHostgroup >= 0 && statement.hostgroup !== this.lockedHostgroup) {
-      this.#context.counters.hostgroup_locked_queries += 1;
+      this.context.counters.hostgroup_locked_queries += 1;
       return errors.connectionLocked(this.lockedHostgroup, statement.hostgroup);
     }
     return undefined;
@@ -326,7 +333,7 @@ export class Session implements RunOwner {
       const facts = { ...statement.facts, effects: statement.facts.effects & ~SessionEffect.SESSION_VARIABLE };
       return this.#runOnServer({ ...statement, facts });
     }
-    this.#record(statement, 0, 0);
+    this.record(statement, 0, 0);
     this.answerOk();
   }
 
@@ -336,110 +343,27 @@ export class Session implements RunOwner {
     if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0 || this.lockedHostgroup >= 0) return;
     if (this.variables.setQueryLockOnHostgroup !== 1 || decision.multiplex >= 0) return;
     this.lockedHostgroup = statement.hostgroup;
-    this.#context.counters.hostgroup_locked_set_cmds += 1;
-  }
-
-  #onKill(statement: Statement): void {
-    const order = parseKill(textOf(statement));
-    if (order === undefined)
-      return this.answerError(errors.notAllowed('Unable to parse KILL: a connection id is needed'));
-    this.#record(statement, 0, 0);
-    const victim = this.#context.sessions.get(order.id);
-    if (victim !== undefined && victim.user.username === this.user.username)
-      victim.killed(order.target === 'query' ? 'QUERY' : 'CONNECTION');
-    this.answerOk();
+    this.context.counters.hostgroup_locked_set_cmds += 1;
   }
 
   /** Another session of the same user killed this one, or its query. */
   killed(what: 'QUERY' | 'CONNECTION'): void {
     const connection = this.#run.connection;
-    if (connection !== undefined) this.#context.kill(connection, what, this.backendUser);
+    if (connection !== undefined) this.context.kill(connection, what, this.backendUser);
     if (what === 'CONNECTION') this.client.destroy();
-  }
-
-  // ---------------------------------------------------------------- prepared statements
-
-  #onPrepare(buffer: Buffer, start: number, end: number): void {
-    const startedAt = performance.now();
-    this.#begin('Prepare', buffer, start, end);
-    this.#context.counters.Com_frontend_stmt_prepare += 1;
-    if (this.#statements.size >= statementsPerSessionMax) {
-      return this.answerError(errors.tooManyStatements(statementsPerSessionMax));
-    }
-    const entry = this.#runtime.digests.lookup(buffer, start, end);
-    const facts = this.#runtime.digests.factsOf(entry, buffer, start, end, this.#quoting());
-    const original = Buffer.from(buffer.subarray(start, end));
-    this.#decide(entry, buffer, start, end, true, (decision) => {
-      const text = decision.rewrittenQuery === undefined ? original : Buffer.from(decision.rewrittenQuery, 'latin1');
-      const frame = commandFrame(Command.COM_STMT_PREPARE, text);
-      this.#preparing = original;
-      this.#afterDecision({ command: 'prepare', entry, facts, decision, frame, text, startedAt, prepared: undefined });
-    });
-  }
-
-  #preparing: Buffer | undefined;
-
-  #onExecute(buffer: Buffer, start: number, end: number): void {
-    const startedAt = performance.now();
-    this.#context.counters.Com_frontend_stmt_execute += 1;
-    this.#context.counters.Questions += 1;
-    const prepared = this.#statementAt(buffer, start, end);
-    if (prepared === undefined) return;
-    this.#begin('Execute', prepared.originalText, 0, prepared.originalText.length);
-    if (prepared.longDataTooLarge) {
-      dropLongData(prepared);
-      return this.answerError(errors.packetTooLarge());
-    }
-    const payload = buffer.subarray(start, end);
-    if (!isExecutePayload(payload, prepared)) return this.answerError(errors.executeMalformed());
-    const complete = completeExecutePayload(payload, prepared);
-    const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
-    const { entry, facts, originalText } = prepared;
-    this.#decide(entry, originalText, 0, originalText.length, false, (decision) =>
-      this.#afterDecision({ command: 'execute', entry, facts, decision, frame, startedAt, prepared }),
-    );
-  }
-
-  #onStatementClose(buffer: Buffer, start: number, end: number): void {
-    this.#context.counters.Com_frontend_stmt_close += 1;
-    if (end - start >= 5) this.#statements.close(buffer.readUInt32LE(start + 1));
-    this.#ready();
-  }
-
-  #onStatementReset(buffer: Buffer, start: number, end: number): void {
-    const prepared = end - start >= 5 ? this.#statements.get(buffer.readUInt32LE(start + 1)) : undefined;
-    if (prepared !== undefined) dropLongData(prepared);
-    this.answerOk();
-  }
-
-  #onLongData(buffer: Buffer, start: number, end: number): void {
-    const prepared = end - start >= 7 ? this.#statements.get(buffer.readUInt32LE(start + 1)) : undefined;
-    if (prepared !== undefined) keepLongData(prepared, commandFrameOf(Buffer.from(buffer.subarray(start, end))));
-    this.#ready();
-  }
-
-  #statementAt(buffer: Buffer, start: number, end: number): PreparedStatement | undefined {
-    if (end - start < 5) {
-      this.answerError(errors.executeMalformed());
-      return undefined;
-    }
-    const id = buffer.readUInt32LE(start + 1);
-    const prepared = this.#statements.get(id);
-    if (prepared === undefined) this.answerError(errors.unknownStatement(id));
-    return prepared;
   }
 
   // ---------------------------------------------------------------- the run reports
 
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
-    if (prepareAnswer !== undefined) this.#answerPrepare(statement, outcome, prepareAnswer);
-    this.#record(statement, outcome.rowsAffected, outcome.rowsSent);
-    this.#ready();
+    if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
+    this.record(statement, outcome.rowsAffected, outcome.rowsSent);
+    this.ready();
   }
 
   statementFailed(statement: Statement, error: ProtocolError): void {
-    this.#record(statement, 0, 0);
+    this.record(statement, 0, 0);
     if (!this.client.closed) this.answerError(error);
   }
 
@@ -449,41 +373,23 @@ export class Session implements RunOwner {
     return texts;
   }
 
-  /** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
-  #answerPrepare(statement: Statement, outcome: StatementOutcome, answer: Buffer): void {
-    if (outcome.ok && statement.text !== undefined) {
-      const prepared = this.#statements.add({
-        text: statement.text,
-        originalText: this.#preparing ?? statement.text,
-        entry: statement.entry,
-        facts: statement.facts,
-        schema: statement.schema,
-        columnCount: answer.readUInt16LE(HEADER_BYTES + 5),
-        paramCount: answer.readUInt16LE(HEADER_BYTES + 7),
-      });
-      answer.writeUInt32LE(prepared.id, HEADER_BYTES + 1);
-    }
-    this.#preparing = undefined;
-    this.client.write(answer);
-  }
-
   /** What the rules do not get to see counts as a statement all the same, in the schema it leaves. */
   #answerUnasked(local: LocalAnswer, entry: DigestEntry, startedAt: number): void {
     this.#answerLocal(local);
     const hostgroup = this.leases.inTransaction()?.home.hostgroup ?? this.user.defaultHostgroup;
-    this.#record({ entry, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
+    this.record({ entry, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
   }
 
-  #record(
+  record(
     statement: Pick<Statement, 'entry' | 'hostgroup' | 'schema' | 'startedAt'>,
     rowsAffected: number,
     rowsSent: number,
   ): void {
     const { variables } = this;
     const timeUs = elapsedUs(statement.startedAt);
-    if (timeUs > variables.longQueryTime * 1000) this.#context.counters.Slow_queries += 1;
+    if (timeUs > variables.longQueryTime * 1000) this.context.counters.Slow_queries += 1;
     if (!variables.queryDigests) return;
-    this.#context.digestStats.record(
+    this.context.digestStats.record(
       statement.entry,
       slotOf(statement.entry),
       statement.hostgroup,
@@ -503,7 +409,7 @@ export class Session implements RunOwner {
     writeOk(scratch, this.#sequenceId, {
       affectedRows: options.affectedRows ?? 0,
       lastInsertId: 0,
-      statusFlags: this.#statusFlags(),
+      statusFlags: this.statusFlags(),
       warnings: 0,
       info: options.info ?? '',
     });
@@ -511,7 +417,7 @@ export class Session implements RunOwner {
   }
 
   answerError(error: ProtocolError): void {
-    this.#context.counters.generated_error_packets += 1;
+    this.context.counters.generated_error_packets += 1;
     writeErr(scratch, this.#sequenceId, error);
     this.#finish();
   }
@@ -525,37 +431,20 @@ export class Session implements RunOwner {
       case 'error':
         return this.answerError(answer.error);
       case 'schema':
-        this.#context.counters.Com_frontend_use_db += 1;
+        this.context.counters.Com_frontend_use_db += 1;
         this.state = withSchema(this.state, answer.schema);
         return this.answerOk();
       case 'names':
-        this.#context.counters.Com_frontend_set_names += 1;
+        this.context.counters.Com_frontend_set_names += 1;
         this.state = withNames(this.state, answer.names);
         return this.answerOk();
       case 'resultset':
-        answer.write(scratch, this.#sequenceId, this.#statusFlags(), (this.shape & Capability.DEPRECATE_EOF) !== 0);
+        answer.write(scratch, this.#sequenceId, this.statusFlags(), (this.shape & Capability.DEPRECATE_EOF) !== 0);
         return this.#finish();
     }
   }
 
-  #answerStatistics(): void {
-    const { counters, sessions } = this.#context;
-    const text = `Uptime: ${Math.floor(process.uptime())} Threads: ${sessions.size}  Questions: ${counters.Questions}  Slow queries: ${counters.Slow_queries}`;
-    scratch.begin(this.#sequenceId).string(text).end();
-    this.#finish();
-  }
-
-  #onSetOption(buffer: Buffer, start: number, end: number): void {
-    const option = end - start >= 3 ? buffer.readUInt16LE(start + 1) : -1;
-    if (option !== 0 && option !== 1) return this.answerError(errors.unknownCommand());
-    // The shape decides which connections serve the session, so the next statement finds one of the new shape.
-    const bit = Capability.MULTI_STATEMENTS;
-    this.shape = (option === 0 ? this.shape | bit : this.shape & ~bit) >>> 0;
-    writeEof(scratch, this.#sequenceId, this.#statusFlags(), 0);
-    this.#finish();
-  }
-
-  #statusFlags(): number {
+  statusFlags(): number {
     const transaction = this.leases.inTransaction();
     const inTransaction =
       transaction === undefined ? 0 : StatusFlag.IN_TRANS | (transaction.statusFlags & StatusFlag.IN_TRANS_READONLY);
@@ -567,12 +456,18 @@ export class Session implements RunOwner {
     return (this.state.variables.get('autocommit') === '0' ? 0 : StatusFlag.AUTOCOMMIT) | inTransaction;
   }
 
-  #finish(): void {
-    this.client.write(scratch.take());
-    this.#ready();
+  /** Sends what `write` encodes as the answer to the command. */
+  answer(write: (writer: PacketWriter, sequenceId: number) => void): void {
+    write(scratch, this.#sequenceId);
+    this.#finish();
   }
 
-  #ready(): void {
+  #finish(): void {
+    this.client.write(scratch.take());
+    this.ready();
+  }
+
+  ready(): void {
     this.#commandName = 'Sleep';
     this.#commandText = undefined;
     this.#commandSinceMs = Date.now();
@@ -580,19 +475,19 @@ export class Session implements RunOwner {
   }
 
   /** How the server reads this client's bytes, as far as it is known; what is not, is read in every way. */
-  #quoting(): ClassifyOptions | undefined {
+  quoting(): ClassifyOptions | undefined {
     const charset = this.state.names?.charset;
     return charset !== undefined && ASCII_TRAIL_CHARSETS.has(charset) ? ASCII_TRAIL_BYTES : undefined;
   }
 
-  #begin(name: string, buffer: Buffer, start: number, end: number): void {
+  begin(name: string, buffer: Buffer, start: number, end: number): void {
     this.#commandName = name;
     this.#commandText = buffer.subarray(start, end);
   }
 
   #resetSession(): void {
     this.leases.endAll();
-    this.#statements.clear();
+    this.statements.clear();
     this.state = this.#loginState;
     this.lockedHostgroup = -1;
     this.lastInsertId = 0;
@@ -609,7 +504,7 @@ export class Session implements RunOwner {
       ...(held.inTransaction ? ['TRANSACTION'] : []),
     ]);
     return {
-      threadId: this.#context.workerIndex,
+      threadId: this.context.workerIndex,
       sessionId: this.connectionId,
       user: this.user.username,
       db: this.state.schema,
@@ -623,7 +518,7 @@ export class Session implements RunOwner {
       command: this.#commandName,
       timeMs: Date.now() - this.#commandSinceMs,
       info: this.#commandText?.toString('utf8') ?? null,
-      statusFlags: this.#statusFlags(),
+      statusFlags: this.statusFlags(),
       extendedInfo: JSON.stringify({
         phase: this.#run.phase,
         pinned: pins,
@@ -633,23 +528,9 @@ export class Session implements RunOwner {
   }
 }
 
-/** The raw frame of a payload when its header lies before it, otherwise a new one. */
-function frameOf(buffer: Buffer, start: number, end: number): Buffer {
-  if (end - start < MAX_FRAME_BYTES) return buffer.subarray(start - HEADER_BYTES, end);
-  return commandFrameOf(buffer.subarray(start, end));
-}
-
-function commandFrameOf(payload: Buffer): Buffer {
-  return commandFrame(payload[0] ?? 0, payload.subarray(1));
-}
-
 function rewrittenFrame(command: Statement['command'], text: string): Buffer {
   return commandFrame(
     command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY,
     Buffer.from(text, 'latin1'),
   );
-}
-
-function textOf(statement: Statement): string {
-  return statement.frame.toString('utf8', HEADER_BYTES + 1);
 }

@@ -344,7 +344,8 @@ export class StatementRun implements AnswerOwner {
     let answer: Buffer | undefined;
     if (statement.command === 'prepare') {
       answer = this.#captured.length === 1 ? this.#captured[0] : Buffer.concat(this.#captured);
-      if (outcome.ok && statement.text !== undefined) this.#remember(connection, statement.text, walker.statementId);
+      if (outcome.ok && statement.preparing !== undefined)
+        this.#remember(connection, statement.preparing.text, walker.statementId);
     } else if (statement.prepared !== undefined) {
       dropLongData(statement.prepared);
     }

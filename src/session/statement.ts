@@ -14,8 +14,8 @@ export interface Statement {
   readonly decision: Decision;
   /** The statement of an EXECUTE. */
   readonly prepared: PreparedStatement | undefined;
-  /** The text of a PREPARE, after rewriting. */
-  readonly text: Buffer | undefined;
+  /** The text of a PREPARE: as the server gets it, after rewriting, and as the client sent it. */
+  readonly preparing: { readonly text: Buffer; readonly originalText: Buffer } | undefined;
   /** `performance.now()` at the arrival of the command. */
   readonly startedAt: number;
   /** The schema when the command arrived; what the digest table shows. */

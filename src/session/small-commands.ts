@@ -1,0 +1,37 @@
+/** Commands that are no statements: each is answered here, at once, without a server. */
+
+import { withSchema } from '../backend/mirrored-state.ts';
+import { Capability } from '../protocol/capabilities.ts';
+import { commandName } from '../protocol/commands.ts';
+import { errors } from '../protocol/errors.ts';
+import { writeEof } from '../protocol/ok-err-eof.ts';
+import type { Session } from './session.ts';
+
+/** COM_INIT_DB: whether there is such a schema is the server's to say, with the next statement. */
+export function onInitDb(session: Session, buffer: Buffer, start: number, end: number): void {
+  session.context.counters.Com_frontend_init_db += 1;
+  session.state = withSchema(session.state, buffer.toString('utf8', start, end));
+  session.answerOk();
+}
+
+/** COM_STATISTICS: of the proxy, in the words of ProxySQL. */
+export function onStatistics(session: Session): void {
+  const { counters, sessions } = session.context;
+  const text = `Uptime: ${Math.floor(process.uptime())} Threads: ${sessions.size}  Questions: ${counters.Questions}  Slow queries: ${counters.Slow_queries}`;
+  session.answer((writer, sequenceId) => writer.begin(sequenceId).string(text).end());
+}
+
+/** COM_SET_OPTION: several statements in one text, on or off. */
+export function onSetOption(session: Session, buffer: Buffer, start: number, end: number): void {
+  const option = end - start >= 3 ? buffer.readUInt16LE(start + 1) : -1;
+  if (option !== 0 && option !== 1) return session.answerError(errors.unknownCommand());
+  // The shape decides which connections serve the session, so the next statement finds one of the new shape.
+  const bit = Capability.MULTI_STATEMENTS;
+  session.shape = (option === 0 ? session.shape | bit : session.shape & ~bit) >>> 0;
+  session.answer((writer, sequenceId) => writeEof(writer, sequenceId, session.statusFlags(), 0));
+}
+
+export function onUnknownCommand(session: Session, command: number): void {
+  session.context.logger.info({ command: commandName(command), user: session.user.username }, 'unsupported command');
+  session.answerError(errors.unknownCommand());
+}

@@ -1,0 +1,124 @@
+/**
+ * The commands of prepared statements, COM_STMT_*: from the client's packet to a decision about a statement, and from
+ * the server's answer to a PREPARE to the client's own id. It runs nothing: session.ts decides, statement-run.ts runs.
+ */
+import { performance } from 'node:perf_hooks';
+import { commandFrame } from '../protocol/command-frame.ts';
+import { Command } from '../protocol/commands.ts';
+import { errors } from '../protocol/errors.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
+import {
+  completeExecutePayload,
+  dropLongData,
+  isExecutePayload,
+  keepLongData,
+  type PreparedStatement,
+  statementsPerSessionMax,
+} from './prepared-statements.ts';
+import type { Session } from './session.ts';
+import type { Statement } from './statement.ts';
+import { commandFrameOf, frameOf } from './statement-frames.ts';
+import type { StatementOutcome } from './statement-run.ts';
+
+export function onPrepare(session: Session, buffer: Buffer, start: number, end: number): void {
+  const startedAt = performance.now();
+  session.begin('Prepare', buffer, start, end);
+  session.context.counters.Com_frontend_stmt_prepare += 1;
+  if (session.statements.size >= statementsPerSessionMax) {
+    return session.answerError(errors.tooManyStatements(statementsPerSessionMax));
+  }
+  const { digests } = session.runtime;
+  const entry = digests.lookup(buffer, start, end);
+  const facts = digests.factsOf(entry, buffer, start, end, session.quoting());
+  const originalText = Buffer.from(buffer.subarray(start, end));
+  session.decide(entry, buffer, start, end, true, (decision) => {
+    const text = decision.rewrittenQuery === undefined ? originalText : Buffer.from(decision.rewrittenQuery, 'latin1');
+    const frame = commandFrame(Command.COM_STMT_PREPARE, text);
+    session.afterDecision({
+      command: 'prepare',
+      entry,
+      facts,
+      decision,
+      frame,
+      preparing: { text, originalText },
+      startedAt,
+      prepared: undefined,
+    });
+  });
+}
+
+/** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
+export function answerPrepare(session: Session, statement: Statement, outcome: StatementOutcome, answer: Buffer): void {
+  if (outcome.ok && statement.preparing !== undefined) {
+    const prepared = session.statements.add({
+      text: statement.preparing.text,
+      originalText: statement.preparing.originalText,
+      entry: statement.entry,
+      facts: statement.facts,
+      schema: statement.schema,
+      columnCount: answer.readUInt16LE(HEADER_BYTES + 5),
+      paramCount: answer.readUInt16LE(HEADER_BYTES + 7),
+    });
+    answer.writeUInt32LE(prepared.id, HEADER_BYTES + 1);
+  }
+  session.client.write(answer);
+}
+
+export function onExecute(session: Session, buffer: Buffer, start: number, end: number): void {
+  const startedAt = performance.now();
+  session.context.counters.Com_frontend_stmt_execute += 1;
+  session.context.counters.Questions += 1;
+  const prepared = statementAt(session, buffer, start, end);
+  if (prepared === undefined) return;
+  session.begin('Execute', prepared.originalText, 0, prepared.originalText.length);
+  if (prepared.longDataTooLarge) {
+    dropLongData(prepared);
+    return session.answerError(errors.packetTooLarge());
+  }
+  const payload = buffer.subarray(start, end);
+  if (!isExecutePayload(payload, prepared)) return session.answerError(errors.executeMalformed());
+  const complete = completeExecutePayload(payload, prepared);
+  const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
+  const { entry, facts, originalText } = prepared;
+  session.decide(entry, originalText, 0, originalText.length, false, (decision) =>
+    session.afterDecision({
+      command: 'execute',
+      entry,
+      facts,
+      decision,
+      frame,
+      startedAt,
+      prepared,
+      preparing: undefined,
+    }),
+  );
+}
+
+export function onStatementClose(session: Session, buffer: Buffer, start: number, end: number): void {
+  session.context.counters.Com_frontend_stmt_close += 1;
+  if (end - start >= 5) session.statements.close(buffer.readUInt32LE(start + 1));
+  session.ready();
+}
+
+export function onStatementReset(session: Session, buffer: Buffer, start: number, end: number): void {
+  const prepared = end - start >= 5 ? session.statements.get(buffer.readUInt32LE(start + 1)) : undefined;
+  if (prepared !== undefined) dropLongData(prepared);
+  session.answerOk();
+}
+
+export function onLongData(session: Session, buffer: Buffer, start: number, end: number): void {
+  const prepared = end - start >= 7 ? session.statements.get(buffer.readUInt32LE(start + 1)) : undefined;
+  if (prepared !== undefined) keepLongData(prepared, commandFrameOf(Buffer.from(buffer.subarray(start, end))));
+  session.ready();
+}
+
+function statementAt(session: Session, buffer: Buffer, start: number, end: number): PreparedStatement | undefined {
+  if (end - start < 5) {
+    session.answerError(errors.executeMalformed());
+    return undefined;
+  }
+  const id = buffer.readUInt32LE(start + 1);
+  const prepared = session.statements.get(id);
+  if (prepared === undefined) session.answerError(errors.unknownStatement(id));
+  return prepared;
+}

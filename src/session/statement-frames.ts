@@ -1,0 +1,20 @@
+/** The bytes of a command as servers get them, and the text in them. It sends nothing. */
+import { commandFrame } from '../protocol/command-frame.ts';
+import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
+import type { Statement } from './statement.ts';
+
+/** The raw frame of a payload when its header lies before it, otherwise a new one. */
+export function frameOf(buffer: Buffer, start: number, end: number): Buffer {
+  if (end - start < MAX_FRAME_BYTES) return buffer.subarray(start - HEADER_BYTES, end);
+  return commandFrameOf(buffer.subarray(start, end));
+}
+
+/** A frame of a whole payload, command byte included. */
+export function commandFrameOf(payload: Buffer): Buffer {
+  return commandFrame(payload[0] ?? 0, payload.subarray(1));
+}
+
+/** The SQL text of a statement that goes out as COM_QUERY. */
+export function textOf(statement: Statement): string {
+  return statement.frame.toString('utf8', HEADER_BYTES + 1);
+}
