@@ -9,7 +9,7 @@
 import type { TableRow } from '../runtime/build-snapshot.ts';
 import type { DataPlane } from '../runtime/plane.ts';
 import { formatProblem, type Problem } from '../runtime/problem.ts';
-import type { ServerEntry, VariableValues } from '../runtime/snapshot.ts';
+import type { ServerEntry, VariablePartName, VariableValues } from '../runtime/snapshot.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import { importModule } from './config-file/import.ts';
@@ -31,6 +31,7 @@ import {
 } from './table-store.ts';
 import type { AdminVariableName } from './variables/admin-spec.ts';
 import { applyVariables, type VariableRow } from './variables/apply.ts';
+import { VARIABLE_PREFIXES, type VariablePrefix } from './variables/spec.ts';
 
 export { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
 
@@ -62,6 +63,13 @@ export interface Promotion {
 
 /** Problems of one promotion that are logged one by one; the rest are counted. */
 const PROBLEMS_LOGGED_MAX = 50;
+
+/** Which part of the snapshot a family is; the admin plane keeps its own to itself. */
+const PART_OF: Readonly<Record<VariablePrefix, VariablePartName | undefined>> = {
+  'admin-': undefined,
+  'mysql-': 'mysqlVariables',
+  'sluice-': 'sluiceVariables',
+};
 
 const NOTHING: PromotionResult = { affectedRows: 0, problems: [] };
 
@@ -125,10 +133,10 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
 
   async function publishVariables(module: VariablesModule): Promise<PromotionResult> {
     const { prefix } = module;
-    const current = prefix === 'mysql-' ? plane.current.mysqlVariables : adminVariables;
-    const applied = applyVariables(readVariables(db, prefix), { prefix, current, startingUp });
-    if (prefix === 'mysql-') {
-      await plane.publish({ mysqlVariables: applied.values });
+    const applied = applyVariables(readVariables(db, prefix), { prefix, current: inForce(prefix), startingUp });
+    const part = PART_OF[prefix];
+    if (part !== undefined) {
+      await plane.publish({ [part]: applied.values });
     } else {
       await onAdminVariables(applied.values);
       adminVariables = applied.values;
@@ -156,8 +164,13 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   }
 
   function runtimeVariables(prefix: VariablesModule['prefix']): VariableRow[] {
-    const values = prefix === 'mysql-' ? plane.current.mysqlVariables : adminVariables;
-    return Object.entries(values).map(([name, value]) => ({ name: prefix + name, value }));
+    return Object.entries(inForce(prefix)).map(([name, value]) => ({ name: prefix + name, value }));
+  }
+
+  /** The runtime values of one family, by short name. */
+  function inForce(prefix: VariablePrefix): VariableValues {
+    const part = PART_OF[prefix];
+    return part === undefined ? adminVariables : plane.current[part];
   }
 
   /** Asks the workers only when one of the modules shows what they observe. */
@@ -183,7 +196,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
       );
     }
     if (tables.has('runtime_global_variables')) {
-      writeRuntimeVariables(db, [...runtimeVariables('admin-'), ...runtimeVariables('mysql-')]);
+      writeRuntimeVariables(db, VARIABLE_PREFIXES.flatMap(runtimeVariables));
     }
   }
 

@@ -9,7 +9,7 @@ import type { Edge, PromotionDatabase, PromotionResult } from './layers.ts';
 import { MODULES } from './modules/index.ts';
 import type { ConfigModule } from './modules/module.ts';
 import { copyVariables, writeVariables } from './table-store.ts';
-import { VARIABLES } from './variables/spec.ts';
+import { VARIABLES, type VariablePrefix } from './variables/spec.ts';
 
 export interface StartUpDependencies {
   readonly db: PromotionDatabase;
@@ -49,11 +49,12 @@ export async function startUp(dependencies: StartUpDependencies, options: StartU
   return problems;
 }
 
-/** Variables first, the admin plane's own before the data plane's: what follows is read in their light. */
+/** What comes first is what the rest is read in the light of: our own variables, the admin plane's, the data plane's. */
+const VARIABLES_RANK: Readonly<Record<VariablePrefix, number>> = { 'sluice-': 0, 'admin-': 1, 'mysql-': 2 };
+const TABLES_RANK = 3;
+
 function runtimeOrder(): readonly ConfigModule[] {
-  const rank = (module: ConfigModule): number => {
-    if (module.kind === 'tables') return 2;
-    return module.prefix === 'admin-' ? 0 : 1;
-  };
+  const rank = (module: ConfigModule): number =>
+    module.kind === 'tables' ? TABLES_RANK : VARIABLES_RANK[module.prefix];
   return [...MODULES].sort((a, b) => rank(a) - rank(b));
 }

@@ -9,12 +9,12 @@
  * Nothing is visible before the commit, which swaps one reference.
  */
 
-import type { PartName, SnapshotParts, VariableValues } from './snapshot.ts';
+import type { PartName, SnapshotParts, VariablePartName, VariableParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 import type { TlsPems } from './tls-pems.ts';
 
 /** The parts that are lists, and so may come in slices. */
-export type ListPartName = Exclude<PartName, 'mysqlVariables'>;
+export type ListPartName = Exclude<PartName, VariablePartName>;
 
 export type PublishSlice = {
   [P in ListPartName]: {
@@ -32,7 +32,8 @@ export type PrimaryToWorker =
       readonly generation: number;
       /** The list parts this publish replaces; the others stay as they are. */
       readonly listParts: readonly ListPartName[];
-      readonly mysqlVariables: VariableValues | undefined;
+      /** The families of variables this publish replaces. */
+      readonly variables: VariableParts;
     }
   | PublishSlice
   | { readonly type: 'publish-commit'; readonly generation: number }

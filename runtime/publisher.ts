@@ -7,7 +7,14 @@
 import { mergeRows } from './merge-stats.ts';
 import type { ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
 import type { DataPlane } from './plane.ts';
-import { EMPTY_SNAPSHOT, type Generation, generation, type RuntimeSnapshot, type SnapshotParts } from './snapshot.ts';
+import {
+  EMPTY_SNAPSHOT,
+  type Generation,
+  generation,
+  type RuntimeSnapshot,
+  type SnapshotParts,
+  variablePartsOf,
+} from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 
 /** Rows in one publish message: what a worker takes in without being held up (about 1 ms). */
@@ -127,7 +134,7 @@ export class Publisher implements DataPlane {
   async #send(link: WorkerLink, n: number, parts: Partial<SnapshotParts>): Promise<void> {
     const listParts = LIST_PARTS.filter((part) => parts[part] !== undefined);
     const applied = this.#wait(link, `applied:${n}`, snapshotAckTimeoutMs);
-    link.send({ type: 'publish-begin', generation: n, listParts, mysqlVariables: parts.mysqlVariables });
+    link.send({ type: 'publish-begin', generation: n, listParts, variables: variablePartsOf(parts) });
     for (const part of listParts) {
       const rows = parts[part] ?? [];
       for (let from = 0; from < rows.length; from += publishSliceRowsMax) {

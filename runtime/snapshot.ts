@@ -111,9 +111,25 @@ export interface SnapshotParts {
   readonly replicationHostgroups: readonly ReplicationHostgroupEntry[];
   readonly queryRules: readonly QueryRuleEntry[];
   readonly mysqlVariables: VariableValues;
+  readonly sluiceVariables: VariableValues;
 }
 
 export type PartName = keyof SnapshotParts;
+
+/** The parts that are families of variables; the others are lists. */
+export const VARIABLE_PARTS = ['mysqlVariables', 'sluiceVariables'] as const;
+export type VariablePartName = (typeof VARIABLE_PARTS)[number];
+export type VariableParts = Partial<Pick<SnapshotParts, VariablePartName>>;
+
+/** The families of variables among some parts. */
+export function variablePartsOf(parts: Partial<SnapshotParts>): VariableParts {
+  const found: { -readonly [P in VariablePartName]?: VariableValues } = {};
+  for (const part of VARIABLE_PARTS) {
+    const values = parts[part];
+    if (values !== undefined) found[part] = values;
+  }
+  return found;
+}
 
 export interface RuntimeSnapshot extends SnapshotParts {
   readonly generation: Generation;
@@ -126,4 +142,5 @@ export const EMPTY_SNAPSHOT: RuntimeSnapshot = {
   replicationHostgroups: [],
   queryRules: [],
   mysqlVariables: {},
+  sluiceVariables: {},
 };

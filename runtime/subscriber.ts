@@ -3,14 +3,21 @@
  * sockets or processes; a transport feeds it messages.
  */
 import type { ListPartName, PrimaryToWorker, PublishSlice } from './messages.ts';
-import { EMPTY_SNAPSHOT, generation, type RuntimeSnapshot, type SnapshotParts } from './snapshot.ts';
+import {
+  EMPTY_SNAPSHOT,
+  generation,
+  type RuntimeSnapshot,
+  type SnapshotParts,
+  type VariableParts,
+  variablePartsOf,
+} from './snapshot.ts';
 
 type PublishMessage = Extract<PrimaryToWorker, { type: 'publish-begin' | 'publish-slice' | 'publish-commit' }>;
 
 interface Pending {
   readonly generation: number;
   readonly rows: Map<ListPartName, unknown[]>;
-  readonly mysqlVariables: SnapshotParts['mysqlVariables'] | undefined;
+  readonly variables: VariableParts;
 }
 
 /** What changed, so that the data plane rebuilds only the views that depend on it. */
@@ -33,7 +40,8 @@ export class Subscriber {
         this.#pending = {
           generation: message.generation,
           rows: new Map(message.listParts.map((part) => [part, []])),
-          mysqlVariables: message.mysqlVariables,
+          // Only what is there: a part that says undefined would replace what is in force.
+          variables: variablePartsOf(message.variables),
         };
         return undefined;
       case 'publish-slice':
@@ -53,11 +61,11 @@ export class Subscriber {
   #commit(n: number): number {
     const pending = this.#expect(n);
     const changed = new Set<keyof SnapshotParts>(pending.rows.keys());
-    if (pending.mysqlVariables !== undefined) changed.add('mysqlVariables');
+    for (const part of Object.keys(pending.variables)) changed.add(part as keyof VariableParts);
     this.current = {
       ...this.current,
       ...(Object.fromEntries(pending.rows) as Partial<SnapshotParts>),
-      ...(pending.mysqlVariables === undefined ? {} : { mysqlVariables: pending.mysqlVariables }),
+      ...pending.variables,
       generation: generation(n),
     };
     this.#pending = undefined;

@@ -6,7 +6,7 @@ import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
 import type { RuntimeSnapshot, UserEntry } from '../runtime/snapshot.ts';
 import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.ts';
 import { type AppliedParts, Subscriber } from '../runtime/subscriber.ts';
-import { type MysqlVariables, readMysqlVariables } from '../runtime/variables.ts';
+import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
 import { Frontend } from './frontend/login.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
@@ -138,6 +138,7 @@ export class Worker {
     context.runtime = {
       generation: snapshot.generation,
       variables,
+      sluice: changed.has('sluiceVariables') ? readSluiceVariables(snapshot.sluiceVariables) : before.sluice,
       rules: rulesChanged ? compileRules(snapshot.queryRules, ruleOptions).rules : before.rules,
       rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
       frontendUsers: users.frontendUsers,
@@ -217,6 +218,7 @@ function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
   return {
     generation: 0,
     variables,
+    sluice: readSluiceVariables({}),
     rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
     rulesGeneration: 0,
     frontendUsers: new Map(),

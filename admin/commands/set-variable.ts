@@ -1,21 +1,19 @@
 /**
  * SET of a configuration variable: changes the row in memory, nothing else; LOAD … VARIABLES TO RUNTIME makes it count.
+ *
+ * ProxySQL answers OK to unknown names and takes any value, to put the old one back at LOAD without a word. With
+ * sluice-strict both are refused at once, with the reason; without it we do as ProxySQL does.
  */
 import type { AdminContext, SessionContext } from '../context.ts';
 import { executeSql } from '../db/execute.ts';
 import type { AdminStatement } from '../grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from '../reply.ts';
+import { isStrict } from '../strict.ts';
 import { normalise } from '../variables/normalise.ts';
 import { findVariable, VARIABLE_PREFIXES } from '../variables/spec.ts';
 import { isReadOnly } from './passthrough.ts';
 
 type Set = Extract<AdminStatement, { kind: 'set' }>;
-
-/**
- * ProxySQL answers OK to unknown names and takes any value, to put the old one back at LOAD without a word. `strict`
- * refuses both at once, with the reason.
- */
-const MODE: 'strict' | 'proxysql' = 'strict';
 
 /** MySQL's ER_UNKNOWN_SYSTEM_VARIABLE and ER_WRONG_VALUE_FOR_VAR. */
 const UNKNOWN_VARIABLE = 1193;
@@ -23,7 +21,8 @@ const WRONG_VALUE = 1231;
 
 export function setVariable(context: AdminContext, session: SessionContext, { name, value }: Set): AdminReply {
   const variable = findVariable(name);
-  if (variable === undefined) return unknownVariable(name);
+  const strict = isStrict(context);
+  if (variable === undefined) return strict ? unknownVariable(name) : quietlyUnknown(name);
   const { handle } = context.db;
   const row = handle
     .prepare<[string], string>('SELECT variable_value FROM main.global_variables WHERE variable_name=?')
@@ -32,7 +31,7 @@ export function setVariable(context: AdminContext, session: SessionContext, { na
   const update = `UPDATE global_variables SET variable_value=${value} WHERE variable_name='${name}'`;
   const result = executeSql(handle, update, { readOnly: isReadOnly(context) });
   const after = row.get(name);
-  if (MODE === 'strict' && before !== undefined && after !== undefined) {
+  if (strict && before !== undefined && after !== undefined) {
     const judged = normalise(variable.spec, String(after));
     if ('problem' in judged) {
       // Nobody saw the value: this is still the same turn of the event loop.
@@ -49,8 +48,11 @@ export function setVariable(context: AdminContext, session: SessionContext, { na
   return okReply(result.kind === 'count' ? result.affectedRows : 0);
 }
 
+function quietlyUnknown(name: string): AdminReply {
+  return { kind: 'ok', info: `ERROR: Unknown global variable: '${name}'.` };
+}
+
 function unknownVariable(name: string): AdminReply {
-  if (MODE === 'proxysql') return { kind: 'ok', info: `ERROR: Unknown global variable: '${name}'.` };
   const meant = suggestion(name);
   const hint = meant === undefined ? '' : `; did you mean '${meant}'?`;
   return adminError(`Unknown system variable '${name}'${hint}`, UNKNOWN_VARIABLE, 'HY000');

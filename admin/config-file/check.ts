@@ -23,14 +23,17 @@ export function checkConfigFile(path: string, checkRules: CheckRules): readonly 
 function checkTree(root: Group, checkRules: CheckRules): readonly ConfigProblem[] {
   const admin = readVariableGroup(root, 'admin-');
   const mysql = readVariableGroup(root, 'mysql-');
+  const sluice = readVariableGroup(root, 'sluice-');
   const sections = new Map(SECTIONS.map((section) => [section.name, readSection(root, section)]));
   const rows = (name: string): readonly FileRow[] => sections.get(name)?.items ?? [];
   return [
     ...checkTopLevel(root),
     ...admin.problems,
     ...mysql.problems,
+    ...sluice.problems,
     ...checkVariables(admin.items, 'admin-'),
     ...checkVariables(mysql.items, 'mysql-'),
+    ...checkVariables(sluice.items, 'sluice-'),
     ...[...sections.values()].flatMap(({ problems }) => problems),
     ...checkUsers(rows(MYSQL_USERS.name)),
     ...checkServers(rows(MYSQL_SERVERS.name)),

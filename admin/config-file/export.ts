@@ -50,6 +50,8 @@ export function exportConfig(db: Database): string {
     const rows = db.prepare<[], TableRow>(`SELECT * FROM main.${table} ORDER BY ${orderBy}`).all();
     parts.push(`${section}:\n(\n${rows.map((row) => entry(row, columns)).join(',\n')}\n)\n`);
   }
+  // Last, so that all before it is as ProxySQL writes it.
+  parts.push('\n', variableGroup(db, 'sluice_variables =', 'sluice-'));
   return parts.join('');
 }
 

@@ -195,7 +195,7 @@ function textOf(value: ConfigValue): string | undefined {
   return String(value.value);
 }
 
-/** The settings of admin_variables or mysql_variables. Their values are not judged here. */
+/** The settings of the group of one family, such as mysql_variables. Their values are not judged here. */
 export function readVariableGroup(root: Group, prefix: VariablePrefix): ReadResult<FileVariable> {
   const { problems, report } = collector();
   const items: FileVariable[] = [];

@@ -277,7 +277,11 @@ export const SECTIONS: readonly Section[] = [
 ];
 
 /** Groups of variables, and the prefix their names get. */
-export const VARIABLE_GROUPS = { admin_variables: 'admin-', mysql_variables: 'mysql-' } as const;
+export const VARIABLE_GROUPS = {
+  admin_variables: 'admin-',
+  mysql_variables: 'mysql-',
+  sluice_variables: 'sluice-',
+} as const;
 
 /** Single settings of the top level and their types. */
 export const TOP_LEVEL: Readonly<Record<string, 'string' | 'int' | 'bool'>> = {

@@ -84,6 +84,10 @@ export const SHOW_PATTERNS: readonly Pattern[] = [
     when: /^show admin variables$/i,
     is: sql(`${VARIABLES} WHERE variable_name LIKE 'admin-%' ORDER BY variable_name`),
   },
+  {
+    when: /^show sluice variables$/i,
+    is: sql(`${VARIABLES} WHERE variable_name LIKE 'sluice-%' ORDER BY variable_name`),
+  },
   { when: /^show global variables like 'version'/i, is: { kind: 'fact', fact: 'version', columns: NAME_AND_VALUE } },
   {
     when: /^show global variables like 'read_only'/i,

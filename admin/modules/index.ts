@@ -11,6 +11,7 @@ import { mysqlVariables } from './mysql-variables.ts';
 import { proxysqlServers } from './proxysql-servers.ts';
 import { restapi } from './restapi.ts';
 import { scheduler } from './scheduler.ts';
+import { sluiceVariables } from './sluice-variables.ts';
 
 const LIST = [
   mysqlUsers,
@@ -18,6 +19,7 @@ const LIST = [
   mysqlQueryRules,
   mysqlVariables,
   adminVariables,
+  sluiceVariables,
   mysqlFirewall,
   scheduler,
   restapi,

@@ -1,13 +1,14 @@
 /**
  * The complete list of variables with their prefixes, as global_variables holds them.
- * The tables themselves are runtime/mysql-variables.ts and admin-spec.ts.
+ * The tables themselves are runtime/mysql-variables.ts, runtime/sluice-variables.ts and admin-spec.ts.
  */
 import { MYSQL_VARIABLES } from '../../runtime/mysql-variables.ts';
+import { SLUICE_VARIABLES } from '../../runtime/sluice-variables.ts';
 import { defaultText, type VariableSpec } from '../../runtime/variable-spec.ts';
 import { ADMIN_VARIABLES } from './admin-spec.ts';
 
 /** The families of global_variables; each is a module of its own. */
-export const VARIABLE_PREFIXES = ['admin-', 'mysql-'] as const;
+export const VARIABLE_PREFIXES = ['admin-', 'mysql-', 'sluice-'] as const;
 export type VariablePrefix = (typeof VARIABLE_PREFIXES)[number];
 
 export interface NamedVariable {
@@ -35,6 +36,7 @@ function named(prefix: VariablePrefix, table: Readonly<Record<string, VariableSp
 export const VARIABLES: readonly NamedVariable[] = [
   ...named('admin-', ADMIN_VARIABLES),
   ...named('mysql-', MYSQL_VARIABLES),
+  ...named('sluice-', SLUICE_VARIABLES),
 ];
 
 const BY_NAME: ReadonlyMap<string, NamedVariable> = new Map(VARIABLES.map((variable) => [variable.name, variable]));

@@ -3,7 +3,7 @@
  * `runtime` is the one field that changes, by one assignment at the commit of a publish.
  */
 import type { UserEntry } from '../../runtime/snapshot.ts';
-import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
@@ -20,6 +20,7 @@ import type { Session } from './session.ts';
 export interface WorkerRuntime {
   readonly generation: number;
   readonly variables: MysqlVariables;
+  readonly sluice: SluiceVariables;
   readonly rules: CompiledRules;
   /** The generation in which the rules came; what the matcher thread knows them by. */
   readonly rulesGeneration: number;

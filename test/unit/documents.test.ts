@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { describe, test } from 'node:test';
+import { variablesOf } from '../../admin/variables/spec.ts';
+import { SLUICE_VARIABLES, type SluiceVariableName } from '../../runtime/sluice-variables.ts';
+import type { VariableSpec } from '../../runtime/variable-spec.ts';
 import { errors, type ProtocolError } from '../../src/protocol/errors.ts';
 import { repositoryRoot } from '../helpers/repository.ts';
 
@@ -14,6 +17,16 @@ const LIMIT =
 const NO_LIMITS = new Set(['HEADER_BYTES', 'MAX_FRAME_BYTES', 'NONCE_BYTES', 'SSL_REQUEST_BYTES']);
 
 describe('documents', () => {
+  test('OPERATIONS.md lists every sluice- variable with its default, what it accepts and what it is for', () => {
+    const wanted = variablesOf('sluice-').map(({ name, shortName, defaultText, spec }) =>
+      [name, defaultText, accepted(spec), SLUICE_VARIABLES[shortName as SluiceVariableName].description].join(' | '),
+    );
+    const listed = rows('OPERATIONS.md')
+      .filter(([name = '']) => name.startsWith('`sluice-'))
+      .map((cells) => [plain(cells[0] ?? ''), ...cells.slice(1)].join(' | '));
+    assert.deepEqual(listed, wanted);
+  });
+
   test('ERRORS.md lists every error of the proxy, to the letter', () => {
     const wanted = Object.entries(errors).map(([name, make]) => {
       const { code, sqlState, message } = sample(make as (...args: unknown[]) => ProtocolError);
@@ -37,6 +50,13 @@ describe('documents', () => {
     assert.deepEqual(listed.sort(), wanted.sort());
   });
 });
+
+/** As the third column of the table says it. */
+function accepted(spec: VariableSpec): string {
+  if (spec.type === 'bool') return 'true, false';
+  if (spec.type === 'int') return `${spec.min}..${spec.max}`;
+  return spec.accepts.kind === 'one-of' ? spec.accepts.values.join(', ') : spec.accepts.kind;
+}
 
 function limitsOf(path: string): string[] {
   const text = readFileSync(join(repositoryRoot, path), 'utf8');

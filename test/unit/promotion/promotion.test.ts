@@ -11,6 +11,7 @@ import { openConfigFile } from '../../../admin/config-file/config-file.ts';
 import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts';
 import type { ModuleName } from '../../../admin/modules/index.ts';
 import { createPromotion, type Edge, type Promotion, PromotionRefused } from '../../../admin/promotion.ts';
+import { VARIABLES } from '../../../admin/variables/spec.ts';
 import type { DataPlane } from '../../../runtime/plane.ts';
 import {
   EMPTY_SNAPSHOT,
@@ -277,11 +278,11 @@ describe('variables', () => {
     assert.equal(value('foo-bar'), '1');
   });
 
-  test('runtime_global_variables shows normalised values of both families', async () => {
+  test('runtime_global_variables shows normalised values of all families', async () => {
     sql("UPDATE global_variables SET variable_value='1e3' WHERE variable_name='mysql-max_connections'");
     await promotion.run('MYSQL VARIABLES', 'memory>runtime');
     assert.deepEqual(await runtime('runtime_global_variables', 'SELECT COUNT(*) FROM runtime_global_variables'), [
-      [212],
+      [VARIABLES.length],
     ]);
     assert.equal(value('mysql-max_connections', 'runtime_global_variables'), '1');
     assert.equal(value('mysql-max_connections'), '1e3');
@@ -448,12 +449,15 @@ describe('start-up', () => {
     assert.ok(existsSync(join(dataDir, 'proxysql.db.bak')));
   });
 
-  test('fills memory and disk with every default, admin variables before the rest reaches the runtime', async () => {
-    plane.gate = async () => assert.equal(adminValues.length, 1);
+  test('fills memory and disk with every default; our own variables reach the runtime first, then the admin plane its own', async () => {
+    const admins: number[] = [];
+    plane.gate = async () => void admins.push(adminValues.length);
     await promotion.startUp(START);
-    assert.deepEqual(rows('SELECT COUNT(*) FROM disk.global_variables'), [[212]]);
-    assert.deepEqual(rows('SELECT COUNT(*) FROM global_variables'), [[212]]);
-    assert.deepEqual(Object.keys(plane.published[0] ?? {}), ['mysqlVariables']);
+    assert.deepEqual(rows('SELECT COUNT(*) FROM disk.global_variables'), [[VARIABLES.length]]);
+    assert.deepEqual(rows('SELECT COUNT(*) FROM global_variables'), [[VARIABLES.length]]);
+    assert.deepEqual(Object.keys(plane.published[0] ?? {}), ['sluiceVariables']);
+    assert.deepEqual(Object.keys(plane.published[1] ?? {}), ['mysqlVariables']);
+    assert.deepEqual(new Set(admins.slice(1)), new Set([1]));
   });
 
   test('with a file that cannot be parsed is refused', async () => {
@@ -474,6 +478,7 @@ describe('LOAD FROM CONFIG', () => {
     ['MYSQL USERS', 'mysql_users: ( { username="a" }, { username="b" }, { password="x" } )', 2],
     ['MYSQL VARIABLES', 'mysql_variables: { max_connections=7 nosuch=1 monitor_enabled=false }', 3],
     ['ADMIN VARIABLES', 'admin_variables: { web_port=7 }', 1],
+    ['SLUICE VARIABLES', 'sluice_variables: { strict=false pipelining=true }', 2],
     ['MYSQL QUERY RULES', 'datadir="x"', 0],
     [
       'MYSQL SERVERS',

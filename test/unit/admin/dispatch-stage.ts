@@ -1,0 +1,85 @@
+/**
+ * The admin plane without its network: statements go to dispatch() and answers come back as values.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AdminContext, SessionContext, ShutdownMode } from '../../../admin/context.ts';
+import { openAdminDatabase } from '../../../admin/db/open.ts';
+import { dispatch } from '../../../admin/dispatch.ts';
+import { createPromotion } from '../../../admin/promotion.ts';
+import type { AdminReply } from '../../../admin/reply.ts';
+import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
+import { silentLogger } from '../../../src/observe/logger.ts';
+import { FakePlane } from './fake-plane.ts';
+
+/** An admin user's session, fresh. */
+export function adminSession(changes: Partial<SessionContext> = {}): SessionContext {
+  return { username: 'admin', role: 'admin', clientAddress: '127.0.0.1', warnings: [], ...changes };
+}
+
+export class DispatchStage {
+  readonly dataDir: string;
+  readonly plane: FakePlane;
+  readonly context: AdminContext;
+  readonly shutdowns: ShutdownMode[];
+  session: SessionContext = adminSession();
+
+  private constructor(dataDir: string, plane: FakePlane, context: AdminContext, shutdowns: ShutdownMode[]) {
+    this.dataDir = dataDir;
+    this.plane = plane;
+    this.context = context;
+    this.shutdowns = shutdowns;
+  }
+
+  static async start(): Promise<DispatchStage> {
+    const dataDir = mkdtempSync(join(tmpdir(), 'sluice-admin-stage-'));
+    const db = openAdminDatabase({ dataDir, initial: false });
+    const plane = new FakePlane();
+    const logger = silentLogger();
+    const shutdowns: ShutdownMode[] = [];
+    const promotion = createPromotion({
+      db,
+      plane,
+      configFile: undefined,
+      logger,
+      checkRules: () => [],
+      onAdminVariables: async () => undefined,
+    });
+    await promotion.startUp({ initial: false, reload: false });
+    const stats = createStatsRefresher({ plane, nowMs: () => 1000 });
+    const onShutdown = (mode: ShutdownMode): void => void shutdowns.push(mode);
+    return new DispatchStage(dataDir, plane, { db, plane, promotion, logger, stats, onShutdown }, shutdowns);
+  }
+
+  stop(): void {
+    this.context.db.close();
+    rmSync(this.dataDir, { recursive: true });
+  }
+
+  run(sql: string, session: SessionContext = this.session): Promise<AdminReply> {
+    return dispatch(this.context, session, sql);
+  }
+
+  /** Runs statements that have to succeed. */
+  async all(...statements: readonly string[]): Promise<void> {
+    for (const sql of statements) {
+      const reply = await this.run(sql);
+      if (reply.kind === 'error') assert.fail(`${sql}: ${reply.error.message}`);
+    }
+  }
+
+  async rows(sql: string, session: SessionContext = this.session): Promise<readonly (readonly unknown[])[]> {
+    const reply = await this.run(sql, session);
+    if (reply.kind !== 'rows') assert.fail(`${sql}: ${JSON.stringify(reply)}`);
+    return reply.rows;
+  }
+
+  /** `code sqlstate message` of a refusal. */
+  async error(sql: string, session: SessionContext = this.session): Promise<string> {
+    const reply = await this.run(sql, session);
+    if (reply.kind !== 'error') assert.fail(`${sql}: ${JSON.stringify(reply)}`);
+    return `${reply.error.code} ${reply.error.sqlState} ${reply.error.message}`;
+  }
+}
