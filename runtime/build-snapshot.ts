@@ -5,6 +5,7 @@
  */
 import type { Problem } from './problem.ts';
 import {
+  type FastRoutingEntry,
   type QueryRuleEntry,
   type ReplicationHostgroupEntry,
   SERVER_STATUSES,
@@ -293,6 +294,26 @@ function queryRule(
     apply: flag(row.apply),
     attributes: cellToText(row.attributes),
     comment: textOrNull(row.comment),
+  };
+}
+
+export function buildFastRouting(rows: readonly TableRow[]): readonly FastRoutingEntry[] {
+  return rows.map((row) => ({
+    username: cellToText(row.username),
+    schemaname: cellToText(row.schemaname),
+    flagIn: cellToInt(row.flagIN),
+    destinationHostgroup: cellToInt(row.destination_hostgroup),
+    comment: cellToText(row.comment),
+  }));
+}
+
+export function fastRoutingRow(entry: FastRoutingEntry): TableRow {
+  return {
+    username: entry.username,
+    schemaname: entry.schemaname,
+    flagIN: entry.flagIn,
+    destination_hostgroup: entry.destinationHostgroup,
+    comment: entry.comment,
   };
 }
 

@@ -16,14 +16,24 @@ import type { TlsPems } from './tls-pems.ts';
 /** The parts that are lists, and so may come in slices. */
 export type ListPartName = Exclude<PartName, VariablePartName>;
 
-export type PublishSlice = {
-  [P in ListPartName]: {
-    readonly type: 'publish-slice';
-    readonly generation: number;
-    readonly part: P;
-    readonly rows: SnapshotParts[P];
-  };
-}[ListPartName];
+/** The lists that may have a hundred thousand rows; they travel packed (packed-rows.ts). */
+export type PackedPartName = 'users' | 'fastRouting';
+
+export type PublishSlice =
+  | {
+      [P in Exclude<ListPartName, PackedPartName>]: {
+        readonly type: 'publish-slice';
+        readonly generation: number;
+        readonly part: P;
+        readonly rows: SnapshotParts[P];
+      };
+    }[Exclude<ListPartName, PackedPartName>]
+  | {
+      readonly type: 'publish-slice';
+      readonly generation: number;
+      readonly part: PackedPartName;
+      readonly packed: string;
+    };
 
 export type PrimaryToWorker =
   | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }

@@ -4,6 +4,7 @@
  * processes (supervisor.ts) and builds no rows (admin/modules).
  */
 
+import { packFastRouting } from './fast-routing-directory.ts';
 import { mergeRows } from './merge-stats.ts';
 import type { ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
 import type { DataPlane } from './plane.ts';
@@ -16,9 +17,13 @@ import {
   variablePartsOf,
 } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
+import { packUsers } from './user-directory.ts';
 
 /** Rows in one publish message: what a worker takes in without being held up (about 1 ms). */
 export const publishSliceRowsMax = 256;
+
+/** Slices sent before the primary looks after its admin sessions again (about 2 ms). */
+const SLICES_IN_ONE_TURN = 8;
 
 /** How long a worker may take to acknowledge a generation before it is replaced, in ms. */
 export const snapshotAckTimeoutMs = 10_000;
@@ -26,7 +31,7 @@ export const snapshotAckTimeoutMs = 10_000;
 /** How long a worker may take to answer a question about its counters, in ms. Its rows are left out after that. */
 export const collectTimeoutMs = 5_000;
 
-const LIST_PARTS: readonly ListPartName[] = ['users', 'servers', 'replicationHostgroups', 'queryRules'];
+const LIST_PARTS: readonly ListPartName[] = ['users', 'servers', 'replicationHostgroups', 'queryRules', 'fastRouting'];
 
 /** One worker as the publisher sees it; transports implement it. */
 export interface WorkerLink {
@@ -94,7 +99,7 @@ export class Publisher implements DataPlane {
   /** Adds a worker and brings it to the current generation. */
   async attach(link: WorkerLink): Promise<void> {
     this.#links.set(link, new Map());
-    const joined = this.#tail.then(() => this.#send(link, this.current.generation, this.current));
+    const joined = this.#tail.then(() => this.#send([link], this.current.generation, this.current));
     this.#tail = joined.catch(() => undefined);
     await joined;
     if (this.#interfaces.length > 0) await this.#listenOn(link, this.#interfaces);
@@ -126,32 +131,37 @@ export class Publisher implements DataPlane {
 
   async #publishNow(parts: Partial<SnapshotParts>): Promise<Generation> {
     const next = generation(this.current.generation + 1);
-    await Promise.all([...this.#links.keys()].map((link) => this.#send(link, next, parts)));
+    await this.#send([...this.#links.keys()], next, parts);
     this.current = { ...this.current, ...parts, generation: next };
     return next;
   }
 
-  async #send(link: WorkerLink, n: number, parts: Partial<SnapshotParts>): Promise<void> {
+  /** Sends to several workers at once, so that slices are packed once, and waits until each has it or is given up. */
+  async #send(links: readonly WorkerLink[], n: number, parts: Partial<SnapshotParts>): Promise<void> {
     const listParts = LIST_PARTS.filter((part) => parts[part] !== undefined);
-    const applied = this.#wait(link, `applied:${n}`, snapshotAckTimeoutMs);
-    link.send({ type: 'publish-begin', generation: n, listParts, variables: variablePartsOf(parts) });
+    const tell = (message: PrimaryToWorker): void => {
+      for (const link of links) link.send(message);
+    };
+    tell({ type: 'publish-begin', generation: n, listParts, variables: variablePartsOf(parts) });
+    let slices = 0;
     for (const part of listParts) {
       const rows = parts[part] ?? [];
       for (let from = 0; from < rows.length; from += publishSliceRowsMax) {
-        const slice = {
-          type: 'publish-slice',
-          generation: n,
-          part,
-          rows: rows.slice(from, from + publishSliceRowsMax),
-        };
-        link.send(slice as PublishSlice);
+        tell(sliceOf(n, part, rows.slice(from, from + publishSliceRowsMax) as SnapshotParts[typeof part]));
+        slices += 1;
+        if (slices % SLICES_IN_ONE_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    link.send({ type: 'publish-commit', generation: n });
-    if ((await applied) === undefined && this.#links.has(link)) {
-      this.detach(link);
-      link.abandon(`no acknowledgement of generation ${n} within ${snapshotAckTimeoutMs} ms`);
-    }
+    const applied = links.map((link) => this.#applied(link, n));
+    tell({ type: 'publish-commit', generation: n });
+    await Promise.all(applied);
+  }
+
+  async #applied(link: WorkerLink, n: number): Promise<void> {
+    const answer = await this.#wait(link, `applied:${n}`, snapshotAckTimeoutMs);
+    if (answer !== undefined || !this.#links.has(link)) return;
+    this.detach(link);
+    link.abandon(`no acknowledgement of generation ${n} within ${snapshotAckTimeoutMs} ms`);
   }
 
   #wait(link: WorkerLink, key: string, timeoutMs: number): Promise<WorkerToPrimary | undefined> {
@@ -182,4 +192,12 @@ function keyOf(message: WorkerToPrimary): string | undefined {
     default:
       return undefined;
   }
+}
+
+function sliceOf<P extends ListPartName>(n: number, part: P, rows: SnapshotParts[P]): PublishSlice {
+  const head = { type: 'publish-slice', generation: n } as const;
+  if (part === 'users') return { ...head, part: 'users', packed: packUsers(rows as SnapshotParts['users']) };
+  if (part === 'fastRouting')
+    return { ...head, part: 'fastRouting', packed: packFastRouting(rows as SnapshotParts['fastRouting']) };
+  return { ...head, part, rows } as PublishSlice;
 }

@@ -101,6 +101,15 @@ export interface QueryRuleEntry {
   readonly comment: string | null;
 }
 
+/** One row of mysql_query_rules_fast_routing. */
+export interface FastRoutingEntry {
+  readonly username: string;
+  readonly schemaname: string;
+  readonly flagIn: number;
+  readonly destinationHostgroup: number;
+  readonly comment: string;
+}
+
 /** Variables by name without their prefix; values normalised as `SHOW VARIABLES` prints them. */
 export type VariableValues = Readonly<Record<string, string>>;
 
@@ -110,6 +119,7 @@ export interface SnapshotParts {
   readonly servers: readonly ServerEntry[];
   readonly replicationHostgroups: readonly ReplicationHostgroupEntry[];
   readonly queryRules: readonly QueryRuleEntry[];
+  readonly fastRouting: readonly FastRoutingEntry[];
   readonly mysqlVariables: VariableValues;
   readonly sluiceVariables: VariableValues;
 }
@@ -141,6 +151,7 @@ export const EMPTY_SNAPSHOT: RuntimeSnapshot = {
   servers: [],
   replicationHostgroups: [],
   queryRules: [],
+  fastRouting: [],
   mysqlVariables: {},
   sluiceVariables: {},
 };

@@ -46,10 +46,10 @@ export interface QueryDigestRow {
   readonly sumRowsSent: number;
 }
 
+/** A user who has connections. */
 export interface UserConnectionsRow {
   readonly username: string;
   readonly frontendConnections: number;
-  readonly frontendMaxConnections: number;
 }
 
 export interface ProcesslistRow {

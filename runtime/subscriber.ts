@@ -2,7 +2,8 @@
  * The worker's side of a publish: gathers slices and swaps in one new runtime at the commit. It knows nothing of
  * sockets or processes; a transport feeds it messages.
  */
-import type { ListPartName, PrimaryToWorker, PublishSlice } from './messages.ts';
+import { FastRoutingDirectory } from './fast-routing-directory.ts';
+import type { ListPartName, PackedPartName, PrimaryToWorker, PublishSlice } from './messages.ts';
 import {
   EMPTY_SNAPSHOT,
   generation,
@@ -11,12 +12,26 @@ import {
   type VariableParts,
   variablePartsOf,
 } from './snapshot.ts';
+import { UserDirectory } from './user-directory.ts';
 
 type PublishMessage = Extract<PrimaryToWorker, { type: 'publish-begin' | 'publish-slice' | 'publish-commit' }>;
 
+/** The runtime as a worker has it: the long lists as directories, which grow slice by slice. */
+export interface WorkerSnapshot extends Omit<RuntimeSnapshot, PackedPartName> {
+  readonly users: UserDirectory;
+  readonly fastRouting: FastRoutingDirectory;
+}
+
+/** What a worker serves before the first publish. */
+export function emptyWorkerSnapshot(): WorkerSnapshot {
+  return { ...EMPTY_SNAPSHOT, users: new UserDirectory(), fastRouting: new FastRoutingDirectory() };
+}
+
 interface Pending {
   readonly generation: number;
-  readonly rows: Map<ListPartName, unknown[]>;
+  readonly rows: Map<Exclude<ListPartName, PackedPartName>, unknown[]>;
+  readonly users: UserDirectory | undefined;
+  readonly fastRouting: FastRoutingDirectory | undefined;
   readonly variables: VariableParts;
 }
 
@@ -24,12 +39,12 @@ interface Pending {
 export type AppliedParts = ReadonlySet<keyof SnapshotParts>;
 
 export class Subscriber {
-  current: RuntimeSnapshot = EMPTY_SNAPSHOT;
-  readonly #onApply: (snapshot: RuntimeSnapshot, changed: AppliedParts) => void;
+  current: WorkerSnapshot = emptyWorkerSnapshot();
+  readonly #onApply: (snapshot: WorkerSnapshot, changed: AppliedParts) => void;
   #pending: Pending | undefined;
 
   /** `onApply` runs synchronously inside the commit: when it returns, every later command sees the new runtime. */
-  constructor(onApply: (snapshot: RuntimeSnapshot, changed: AppliedParts) => void) {
+  constructor(onApply: (snapshot: WorkerSnapshot, changed: AppliedParts) => void) {
     this.#onApply = onApply;
   }
 
@@ -39,7 +54,9 @@ export class Subscriber {
       case 'publish-begin':
         this.#pending = {
           generation: message.generation,
-          rows: new Map(message.listParts.map((part) => [part, []])),
+          rows: new Map(message.listParts.filter(isPlain).map((part) => [part, []])),
+          users: message.listParts.includes('users') ? new UserDirectory() : undefined,
+          fastRouting: message.listParts.includes('fastRouting') ? new FastRoutingDirectory() : undefined,
           // Only what is there: a part that says undefined would replace what is in force.
           variables: variablePartsOf(message.variables),
         };
@@ -53,18 +70,30 @@ export class Subscriber {
   }
 
   #append(slice: PublishSlice): void {
-    const rows = this.#expect(slice.generation).rows.get(slice.part);
-    if (rows === undefined) throw new Error(`slice of a part that was not announced: ${slice.part}`);
+    const pending = this.#expect(slice.generation);
+    if ('packed' in slice) {
+      const directory = pending[slice.part];
+      if (directory === undefined) throw notAnnounced(slice);
+      directory.add(slice.packed);
+      return;
+    }
+    const rows = pending.rows.get(slice.part);
+    if (rows === undefined) throw notAnnounced(slice);
     for (const row of slice.rows) rows.push(row);
   }
 
   #commit(n: number): number {
     const pending = this.#expect(n);
+    const { users, fastRouting } = pending;
     const changed = new Set<keyof SnapshotParts>(pending.rows.keys());
+    if (users !== undefined) changed.add('users');
+    if (fastRouting !== undefined) changed.add('fastRouting');
     for (const part of Object.keys(pending.variables)) changed.add(part as keyof VariableParts);
     this.current = {
       ...this.current,
-      ...(Object.fromEntries(pending.rows) as Partial<SnapshotParts>),
+      ...(Object.fromEntries(pending.rows) as Partial<Omit<SnapshotParts, PackedPartName>>),
+      ...(users === undefined ? {} : { users }),
+      ...(fastRouting === undefined ? {} : { fastRouting }),
       ...pending.variables,
       generation: generation(n),
     };
@@ -77,4 +106,12 @@ export class Subscriber {
     if (this.#pending?.generation !== n) throw new Error(`publish ${n} was not begun`);
     return this.#pending;
   }
+}
+
+function isPlain(part: ListPartName): part is Exclude<ListPartName, PackedPartName> {
+  return part !== 'users' && part !== 'fastRouting';
+}
+
+function notAnnounced(slice: PublishSlice): Error {
+  return new Error(`slice of a part that was not announced: ${slice.part}`);
 }

@@ -3,9 +3,8 @@
  * own process or in one of its children. It imports no admin plane and opens no database.
  */
 import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
-import type { RuntimeSnapshot, UserEntry } from '../runtime/snapshot.ts';
 import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.ts';
-import { type AppliedParts, Subscriber } from '../runtime/subscriber.ts';
+import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
 import { Frontend } from './frontend/login.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
@@ -128,21 +127,21 @@ export class Worker {
     await closed;
   }
 
-  #apply(snapshot: RuntimeSnapshot, changed: AppliedParts): void {
+  #apply(snapshot: WorkerSnapshot, changed: AppliedParts): void {
     const context = this.#context;
     const before = context.runtime;
     const variables = changed.has('mysqlVariables') ? readMysqlVariables(snapshot.mysqlVariables) : before.variables;
     const rulesChanged = changed.has('queryRules') || regexSettings(variables) !== regexSettings(before.variables);
     const ruleOptions = { iterations: variables.queryProcessorIterations, regexEngine: regexEngineOf(variables) };
-    const users = changed.has('users') ? usersOf(snapshot.users) : before;
     context.runtime = {
       generation: snapshot.generation,
       variables,
       sluice: changed.has('sluiceVariables') ? readSluiceVariables(snapshot.sluiceVariables) : before.sluice,
       rules: rulesChanged ? compileRules(snapshot.queryRules, ruleOptions).rules : before.rules,
       rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
-      frontendUsers: users.frontendUsers,
-      backendUsers: users.backendUsers,
+      fastRouting: snapshot.fastRouting,
+      frontendUsers: snapshot.users.frontend,
+      backendUsers: snapshot.users.backend,
       digests:
         digestSettings(variables) === digestSettings(before.variables) ? before.digests : newDigestCache(variables),
     };
@@ -199,11 +198,11 @@ export class Worker {
     }
   }
 
+  /** Those who are there: who may log in is known to whoever asks. */
   #userRows(): UserConnectionsRow[] {
-    return [...this.#context.runtime.frontendUsers.values()].map((user) => ({
-      username: user.username,
-      frontendConnections: this.#frontend.sessionsByUser.get(user.username) ?? 0,
-      frontendMaxConnections: user.maxConnections,
+    return [...this.#frontend.sessionsByUser].map(([username, frontendConnections]) => ({
+      username,
+      frontendConnections,
     }));
   }
 }
@@ -215,26 +214,18 @@ export function shareOf(limit: number, index: number, count: number): number {
 }
 
 function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
+  const empty = emptyWorkerSnapshot();
   return {
     generation: 0,
     variables,
     sluice: readSluiceVariables({}),
     rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
     rulesGeneration: 0,
-    frontendUsers: new Map(),
-    backendUsers: new Map(),
+    fastRouting: empty.fastRouting,
+    frontendUsers: empty.users.frontend,
+    backendUsers: empty.users.backend,
     digests: newDigestCache(variables),
   };
-}
-
-function usersOf(entries: readonly UserEntry[]): Pick<WorkerRuntime, 'frontendUsers' | 'backendUsers'> {
-  const frontendUsers = new Map<string, UserEntry>();
-  const backendUsers = new Map<string, UserEntry>();
-  for (const user of entries) {
-    if (user.frontend) frontendUsers.set(user.username, user);
-    if (user.backend) backendUsers.set(user.username, user);
-  }
-  return { frontendUsers, backendUsers };
 }
 
 function newDigestCache(v: MysqlVariables): DigestCache {

@@ -2,7 +2,7 @@
  * MYSQL QUERY RULES. Rules that cannot work are reported and still loaded: like in ProxySQL they stay visible, and the
  * data plane lets them match nothing.
  */
-import { buildQueryRules, queryRuleRow } from '../../runtime/build-snapshot.ts';
+import { buildFastRouting, buildQueryRules, fastRoutingRow, queryRuleRow } from '../../runtime/build-snapshot.ts';
 import type { Problem } from '../../runtime/problem.ts';
 import { readMysqlVariables } from '../../runtime/variables.ts';
 import type { TableModule } from './module.ts';
@@ -12,7 +12,10 @@ export const mysqlQueryRules = {
   name: 'MYSQL QUERY RULES',
   tables: [
     { name: 'mysql_query_rules', runtimeRows: ({ snapshot }) => snapshot.queryRules.map(queryRuleRow) },
-    { name: 'mysql_query_rules_fast_routing' },
+    {
+      name: 'mysql_query_rules_fast_routing',
+      runtimeRows: ({ snapshot }) => snapshot.fastRouting.map(fastRoutingRow),
+    },
   ],
   build(rows, context) {
     const { entries, problems } = buildQueryRules(rows.get('mysql_query_rules') ?? []);
@@ -30,6 +33,7 @@ export const mysqlQueryRules = {
         severity: 'error',
       }),
     );
-    return { parts: { queryRules: entries }, problems: [...problems, ...brokenProblems] };
+    const fastRouting = buildFastRouting(rows.get('mysql_query_rules_fast_routing') ?? []);
+    return { parts: { queryRules: entries, fastRouting }, problems: [...problems, ...brokenProblems] };
   },
 } as const satisfies TableModule;

@@ -2,7 +2,8 @@
  * What every session of a worker shares: the runtime of the moment, pools, caches, counters. Built once by worker.ts;
  * `runtime` is the one field that changes, by one assignment at the commit of a publish.
  */
-import type { UserEntry } from '../../runtime/snapshot.ts';
+import type { FastRoutingDirectory } from '../../runtime/fast-routing-directory.ts';
+import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
@@ -24,8 +25,9 @@ export interface WorkerRuntime {
   readonly rules: CompiledRules;
   /** The generation in which the rules came; what the matcher thread knows them by. */
   readonly rulesGeneration: number;
-  readonly frontendUsers: ReadonlyMap<string, UserEntry>;
-  readonly backendUsers: ReadonlyMap<string, UserEntry>;
+  readonly fastRouting: FastRoutingDirectory;
+  readonly frontendUsers: UserLookup;
+  readonly backendUsers: UserLookup;
   /** Normalises and classifies under the mysql-query_digests_* variables of this runtime. */
   readonly digests: DigestCache;
 }

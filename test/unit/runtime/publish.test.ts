@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { mergeRows } from '../../../runtime/merge-stats.ts';
 import type { PrimaryToWorker, WorkerToPrimary } from '../../../runtime/messages.ts';
 import { Publisher, publishSliceRowsMax, type WorkerLink } from '../../../runtime/publisher.ts';
-import type { RuntimeSnapshot, UserEntry } from '../../../runtime/snapshot.ts';
-import { Subscriber } from '../../../runtime/subscriber.ts';
+import type { UserEntry } from '../../../runtime/snapshot.ts';
+import { Subscriber, type WorkerSnapshot } from '../../../runtime/subscriber.ts';
 
 function user(username: string): UserEntry {
   return {
@@ -27,7 +27,7 @@ function user(username: string): UserEntry {
 /** A worker that takes messages when told to, so that tests see what lies between. */
 class HeldWorker {
   readonly messages: PrimaryToWorker[] = [];
-  readonly seen: RuntimeSnapshot[] = [];
+  readonly seen: WorkerSnapshot[] = [];
   abandoned: string | undefined;
   readonly link: WorkerLink;
   readonly #publisher: Publisher;
@@ -44,7 +44,7 @@ class HeldWorker {
     };
   }
 
-  get current(): RuntimeSnapshot {
+  get current(): WorkerSnapshot {
     return this.#subscriber.current;
   }
 
@@ -91,7 +91,7 @@ describe('publishing a generation', () => {
     workers[1]?.take();
     assert.equal(await published, publisher.current.generation);
     assert.deepEqual(
-      workers.map((w) => w.current.users[0]?.username),
+      workers.map((w) => w.current.users.frontend.get('a')?.username),
       ['a', 'a'],
     );
   });
@@ -106,11 +106,11 @@ describe('publishing a generation', () => {
     assert.equal(steps, 1 + 4 + 1, 'begin, four slices of users, commit');
     for (let step = 1; step < steps; step++) {
       worker.take(1);
-      assert.deepEqual(worker.current.users, []);
+      assert.equal(worker.current.users.frontend.get('u0'), undefined);
       assert.deepEqual(worker.current.mysqlVariables, {});
     }
     worker.take(1);
-    assert.equal(worker.current.users.length, many.length);
+    for (const one of many) assert.deepEqual(worker.current.users.frontend.get(one.username), one);
     assert.equal(worker.current.mysqlVariables.threads, '4');
     await published;
   });
@@ -124,9 +124,9 @@ describe('publishing a generation', () => {
       worker.take();
       await published;
     }
-    assert.equal(worker.current.users[0]?.username, 'a');
+    assert.equal(worker.current.users.frontend.get('a')?.username, 'a');
     assert.equal(worker.current.mysqlVariables.threads, '2');
-    assert.deepEqual(structuredClone(worker.current), worker.current, 'plain data');
+    assert.deepEqual(structuredClone(publisher.current), publisher.current, 'plain data');
   });
 
   it('brings a worker that joins late to the current runtime', async () => {
@@ -141,7 +141,7 @@ describe('publishing a generation', () => {
     late.take();
     await attached;
     assert.equal(late.current.generation, publisher.current.generation);
-    assert.equal(late.current.users[0]?.username, 'a');
+    assert.equal(late.current.users.frontend.get('a')?.username, 'a');
   });
 
   it('goes on without a worker that died', async () => {
