@@ -1,40 +1,52 @@
 /**
- * `npm run bench`: how many queries a second pass directly, through HAProxy in TCP mode and through sluice, side by side
- * in one run, and what a thousand idle clients weigh. It decides only the order of things; macro/ does them.
+ * `npm run bench`: what passes directly, through HAProxy, through MySQL Router and through sluice, side by side in one
+ * run. It decides only the order of things; macro/ does them.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Stage } from '../test/helpers/stage.ts';
-import { startHaproxy } from './macro/haproxy.ts';
-import { type IdleClients, weighIdleClients } from './macro/idle-clients.ts';
+import { weighIdleClients } from './macro/idle-clients.ts';
+import { measureLargeResults } from './macro/large-results.ts';
+import { measureManyRules } from './macro/many-rules.ts';
 import { cpuSeconds } from './macro/process-usage.ts';
-import { formatIdleClients, formatRounds } from './macro/report.ts';
-import { type Measurement, prepareTable, runPointSelects, TABLE_SCHEMA } from './macro/sysbench.ts';
+import { formatRounds } from './macro/report.ts';
+import { measureSlowStatement } from './macro/slow-statement.ts';
+import { type Measurement, runSysbench, type Script, type StatementProtocol, type Workload } from './macro/sysbench.ts';
+import { type Arena, openArena, type Target } from './macro/targets.ts';
 import { ensureTools } from './macro/tools.ts';
 
-const USAGE = `npm run bench -- [options]
-  --threads 8        sysbench threads, one list entry a measurement: 1,8,64
-  --seconds 5        of each measurement
-  --rounds 3         every target once a round, in changing order; the median counts
-  --workers N        worker processes of sluice (default: sluice's own default)
-  --clients 1000     idle clients whose memory is weighed; 0 leaves it out
-  --json FILE        writes every measurement to a file as well`;
+const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle'];
 
-/** One way to the database: its name, its port, and the processes whose time it costs. */
-interface Target {
-  readonly name: string;
-  readonly port: number;
-  readonly pids: () => readonly number[];
-}
+const USAGE = `npm run bench -- [options]
+  --parts ${PARTS.join(',')}
+                     which measurements; all of them by default
+  --scripts oltp_point_select,oltp_read_only
+  --protocols text,prepared
+  --threads 1,8,64,256
+  --tls off          or on, or off,on: between the client and the first hop
+  --targets LIST     of direct,haproxy,router,sluice; all that there are by default
+  --seconds 3        of each measurement
+  --rounds 5         every target once a round, in changing order; the median counts
+  --workers N        worker processes of sluice (default: sluice's own default)
+  --set NAME=VALUE   a mysql- variable of sluice, without its prefix; may be repeated
+  --clients 5000     idle clients whose memory is weighed
+  --mysql9-root DIR  a root file system with MySQL Router (default: the environment variable SLUICE_MYSQL9_ROOT)
+  --json FILE        writes every measurement of sysbench to a file as well`;
 
 const { values } = parseArgs({
   options: {
-    threads: { type: 'string', default: '8' },
-    seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' },
+    parts: { type: 'string', default: PARTS.join(',') },
+    scripts: { type: 'string', default: 'oltp_point_select,oltp_read_only' },
+    protocols: { type: 'string', default: 'text,prepared' },
+    threads: { type: 'string', default: '1,8,64,256' },
+    tls: { type: 'string', default: 'off' },
+    targets: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     workers: { type: 'string' },
-    clients: { type: 'string', default: '1000' },
+    set: { type: 'string', multiple: true, default: [] },
+    clients: { type: 'string', default: '5000' },
+    'mysql9-root': { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -44,59 +56,87 @@ if (values.help) console.log(USAGE);
 else await main();
 
 async function main(): Promise<void> {
-  ensureTools(['sysbench', 'haproxy']);
-  console.log(
-    `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.versions.node}`,
-  );
-  const stage = await Stage.start({
+  ensureTools(['sysbench', 'haproxy', 'openssl']);
+  const processor = cpus()[0]?.model ?? 'unknown processor';
+  console.log(`${processor}, ${availableParallelism()} cores, Node ${process.versions.node}`);
+  const parts = listOf(values.parts);
+  const arena = await openArena({
     workers: values.workers === undefined ? 'as by default' : Number(values.workers),
-    setup: [`CREATE DATABASE ${TABLE_SCHEMA}`],
-    databaseArgs: ['--innodb-buffer-pool-size=128M'],
+    only: listOf(values.targets),
+    mysql9Root: values['mysql9-root'] ?? process.env.SLUICE_MYSQL9_ROOT,
+    mysqlVariables: Object.fromEntries(values.set.map((pair) => pair.split('=', 2) as [string, string])),
   });
-  const haproxy = await startHaproxy(stage.database.port);
+  const measurements: Measurement[] = [];
   try {
-    await prepareTable(stage.database.port);
-    const measurements = await measure([
-      { name: 'direct', port: stage.database.port, pids: () => [] },
-      { name: 'haproxy (tcp)', port: haproxy.port, pids: () => [haproxy.pid] },
-      { name: 'sluice', port: stage.sluice.mysqlPort, pids: () => stage.sluice.pids() },
-    ]);
-    const idle = Number(values.clients) > 0 ? await weighIdleClients(stage, Number(values.clients)) : undefined;
-    if (idle !== undefined) console.log(`\n${formatIdleClients(idle)}`);
-    writeJson(measurements, idle);
+    if (parts.includes('sysbench'))
+      for (const workload of workloads()) measurements.push(...(await run(arena, workload)));
+    if (parts.includes('connect'))
+      measurements.push(...(await run(arena, { script: 'connect', protocol: 'text', threads: 8, tls: false })));
+    const { stage, targets, folder } = arena;
+    const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), folder };
+    if (parts.includes('results'))
+      report(
+        'results of 30 MB, one client',
+        await measureLargeResults(stage, targets, options.rounds, yardstick(arena)),
+      );
+    if (parts.includes('slow'))
+      report('one slow statement among 64 clients', await measureSlowStatement(stage, targets, options));
+    if (parts.includes('rules')) report('rules that do not match', await measureManyRules(stage, options));
+    if (parts.includes('idle')) report('idle clients', await weighIdleClients(stage, Number(values.clients)));
+    if (values.json !== undefined)
+      writeFileSync(values.json, `${JSON.stringify({ processor, measurements }, null, 2)}\n`);
   } finally {
-    await haproxy.stop();
-    await stage.stop();
+    await arena.stop();
   }
+}
+
+function* workloads(): Generator<Workload> {
+  for (const tls of listOf(values.tls))
+    for (const script of listOf(values.scripts))
+      for (const protocol of listOf(values.protocols))
+        for (const threads of listOf(values.threads))
+          yield {
+            script: script as Script,
+            protocol: protocol as StatementProtocol,
+            threads: Number(threads),
+            tls: tls === 'on',
+          };
 }
 
 /** Rounds are interleaved, so that whatever else the machine does hits all targets alike. */
-async function measure(targets: readonly Target[]): Promise<Measurement[]> {
-  const all: Measurement[] = [];
-  for (const threads of values.threads.split(',').map(Number)) {
-    const measurements: Measurement[] = [];
-    for (let round = 0; round < Number(values.rounds); round += 1) {
-      for (let turn = 0; turn < targets.length; turn += 1) {
-        const target = targets[(round + turn) % targets.length] as Target;
-        measurements.push(await measureOne(target, threads));
-      }
+async function run(arena: Arena, workload: Workload): Promise<Measurement[]> {
+  const { targets } = arena;
+  const measurements: Measurement[] = [];
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (let turn = 0; turn < targets.length; turn += 1) {
+      const target = targets[(round + turn) % targets.length] as Target;
+      measurements.push(await measureOne(arena, target, workload));
     }
-    const names = targets.map(({ name }) => name);
-    console.log(`\noltp_point_select, text protocol, ${threads} threads\n${formatRounds(measurements, names)}`);
-    all.push(...measurements);
   }
-  return all;
+  const { script, protocol, threads, tls } = workload;
+  const names = targets.map(({ name }) => name);
+  const title = `${script}, ${protocol}, ${threads} clients${tls ? ', TLS' : ''}`;
+  report(title, formatRounds(measurements, names, yardstick(arena)));
+  return measurements;
 }
 
-async function measureOne(target: Target, threads: number): Promise<Measurement> {
+async function measureOne(arena: Arena, target: Target, workload: Workload): Promise<Measurement> {
   const before = cpuSeconds(target.pids());
-  const result = await runPointSelects({ port: target.port, threads, seconds: Number(values.seconds) });
+  const seconds = Number(values.seconds);
+  const result = await runSysbench({ ...workload, port: target.port, seconds, folder: arena.folder });
   const cpuMicrosPerQuery = ((cpuSeconds(target.pids()) - before) * 1e6) / result.queries;
-  return { target: target.name, threads, ...result, cpuMicrosPerQuery };
+  return { target: target.name, ...workload, ...result, cpuMicrosPerQuery };
 }
 
-function writeJson(measurements: readonly Measurement[], idle: IdleClients | undefined): void {
-  if (values.json === undefined) return;
-  const machine = { processor: cpus()[0]?.model, cores: availableParallelism(), node: process.versions.node };
-  writeFileSync(values.json, `${JSON.stringify({ machine, measurements, idle }, null, 2)}\n`);
+/** Ratios are to HAProxy's figure, as long as it takes part. */
+function yardstick({ targets }: Arena): string {
+  return targets.some(({ name }) => name === 'haproxy') ? 'haproxy' : (targets[0]?.name ?? '');
+}
+
+function report(title: string, text: string): void {
+  console.log(`\n${title}\n${text}`);
+}
+
+function listOf(text: string): string[] {
+  return text.split(',').filter((piece) => piece !== '');
 }

@@ -3,9 +3,8 @@
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import { freePort } from '../../test/helpers/ports.ts';
+import { accepts, freePort } from '../../test/helpers/ports.ts';
 import { endProcess, reapProcess, removeFolder, temporaryFolder } from '../../test/helpers/reaper.ts';
 import { eventually } from '../../test/helpers/wait.ts';
 
@@ -15,7 +14,7 @@ export interface Haproxy {
   stop(): Promise<void>;
 }
 
-/** Starts HAProxy with its own defaults for threads and buffers. */
+/** Starts HAProxy with two threads and its own defaults otherwise. */
 export async function startHaproxy(serverPort: number): Promise<Haproxy> {
   const folder = temporaryFolder('haproxy');
   const port = await freePort();
@@ -40,7 +39,8 @@ export async function startHaproxy(serverPort: number): Promise<Haproxy> {
 
 function configText(port: number, serverPort: number): string {
   return `global
-  maxconn 4000
+  maxconn 6000
+  nbthread 2
 defaults
   mode tcp
   timeout connect 5s
@@ -50,15 +50,4 @@ listen mysql
   bind 127.0.0.1:${port}
   server one 127.0.0.1:${serverPort}
 `;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

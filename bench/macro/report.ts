@@ -1,30 +1,26 @@
 /**
- * Measurements as a table for people. It measures nothing.
+ * Measurements as tables for people. It measures nothing.
  */
-import type { IdleClients } from './idle-clients.ts';
 import type { Measurement } from './sysbench.ts';
 
-/** A line a target: the median of its rounds, and its share of the first target's queries per second. */
-export function formatRounds(measurements: readonly Measurement[], targets: readonly string[]): string {
-  const rows = targets.map((target) => {
-    const own = measurements.filter((measurement) => measurement.target === target);
-    return {
-      target,
-      perSecond: median(own.map((measurement) => measurement.queriesPerSecond)),
-      p95Ms: median(own.map((measurement) => measurement.p95Ms)),
-      cpuMicros: median(own.map((measurement) => measurement.cpuMicrosPerQuery)),
-      rounds: own.map((measurement) => Math.round(measurement.queriesPerSecond)).join(' '),
-    };
-  });
-  const best = rows[0]?.perSecond ?? 1;
+/** A line a target: the median of its rounds, and its queries per second as a share of `yardstick`'s. */
+export function formatRounds(
+  measurements: readonly Measurement[],
+  targets: readonly string[],
+  yardstick: string,
+): string {
+  const rows = targets.map((target) => summaryOf(measurements, target));
+  const best = rows.find(({ target }) => target === yardstick)?.perSecond ?? rows[0]?.perSecond ?? 1;
   return [
-    line('', 'queries/s', 'ratio', 'p95 ms', 'proxy CPU µs/query', 'rounds'),
+    line('', 'queries/s', 'ratio', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU µs/q', 'rounds'),
     ...rows.map((row) =>
       line(
         row.target,
         row.perSecond.toFixed(0),
         (row.perSecond / best).toFixed(2),
+        row.p50Ms.toFixed(2),
         row.p95Ms.toFixed(2),
+        row.p99Ms.toFixed(2),
         row.cpuMicros === 0 ? '-' : row.cpuMicros.toFixed(1),
         row.rounds,
       ),
@@ -32,23 +28,33 @@ export function formatRounds(measurements: readonly Measurement[], targets: read
   ].join('\n');
 }
 
-/** Resident memory of sluice and its workers together. */
-export function formatIdleClients(idle: IdleClients): string {
-  const perClientKib = (idle.withClientsBytes - idle.beforeBytes) / idle.clients / 1024;
-  return `resident memory: ${mib(idle.beforeBytes)} MiB before, ${mib(idle.withClientsBytes)} MiB with ${idle.clients} idle clients (${perClientKib.toFixed(1)} KiB each)`;
+function summaryOf(measurements: readonly Measurement[], target: string) {
+  const own = measurements.filter((measurement) => measurement.target === target);
+  const medianOf = (pick: (measurement: Measurement) => number) => median(own.map(pick));
+  return {
+    target,
+    perSecond: medianOf((m) => m.queriesPerSecond),
+    p50Ms: medianOf((m) => m.p50Ms),
+    p95Ms: medianOf((m) => m.p95Ms),
+    p99Ms: medianOf((m) => m.p99Ms),
+    cpuMicros: medianOf((m) => m.cpuMicrosPerQuery),
+    rounds: own.map((m) => Math.round(m.queriesPerSecond)).join(' '),
+  };
 }
 
-function line(name: string, perSecond: string, ratio: string, p95: string, cpu: string, rounds: string): string {
-  return `${name.padEnd(14)}${perSecond.padStart(10)}${ratio.padStart(7)}${p95.padStart(8)}${cpu.padStart(20)}  ${rounds}`;
+function line(...cells: readonly string[]): string {
+  const [name = '', ...rest] = cells;
+  const rounds = rest.pop() ?? '';
+  return `${name.padEnd(10)}${rest.map((cell) => cell.padStart(10)).join('')}  ${rounds}`;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? 0;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
-function mib(bytes: number): string {
-  return (bytes / 1024 / 1024).toFixed(0);
+export function mib(bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(1);
 }

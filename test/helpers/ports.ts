@@ -2,7 +2,7 @@
  * Free TCP ports for programs that cannot be asked to bind port 0. It does not reserve them: callers retry on conflict.
  */
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 
 /** A port of the loopback address that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -12,4 +12,16 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** Somebody listens on that port of the loopback address. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
