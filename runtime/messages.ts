@@ -9,6 +9,7 @@
  * Nothing is visible before the commit, which swaps one reference.
  */
 
+import type { QuotaToPrimary, QuotaToWorker } from './quota/messages.ts';
 import type { PartName, SnapshotParts, VariablePartName, VariableParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 import type { TlsPems } from './tls-pems.ts';
@@ -49,7 +50,8 @@ export type PrimaryToWorker =
   | { readonly type: 'publish-commit'; readonly generation: number }
   | { readonly type: 'listen'; readonly requestId: number; readonly interfaces: readonly string[] }
   | { readonly type: 'collect'; readonly requestId: number; readonly kind: StatsKind; readonly reset: boolean }
-  | { readonly type: 'drain'; readonly deadlineMs: number };
+  | { readonly type: 'drain'; readonly deadlineMs: number }
+  | QuotaToWorker;
 
 export type WorkerToPrimary =
   /** The process listens to messages from here on: what is sent before could be lost. */
@@ -64,4 +66,5 @@ export type WorkerToPrimary =
       readonly error: string | undefined;
     }
   | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[StatsKind][] }
-  | { readonly type: 'drained' };
+  | { readonly type: 'drained' }
+  | QuotaToPrimary;

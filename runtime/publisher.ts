@@ -8,6 +8,9 @@ import { packFastRouting } from './fast-routing-directory.ts';
 import { mergeRows } from './merge-stats.ts';
 import type { ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
 import type { DataPlane } from './plane.ts';
+import { QuotaLedger } from './quota/ledger.ts';
+import { QuotaLimits } from './quota/limits.ts';
+import type { QuotaToPrimary } from './quota/messages.ts';
 import {
   EMPTY_SNAPSHOT,
   type Generation,
@@ -49,6 +52,10 @@ interface Waiter {
 export class Publisher implements DataPlane {
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly #links = new Map<WorkerLink, Map<string, Waiter>>();
+  readonly #limits = new QuotaLimits();
+  /** What is being published counts already: a worker that has it may ask for places before the others have it. */
+  #newest: RuntimeSnapshot = EMPTY_SNAPSHOT;
+  readonly #ledger = new QuotaLedger({ limitOf: (key) => this.#limits.limitOf(this.#newest, key) });
   #requests = 0;
   /**
    * Where workers listen, as they were told: a worker that joins late is told the same. A port 0 stays 0, by which
@@ -99,6 +106,7 @@ export class Publisher implements DataPlane {
   /** Adds a worker and brings it to the current generation. */
   async attach(link: WorkerLink): Promise<void> {
     this.#links.set(link, new Map());
+    this.#ledger.attach(link);
     const joined = this.#tail.then(() => this.#send([link], this.current.generation, this.current));
     this.#tail = joined.catch(() => undefined);
     await joined;
@@ -120,19 +128,23 @@ export class Publisher implements DataPlane {
   detach(link: WorkerLink): void {
     const waiters = this.#links.get(link);
     this.#links.delete(link);
+    this.#ledger.detach(link);
     for (const waiter of waiters?.values() ?? []) waiter.resolve(undefined);
   }
 
   /** Every message from a worker comes in here. */
   receive(link: WorkerLink, message: WorkerToPrimary): void {
+    if (isQuotaMessage(message)) return this.#ledger.receive(link, message);
     const key = keyOf(message);
     if (key !== undefined) this.#links.get(link)?.get(key)?.resolve(message);
   }
 
   async #publishNow(parts: Partial<SnapshotParts>): Promise<Generation> {
     const next = generation(this.current.generation + 1);
+    this.#newest = { ...this.current, ...parts, generation: next };
+    this.#ledger.limitsChanged();
     await this.#send([...this.#links.keys()], next, parts);
-    this.current = { ...this.current, ...parts, generation: next };
+    this.current = this.#newest;
     return next;
   }
 
@@ -177,6 +189,10 @@ export class Publisher implements DataPlane {
       waiters.set(key, { resolve: settle, timer });
     });
   }
+}
+
+function isQuotaMessage(message: WorkerToPrimary): message is QuotaToPrimary {
+  return message.type === 'quota-want' || message.type === 'quota-want-over' || message.type === 'quota-return';
 }
 
 function keyOf(message: WorkerToPrimary): string | undefined {

@@ -3,6 +3,8 @@
  * own process or in one of its children. It imports no admin plane and opens no database.
  */
 import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
+import { QuotaHolder } from '../runtime/quota/holder.ts';
+import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/messages.ts';
 import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.ts';
 import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
@@ -62,11 +64,20 @@ export class Worker {
       connect: options.connect ?? openBackendConnection,
       onPressure: () => lingering.sweep(0),
     });
+    const quotas = new QuotaHolder({
+      shared: options.count > 1,
+      limitOf: (key) => this.#limitOf(key),
+      send: options.send,
+      usedOf: (key) => this.#frontend.places.usedOf(key) ?? 0,
+      free: () => undefined,
+      onGrant: () => undefined,
+    });
     this.#context = {
       runtime: emptyRuntime(variables),
       workerIndex: options.index,
       logger,
       hostgroups,
+      quotas,
       lingering,
       matcher: new MatcherThread(),
       counters,
@@ -112,6 +123,9 @@ export class Worker {
       case 'drain':
         void this.#drain(message.deadlineMs);
         return;
+      case 'quota-grant':
+      case 'quota-recall':
+        return this.#context.quotas.receive(message);
       case 'init':
         return;
     }
@@ -159,6 +173,13 @@ export class Worker {
     }
   }
 
+  /** A limit over all workers, as this worker's runtime has it. */
+  #limitOf(key: QuotaKey): number {
+    const { variables, frontendUsers } = this.#context.runtime;
+    if (key === CLIENTS_KEY) return variables.maxConnections;
+    return frontendUsers.get(usernameOf(key) ?? '')?.maxConnections ?? 0;
+  }
+
   async #listen(requestId: number, interfaces: readonly string[]): Promise<void> {
     try {
       await this.#listener.rebind(parseInterfaces(interfaces.join(';')));
@@ -200,7 +221,7 @@ export class Worker {
 
   /** Those who are there: who may log in is known to whoever asks. */
   #userRows(): UserConnectionsRow[] {
-    return [...this.#frontend.sessionsByUser].map(([username, frontendConnections]) => ({
+    return [...this.#frontend.places.byUser].map(([username, frontendConnections]) => ({
       username,
       frontendConnections,
     }));

@@ -61,14 +61,21 @@ export class QuotaHolder {
     this.#options.send({ type: 'quota-want-over', key });
   }
 
-  /** One place at once: true when `used` (the places in use, this one not) leaves one, or the primary has one. */
-  async ask(key: QuotaKey, used: () => number): Promise<boolean> {
-    while (used() >= this.granted(key)) {
-      if (!this.#options.shared || this.granted(key) >= this.#options.limitOf(key)) return false;
+  /** Occupies a place when there is one among those granted: `occupy` counts it. */
+  take(key: QuotaKey, occupy: () => void): boolean {
+    if (this.#options.usedOf(key) >= this.granted(key)) return false;
+    occupy();
+    return true;
+  }
+
+  /** Occupies a place, asking the primary for it first when need be; false when there is none now. */
+  async takeOrAsk(key: QuotaKey, occupy: () => void): Promise<boolean> {
+    while (!this.take(key, occupy)) {
+      if (!this.#options.shared) return false;
       const { asking } = this.#purse(key);
       const answer = new Promise<boolean>((resolve) => asking.push(resolve));
       this.#options.send({ type: 'quota-want', key, wait: false });
-      if (!(await answer)) return used() < this.granted(key);
+      if (!(await answer)) return this.take(key, occupy);
     }
     return true;
   }

@@ -51,5 +51,10 @@ export function userKey(username: string): QuotaKey {
   return `user:${username}` as QuotaKey;
 }
 
+/** The user of a key; undefined when it is about something else. */
+export function usernameOf(key: QuotaKey): string | undefined {
+  return key.startsWith('user:') ? key.slice('user:'.length) : undefined;
+}
+
 /** mysql-max_connections. */
 export const CLIENTS_KEY = 'clients' as QuotaKey;

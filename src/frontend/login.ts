@@ -15,6 +15,7 @@ import { StatusFlag } from '../protocol/status-flags.ts';
 import type { WorkerContext } from '../session/context.ts';
 import { Session } from '../session/session.ts';
 import { ClientConnection } from './client-connection.ts';
+import { ClientPlaces } from './places.ts';
 
 /** ProxySQL announces these two as well, which mean nothing. */
 const OFFERED_CAPABILITIES = SERVING_CAPABILITIES | Capability.IGNORE_SIGPIPE | Capability.RESERVED;
@@ -32,18 +33,19 @@ export class Frontend {
   readonly #context: WorkerContext;
   readonly #tls: TlsIdentity;
   readonly #learned = new Map<string, Learned>();
-  readonly #sessionsByUser = new Map<string, number>();
+  readonly #places: ClientPlaces;
   #lastConnectionId = 0;
   #draining = false;
 
   constructor(context: WorkerContext, tls: TlsIdentity) {
     this.#context = context;
     this.#tls = tls;
+    this.#places = new ClientPlaces(context.quotas);
   }
 
-  /** Sessions by user name, for stats_mysql_users and max_connections. */
-  get sessionsByUser(): ReadonlyMap<string, number> {
-    return this.#sessionsByUser;
+  /** Clients in all and by user. */
+  get places(): ClientPlaces {
+    return this.#places;
   }
 
   /** Ends idle sessions now and the others after their statement or transaction. */
@@ -61,25 +63,30 @@ export class Frontend {
       counters.Client_Connections_aborted += 1;
       return;
     }
-    this.#admit(login, connectionId);
+    await this.#admit(login, connectionId);
   }
 
-  #admit(login: AuthenticatedLogin, connectionId: number): void {
+  async #admit(login: AuthenticatedLogin, connectionId: number): Promise<void> {
     const context = this.#context;
     const { username } = login;
     const { runtime, counters } = context;
     const user = runtime.frontendUsers.get(username);
     if (user === undefined || needsCertificate(user))
       return login.refuse(errors.accessDenied(username, addressOf(login), true));
-    if (context.sessions.size >= runtime.variables.maxConnections) {
+    if (user.useSsl && !login.tls) return login.refuse(errors.sslRequired(username, user.password !== ''));
+    const refused = await this.#places.take(username);
+    if (refused === 'clients') {
       counters.Access_Denied_Max_Connections += 1;
       return login.refuse(errors.tooManyConnections());
     }
-    if (user.useSsl && !login.tls) return login.refuse(errors.sslRequired(username, user.password !== ''));
-    const current = this.#sessionsByUser.get(username) ?? 0;
-    if (current >= user.maxConnections) {
+    if (refused === 'user') {
       counters.Access_Denied_Max_User_Connections += 1;
       return login.refuse(errors.tooManyUserConnections(username, user.maxConnections));
+    }
+    // Other workers may have been asked for a place, and the client may have left meanwhile.
+    if (login.socket.destroyed) {
+      this.#places.release(username);
+      return;
     }
     this.#start(login, user, connectionId);
   }
@@ -121,7 +128,6 @@ export class Frontend {
     );
     context.sessions.set(session.connectionId, session);
     context.counters.Client_Connections_connected += 1;
-    this.#count(username, 1);
     login.accept(StatusFlag.AUTOCOMMIT);
     session.client.start(login.remainder);
   }
@@ -130,8 +136,8 @@ export class Frontend {
   #end(session: Session): void {
     this.#context.sessions.delete(session.connectionId);
     this.#context.counters.Client_Connections_connected -= 1;
-    this.#count(session.user.username, -1);
     session.onClosed();
+    this.#places.release(session.user.username);
   }
 
   /** A new login on the same socket, by the same rules; the connection keeps its id. */
@@ -139,7 +145,7 @@ export class Frontend {
     const { socket, capabilities, charset, nonce, tls } = before;
     const context = { socket, payload, early, capabilities, charset, nonce, tls };
     const login = await reauthenticate(context, this.#policy());
-    if (login !== undefined) this.#admit(login, connectionId);
+    if (login !== undefined) await this.#admit(login, connectionId);
   }
 
   #learn(login: AuthenticatedLogin, user: UserEntry): void {
@@ -163,12 +169,6 @@ export class Frontend {
   #learnedBy(user: UserEntry): Learned | undefined {
     const learned = this.#learned.get(user.username);
     return learned?.stored === user.password ? learned : undefined;
-  }
-
-  #count(username: string, by: number): void {
-    const count = (this.#sessionsByUser.get(username) ?? 0) + by;
-    if (count > 0) this.#sessionsByUser.set(username, count);
-    else this.#sessionsByUser.delete(username);
   }
 
   #policy(): LoginPolicy {

@@ -3,6 +3,7 @@
  * `runtime` is the one field that changes, by one assignment at the commit of a publish.
  */
 import type { FastRoutingDirectory } from '../../runtime/fast-routing-directory.ts';
+import type { QuotaHolder } from '../../runtime/quota/holder.ts';
 import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
@@ -37,6 +38,8 @@ export interface WorkerContext {
   readonly workerIndex: number;
   readonly logger: Logger;
   readonly hostgroups: HostgroupManager;
+  /** This worker's part of the limits that hold over all workers. */
+  readonly quotas: QuotaHolder;
   readonly lingering: Lingering;
   readonly matcher: MatcherThread;
   readonly counters: Counters;

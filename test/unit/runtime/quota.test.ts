@@ -140,12 +140,12 @@ describe('limits over all workers', () => {
   test('asking at once is refused when every place is in use, and granted when one is not', async () => {
     const stage = new Stage(2, 2);
     const [one, two] = stage.workers as [FakeWorker, FakeWorker];
-    const ask = async (worker: FakeWorker): Promise<boolean> => {
-      const answer = worker.holder.ask(KEY, () => worker.busy);
+    const ask = (worker: FakeWorker): Promise<boolean> => {
+      const answer = worker.holder.takeOrAsk(KEY, () => {
+        worker.busy += 1;
+      });
       stage.settle();
-      const granted = await answer;
-      if (granted) worker.busy += 1;
-      return granted;
+      return answer;
     };
     assert.deepEqual([await ask(one), await ask(one), await ask(two)], [true, true, false]);
     one.busy -= 1;

@@ -1,0 +1,69 @@
+/**
+ * Limits hold over all workers, to the number: not one too many, and not one too few because another worker has it.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Connection } from 'mysql2/promise';
+import { Stage } from '../helpers/stage.ts';
+import { eventually } from '../helpers/wait.ts';
+
+const TOO_MANY_USER_CONNECTIONS = 1226;
+
+describe('limits over two workers', () => {
+  let stage: Stage;
+
+  before(async () => {
+    stage = await Stage.start({ workers: 2 });
+  });
+  after(() => stage.stop());
+
+  const open = async (count: number): Promise<{ clients: Connection[]; refused: number[] }> => {
+    const results = await Promise.allSettled(Array.from({ length: count }, () => stage.connect()));
+    return {
+      clients: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
+      refused: results.flatMap((result) => (result.status === 'rejected' ? [result.reason.errno as number] : [])),
+    };
+  };
+
+  const close = async (clients: readonly Connection[]): Promise<void> => {
+    await Promise.all(clients.map((client) => client.end()));
+    await eventually(
+      'nobody is connected any more',
+      () => stage.sluice.admin("SELECT frontend_connections AS n FROM stats_mysql_users WHERE username='app'"),
+      ([row]) => row?.n === '0',
+    );
+  };
+
+  test('a user gets exactly max_connections, wherever the clients land', async () => {
+    await stage.sluice.admin(
+      "UPDATE mysql_users SET max_connections=7 WHERE username='app'",
+      'LOAD MYSQL USERS TO RUNTIME',
+    );
+    for (let round = 0; round < 3; round += 1) {
+      const { clients, refused } = await open(12);
+      assert.equal(clients.length, 7);
+      assert.deepEqual(refused, Array(5).fill(TOO_MANY_USER_CONNECTIONS));
+      await close(clients);
+    }
+  });
+
+  test('a limit that grows lets more in, one that shrinks disconnects nobody', async () => {
+    const { clients } = await open(7);
+    await stage.sluice.admin(
+      "UPDATE mysql_users SET max_connections=9 WHERE username='app'",
+      'LOAD MYSQL USERS TO RUNTIME',
+    );
+    const more = await open(4);
+    assert.equal(more.clients.length, 2);
+    await stage.sluice.admin(
+      "UPDATE mysql_users SET max_connections=1 WHERE username='app'",
+      'LOAD MYSQL USERS TO RUNTIME',
+    );
+    for (const client of [...clients, ...more.clients]) await client.query('SELECT 1');
+    assert.deepEqual((await open(1)).refused, [TOO_MANY_USER_CONNECTIONS]);
+    await close([...clients, ...more.clients]);
+    const one = await open(2);
+    assert.equal(one.clients.length, 1);
+    await close(one.clients);
+  });
+});
