@@ -1,0 +1,69 @@
+/**
+ * What the judge needs to know of a backend's tables, views, routines and triggers: plain facts, as information_schema
+ * tells them. It loads nothing and concludes nothing (dependents.ts does).
+ */
+import { fold } from './identifiers.ts';
+
+export interface CatalogIndex {
+  readonly name: string;
+  readonly columns: readonly string[];
+}
+
+/** A base table, or a view when `view` is there. */
+export interface CatalogTable {
+  readonly schema: string;
+  readonly name: string;
+  /** In ordinal order, invisible columns left out: what `SELECT *` gives. */
+  readonly columns: readonly string[];
+  /** Columns that `*` leaves out (INVISIBLE). */
+  readonly invisible?: readonly string[];
+  /** Keys of every kind; undefined: not known, which counts as "any column may be in a key". */
+  readonly indexes?: readonly CatalogIndex[];
+  /** information_schema.VIEWS.VIEW_DEFINITION; '' when the account that loads the catalog may not see it. */
+  readonly view?: { readonly definition: string };
+}
+
+export interface CatalogRoutine {
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: 'procedure' | 'function';
+  /** ROUTINE_DEFINITION; undefined or '' when it may not be seen: it then counts as depending on everything. */
+  readonly body: string | undefined;
+}
+
+export interface CatalogTrigger {
+  readonly schema: string;
+  readonly table: string;
+  readonly name: string;
+  /** ACTION_STATEMENT. */
+  readonly body: string | undefined;
+}
+
+export interface Catalog {
+  /** Undefined: no such table, as far as is known. Names are compared as {@link fold} does. */
+  readonly table: (schema: string, name: string) => CatalogTable | undefined;
+  readonly tables: readonly CatalogTable[];
+  readonly routines: readonly CatalogRoutine[];
+  readonly triggers: readonly CatalogTrigger[];
+}
+
+export interface CatalogFacts {
+  readonly tables: readonly CatalogTable[];
+  readonly routines: readonly CatalogRoutine[];
+  readonly triggers: readonly CatalogTrigger[];
+}
+
+/** Indexes the facts by name. Of two tables whose names differ in case only, the first one stands. */
+export function catalogOf(facts: CatalogFacts): Catalog {
+  const byName = new Map<string, CatalogTable>();
+  for (const table of facts.tables) {
+    const key = tableKey(table.schema, table.name);
+    if (!byName.has(key)) byName.set(key, table);
+  }
+  return { ...facts, table: (schema, name) => byName.get(tableKey(schema, name)) };
+}
+
+/** A key for maps; a NUL can be in no identifier. */
+export function tableKey(schema: string, table: string): string {
+  return `${fold(schema)}\0${fold(table)}`;
+}
