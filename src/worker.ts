@@ -20,6 +20,7 @@ import type { Logger } from './observe/logger.ts';
 import { compileRules } from './rules/compile.ts';
 import { MatcherThread } from './rules/matcher-thread.ts';
 import type { WorkerContext, WorkerRuntime } from './session/context.ts';
+import { DryRunLog } from './session/dry-run-log.ts';
 import { Lingering } from './session/leases.ts';
 import type { Session } from './session/session.ts';
 import { DigestCache } from './sql/digest-cache.ts';
@@ -83,6 +84,7 @@ export class Worker {
       counters,
       digestStats: new DigestStats(),
       ruleHits: new Map(),
+      dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
       kill: (connection, what, user) => {
         void killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger });

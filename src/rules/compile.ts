@@ -3,6 +3,7 @@
  * calls it at LOAD for the problems, every worker for the rules.
  */
 import type { QueryRuleEntry } from '../../runtime/snapshot.ts';
+import { type RuleAttributes, readAttributes } from './attributes.ts';
 import type { RuleProblem } from './decision.ts';
 import { CompiledRules } from './match.ts';
 import { PatternError } from './regex/ast.ts';
@@ -31,12 +32,7 @@ export interface CompiledRule {
   readonly matchDigest: Pattern | undefined;
   readonly matchPattern: Pattern | undefined;
   readonly rewrite: RewriteOptions | undefined;
-  readonly flagOuts: { readonly total: number; readonly choices: readonly FlagOut[] } | undefined;
-}
-
-export interface FlagOut {
-  readonly id: number;
-  readonly weight: number;
+  readonly attributes: RuleAttributes;
 }
 
 /** INET6_ADDRSTRLEN: ProxySQL drops rules with longer client addresses. */
@@ -60,7 +56,7 @@ export function compileRules(
     problems.push(...compiler.problems);
     if (!compiler.problems.some((problem) => problem.disablesRule)) compiled.push(rule);
   }
-  return { rules: new CompiledRules(compiled, options.iterations), problems };
+  return { rules: new CompiledRules(compiled, options.iterations, problems), problems };
 }
 
 /** The bytes of `text` as UTF-8, one character each: how a client's bytes are compared with configured text. */
@@ -93,7 +89,7 @@ class RuleCompiler {
       matchDigest: this.#pattern('match_digest', entry.matchDigest, entry.caseless),
       matchPattern,
       rewrite: this.#rewrite(matchPattern),
-      flagOuts: this.#flagOuts(),
+      attributes: readAttributes(entry.attributes, (reason) => this.#problem('attributes', reason, false)),
     };
   }
 
@@ -142,38 +138,9 @@ class RuleCompiler {
     if (value > 0n && value < DIGEST_LIMIT) return value;
     return this.#problem('digest', 'not a digest such as 0x1D2CC217C860282');
   }
-
-  #flagOuts(): CompiledRule['flagOuts'] {
-    const { attributes } = this.#entry;
-    if (attributes === '') return undefined;
-    const choices = readFlagOuts(attributes);
-    if (choices === undefined) {
-      return this.#problem('attributes', 'ignored: flagOUTs must be a list of {"id": n, "weight": n}', false);
-    }
-    const total = choices.reduce((sum, choice) => sum + choice.weight, 0);
-    return total > 0 ? { total, choices } : undefined;
-  }
 }
 
 /** '' and NULL both mean "not tested". */
 function textOrNothing(text: string | null): string | undefined {
   return text === null || text === '' ? undefined : toBytes(text);
-}
-
-/** The weighted flagOUTs; empty when the attributes have none, undefined when they cannot be read. */
-function readFlagOuts(attributes: string): readonly FlagOut[] | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(attributes);
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null || !('flagOUTs' in parsed)) return [];
-  if (!Array.isArray(parsed.flagOUTs)) return undefined;
-  return parsed.flagOUTs.every(isFlagOut) ? parsed.flagOUTs : undefined;
-}
-
-function isFlagOut(value: unknown): value is FlagOut {
-  if (typeof value !== 'object' || value === null || !('id' in value) || !('weight' in value)) return false;
-  return [value.id, value.weight].every((n) => typeof n === 'number' && Number.isInteger(n) && n >= 0);
 }

@@ -28,6 +28,8 @@ export interface MatchInput {
 export interface Decision {
   /** Ids of the rules that matched, in order; with iterations one id may come twice. */
   readonly hitRules: readonly number[];
+  /** Those of them that are tried out (attributes: dry_run) and did nothing. */
+  readonly dryRunRules: readonly number[];
   readonly destinationHostgroup: number;
   /** The last flagOUT taken; -1 when the walk never left `flagIn`. */
   readonly flagOut: number;
@@ -71,6 +73,7 @@ const NO_RULES: readonly number[] = Object.freeze([]);
 /** The decision when no rule matches. */
 export const NO_DECISION: Decision = Object.freeze({
   hitRules: NO_RULES,
+  dryRunRules: NO_RULES,
   destinationHostgroup: -1,
   flagOut: -1,
   rewrittenQuery: undefined,

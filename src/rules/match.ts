@@ -3,15 +3,19 @@
  * have their own files, and compile.ts makes the rules.
  */
 import type { CompiledRule } from './compile.ts';
-import { type Decision, type MatchInput, NO_DECISION } from './decision.ts';
+import { type Decision, type MatchInput, NO_DECISION, type RuleProblem } from './decision.ts';
 import { regexInlineMs, regexInlineStepsLongText, regexInlineStepsMax, regexLongTextBytes } from './limits.ts';
 import { type Budget, OutOfBudget, unlimitedBudget } from './regex/budget.ts';
 import type { Pattern } from './regex/pattern.ts';
 import { rewrite } from './rewrite.ts';
 import { RuleIndex } from './rule-index.ts';
+import type { Criterion, RuleTracer } from './trace.ts';
 
 /** What one walk has gathered so far; becomes the Decision. */
 type Draft = { -readonly [K in keyof Decision]: Decision[K] } & { hitRules: number[] };
+
+/** All criteria are met. */
+const MATCHES = '';
 
 /** A matcher is sealed: rules cannot be added. It is not re-entrant, which in one thread it need not be. */
 export class CompiledRules {
@@ -20,12 +24,15 @@ export class CompiledRules {
   readonly #inline = unlimitedBudget();
   /** There is no rule. */
   readonly empty: boolean;
+  /** What is wrong with rules; those that never match because of it are not walked. */
+  readonly problems: readonly RuleProblem[];
   /** The rule being tested: names the culprit when a budget runs out. */
   currentRuleId = 0;
 
-  constructor(rules: readonly CompiledRule[], iterations: number) {
+  constructor(rules: readonly CompiledRule[], iterations: number, problems: readonly RuleProblem[] = []) {
     this.#index = new RuleIndex(rules);
     this.#iterations = iterations;
+    this.problems = problems;
     this.empty = rules.length === 0;
   }
 
@@ -46,29 +53,41 @@ export class CompiledRules {
     }
   }
 
-  /** The decision, however long it takes; throws OutOfBudget when `budget` runs out (currentRuleId: where). */
-  decide(input: MatchInput, budget: Budget = unlimitedBudget()): Decision {
+  /**
+   * The decision, however long it takes; throws OutOfBudget when `budget` runs out (currentRuleId: where). With a tracer
+   * every rule on the way is walked and told about, even those the index knows not to match.
+   */
+  decide(input: MatchInput, budget: Budget = unlimitedBudget(), tracer?: RuleTracer): Decision {
     let flag = input.flagIn;
     let restarts = this.#iterations;
     let cacheable = true;
     let draft: Draft | undefined;
-    this.#index.start(input, flag, 0);
+    this.#start(input, flag, 0, tracer);
     for (let rule = this.#index.next(); rule !== undefined; rule = this.#index.next()) {
       this.currentRuleId = rule.entry.ruleId;
-      if (!sessionMatches(rule, input)) continue;
-      if (!digestMatches(rule, input, budget)) continue;
-      if (rule.matchPattern !== undefined) {
-        cacheable = false;
-        if (!patternMatches(rule.matchPattern, rule, draft?.rewrittenQuery ?? input.query, budget)) continue;
+      const text = draft?.rewrittenQuery ?? input.query;
+      const failed = firstFailure(rule, input, flag, text, budget);
+      if (rule.matchPattern !== undefined && (failed === MATCHES || failed === 'match_pattern')) cacheable = false;
+      if (failed !== MATCHES) {
+        if (tracer !== undefined) tracer.missed(rule, failed, comparedWith(failed, input, flag, text));
+        continue;
       }
+      tracer?.hit(rule);
       draft ??= { ...NO_DECISION, hitRules: [] };
+      draft.hitRules.push(rule.entry.ruleId);
+      if (rule.attributes.dryRun) {
+        draft.dryRunRules = [...draft.dryRunRules, rule.entry.ruleId];
+        continue;
+      }
       apply(draft, rule);
       if (rule.rewrite !== undefined && input.rewrite) {
-        const before = draft.rewrittenQuery ?? input.query;
-        const after = rewrite(before, rule.rewrite, budget);
-        if (after !== before) draft.rewrittenQuery = after;
+        const after = rewrite(text, rule.rewrite, budget);
+        if (after !== text) {
+          draft.rewrittenQuery = after;
+          tracer?.rewrote(rule, after);
+        }
       }
-      if (rule.flagOuts !== undefined) cacheable = false;
+      if (rule.attributes.flagOuts !== undefined) cacheable = false;
       const flagOut = pickFlagOut(rule);
       if (flagOut >= 0) {
         draft.flagOut = flagOut;
@@ -78,11 +97,17 @@ export class CompiledRules {
       if (flagOut < 0) continue;
       const restart = restarts > 0;
       if (restart) restarts -= 1;
-      this.#index.start(input, flag, restart ? 0 : rule.order + 1);
+      tracer?.flagTaken(rule, flag, restart);
+      this.#start(input, flag, restart ? 0 : rule.order + 1, tracer);
     }
     if (draft === undefined) return cacheable ? NO_DECISION : NO_DECISION_BY_TEXT;
     draft.cacheable = cacheable;
     return draft;
+  }
+
+  #start(input: MatchInput, flag: number, from: number, tracer: RuleTracer | undefined): void {
+    if (tracer === undefined) this.#index.start(input, flag, from);
+    else this.#index.startWithAll(from);
   }
 }
 
@@ -90,24 +115,56 @@ const NO_DECISION_BY_TEXT: Decision = Object.freeze({ ...NO_DECISION, cacheable:
 
 const monotonicMs = (): number => performance.now();
 
-/** Criteria 2 to 6; flagIN is the index's business. */
-function sessionMatches(rule: CompiledRule, input: MatchInput): boolean {
-  if (rule.username !== undefined && rule.username !== input.username) return false;
-  if (rule.schemaname !== undefined && rule.schemaname !== input.schemaname) return false;
+/** Tests the criteria in ProxySQL's order: the column of the first that fails, or MATCHES. `text` may be rewritten. */
+function firstFailure(
+  rule: CompiledRule,
+  input: MatchInput,
+  flag: number,
+  text: string,
+  budget: Budget,
+): Criterion | typeof MATCHES {
+  // The index has seen to it, unless it was asked for all rules.
+  if (rule.entry.flagIn !== flag) return 'flagIN';
+  if (rule.username !== undefined && rule.username !== input.username) return 'username';
+  if (rule.schemaname !== undefined && rule.schemaname !== input.schemaname) return 'schemaname';
   const client = rule.clientAddress;
   if (client !== undefined) {
     const same = client.prefix ? input.clientAddress.startsWith(client.text) : input.clientAddress === client.text;
-    if (!same) return false;
+    if (!same) return 'client_addr';
   }
-  if (rule.proxyAddress !== undefined && rule.proxyAddress !== input.proxyAddress) return false;
-  return rule.proxyPort < 0 || rule.proxyPort === input.proxyPort;
+  if (rule.proxyAddress !== undefined && rule.proxyAddress !== input.proxyAddress) return 'proxy_addr';
+  if (rule.proxyPort >= 0 && rule.proxyPort !== input.proxyPort) return 'proxy_port';
+  // Without a digest both its criteria pass, as in ProxySQL.
+  if (rule.digest !== undefined && input.digest !== undefined && rule.digest !== input.digest) return 'digest';
+  if (rule.matchDigest !== undefined && input.digestText !== undefined) {
+    if (!patternMatches(rule.matchDigest, rule, input.digestText, budget)) return 'match_digest';
+  }
+  if (rule.matchPattern === undefined || patternMatches(rule.matchPattern, rule, text, budget)) return MATCHES;
+  return 'match_pattern';
 }
 
-/** Criteria 7 and 8. Without a digest both pass, as in ProxySQL. */
-function digestMatches(rule: CompiledRule, input: MatchInput, budget: Budget): boolean {
-  if (rule.digest !== undefined && input.digest !== undefined && rule.digest !== input.digest) return false;
-  if (rule.matchDigest === undefined || input.digestText === undefined) return true;
-  return patternMatches(rule.matchDigest, rule, input.digestText, budget);
+/** The statement's side of a criterion. */
+function comparedWith(criterion: Criterion, input: MatchInput, flag: number, text: string): string {
+  switch (criterion) {
+    case 'flagIN':
+      return String(flag);
+    case 'username':
+      return input.username;
+    case 'schemaname':
+      return input.schemaname;
+    case 'client_addr':
+      return input.clientAddress;
+    case 'proxy_addr':
+      return input.proxyAddress;
+    case 'proxy_port':
+      return String(input.proxyPort);
+    case 'digest':
+      return input.digest === undefined ? '' : `0x${input.digest.toString(16).toUpperCase()}`;
+    case 'match_digest':
+      return input.digestText ?? '';
+    case 'match_pattern':
+      return text;
+  }
 }
 
 function patternMatches(pattern: Pattern, rule: CompiledRule, text: string, budget: Budget): boolean {
@@ -116,9 +173,10 @@ function patternMatches(pattern: Pattern, rule: CompiledRule, text: string, budg
 
 /** Weighted choices first, then the column; -1 for none. */
 function pickFlagOut(rule: CompiledRule): number {
-  if (rule.flagOuts === undefined) return rule.entry.flagOut ?? -1;
-  let lot = Math.floor(Math.random() * rule.flagOuts.total);
-  for (const choice of rule.flagOuts.choices) {
+  const { flagOuts } = rule.attributes;
+  if (flagOuts === undefined) return rule.entry.flagOut ?? -1;
+  let lot = Math.floor(Math.random() * flagOuts.total);
+  for (const choice of flagOuts.choices) {
     lot -= choice.weight;
     if (lot < 0) return choice.id;
   }
@@ -128,7 +186,6 @@ function pickFlagOut(rule: CompiledRule): number {
 /** Takes over what the rule sets; what it leaves NULL stays as an earlier rule set it. */
 function apply(draft: Draft, rule: CompiledRule): void {
   const { entry } = rule;
-  draft.hitRules.push(entry.ruleId);
   draft.reconnect = setOr(entry.reconnect, draft.reconnect);
   draft.timeoutMs = setOr(entry.timeoutMs, draft.timeoutMs);
   draft.retries = setOr(entry.retries, draft.retries);

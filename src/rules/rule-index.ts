@@ -26,8 +26,10 @@ export class RuleIndex {
   // the lists of the current walk and the place in each
   readonly #lanes: Rules[] = [NONE, NONE, NONE, NONE];
   readonly #places = [0, 0, 0, 0];
+  readonly #all: Rules;
 
   constructor(rules: Rules) {
+    this.#all = rules;
     for (const rule of rules) {
       const bucket = this.#bucket(rule.entry.flagIn);
       if (rule.digest !== undefined) {
@@ -48,6 +50,14 @@ export class RuleIndex {
     lanes[2] = bucket?.bySchemaname.get(input.schemaname) ?? NONE;
     lanes[3] = (input.digest === undefined ? bucket?.digests : bucket?.byDigest.get(input.digest)) ?? NONE;
     for (let lane = 0; lane < LANES; lane += 1) this.#places[lane] = placeOf(lanes[lane] ?? NONE, from);
+  }
+
+  /** As start, but nothing is left out: for a walk that is to say of every rule why it does not match. */
+  startWithAll(from: number): void {
+    this.#lanes.fill(NONE);
+    this.#lanes[0] = this.#all;
+    this.#places.fill(0);
+    this.#places[0] = placeOf(this.#all, from);
   }
 
   /** The next rule in order, or undefined at the end. */

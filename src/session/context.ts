@@ -15,6 +15,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { CompiledRules } from '../rules/match.ts';
 import type { MatcherThread } from '../rules/matcher-thread.ts';
 import type { DigestCache } from '../sql/digest-cache.ts';
+import type { DryRunLog } from './dry-run-log.ts';
 import type { Lingering } from './leases.ts';
 import type { Session } from './session.ts';
 
@@ -46,6 +47,8 @@ export interface WorkerContext {
   readonly digestStats: DigestStats;
   /** Hits by rule_id since the rules were loaded. */
   readonly ruleHits: Map<number, number>;
+  /** Rules that are only tried out. */
+  readonly dryRunLog: DryRunLog;
   /** Sessions by connection id. */
   readonly sessions: Map<number, Session>;
   /** Ends what runs on a backend connection, through another connection of the same user. */

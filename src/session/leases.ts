@@ -6,6 +6,7 @@ import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import { SessionEffect } from '../sql/facts.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Statement } from './statement.ts';
 
 /** Pins that no statement sets but the proxy itself; above the bits of SessionEffect. */
 export const NO_MULTIPLEX_PIN = 1 << 28;
@@ -28,6 +29,18 @@ export const PIN_EFFECTS =
   SessionEffect.SEQUENCE |
   SessionEffect.XA |
   SessionEffect.OPAQUE;
+
+/** The pins a statement sets on the connection it runs on: bits of SessionEffect and those above. Pure. */
+export function pinsOf(
+  { command, facts, decision }: Pick<Statement, 'command' | 'facts' | 'decision'>,
+  multiplexing: boolean,
+): number {
+  // A PREPARE does nothing of what the statement will do.
+  let pins = command === 'prepare' ? 0 : facts.effects & PIN_EFFECTS;
+  if (decision.multiplex === 2) pins &= ~SessionEffect.USER_VARIABLE;
+  if (decision.multiplex === 0) pins |= NO_MULTIPLEX_PIN;
+  return multiplexing ? pins : pins | MULTIPLEXING_OFF_PIN;
+}
 
 /** Sessions that keep a connection only in case its warnings or row count are asked for; swept by time and on demand. */
 export class Lingering {

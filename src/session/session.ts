@@ -22,9 +22,10 @@ import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
-import { effectNames, SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { effectNames, SessionEffect } from '../sql/facts.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
+import { hostgroupOf, isLockedOut, refusalOf } from './destination.ts';
 import { onKill } from './kill-statement.ts';
 import { Leases } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
@@ -213,16 +214,16 @@ export class Session implements RunOwner {
     const { rules } = this.runtime;
     const flagIn = Math.max(this.#nextFlagIn, 0);
     const known = knownDecision(this.runtime, entry, this, flagIn);
-    if (known !== undefined) return this.#decided(known, then);
+    if (known !== undefined) return this.#decided(entry, known, then);
     const input = matchInput(this.runtime, entry, this, flagIn, buffer.toString('latin1', start, end), rewrite);
     const decision = rules.tryDecide(input);
     if (decision !== undefined) {
       if (rewrite) rememberDecision(this.runtime, entry, this, flagIn, decision);
-      return this.#decided(decision, then);
+      return this.#decided(entry, decision, then);
     }
     this.context.matcher.decide(input, this.runtime.rulesGeneration).then(
       (decision) => {
-        if (!this.client.closed) this.#decided(decision, then);
+        if (!this.client.closed) this.#decided(entry, decision, then);
       },
       (error: unknown) => {
         if (this.client.closed) return;
@@ -233,12 +234,23 @@ export class Session implements RunOwner {
     );
   }
 
-  #decided(decision: Decision, then: (decision: Decision) => void): void {
+  #decided(entry: DigestEntry, decision: Decision, then: (decision: Decision) => void): void {
     for (const ruleId of decision.hitRules) {
       this.context.ruleHits.set(ruleId, (this.context.ruleHits.get(ruleId) ?? 0) + 1);
     }
+    if (decision.dryRunRules.length > 0) this.#noteDryRun(entry, decision.dryRunRules);
     this.#nextFlagIn = decision.nextQueryFlagIn;
     then(decision);
+  }
+
+  #noteDryRun({ digestHex, shownText }: DigestEntry, ruleIds: readonly number[]): void {
+    const { username } = this.user;
+    this.context.dryRunLog.note(ruleIds, {
+      username,
+      schema: this.state.schema,
+      digest: digestHex,
+      digestText: shownText,
+    });
   }
 
   afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema'>): void {
@@ -246,7 +258,7 @@ export class Session implements RunOwner {
     const { command, entry, prepared, preparing, startedAt } = draft;
     const frame =
       decision.rewrittenQuery === undefined ? draft.frame : rewrittenFrame(command, decision.rewrittenQuery);
-    const hostgroup = this.#hostgroupFor(decision, facts);
+    const hostgroup = hostgroupOf(this, decision, facts);
     const { schema } = this.state;
     const statement: Statement = {
       command,
@@ -260,8 +272,9 @@ export class Session implements RunOwner {
       startedAt,
       schema,
     };
-    const refused = this.#refusal(statement);
+    const refused = refusalOf(this, decision, facts, hostgroup);
     if (refused !== undefined) {
+      if (isLockedOut(this, hostgroup)) this.context.counters.hostgroup_locked_queries += 1;
       this.record(statement, 0, 0);
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
@@ -281,36 +294,6 @@ export class Session implements RunOwner {
     if (statement.command !== 'prepare') this.#lockIfNeeded(statement);
     this.leases.endLinger(this.leases.find(statement.hostgroup));
     this.#run.run(statement);
-  }
-
-  /** The hostgroup of a statement. Source: ProxySQL, surface of rules and transactions (destination, persistence). */
-  #hostgroupFor(decision: Decision, facts: StatementFacts): number {
-    if (this.user.transactionPersistent) {
-      const connection = this.leases.inTransaction();
-      if (connection !== undefined) return connection.home.hostgroup;
-    }
-    const asksBack = SessionEffect.WARNINGS | SessionEffect.ROW_COUNT;
-    if ((facts.effects & asksBack) !== 0 && this.leases.find(this.leases.lastHostgroup) !== undefined) {
-      return this.leases.lastHostgroup;
-    }
-    if (decision.destinationHostgroup >= 0) return decision.destinationHostgroup;
-    return this.lockedHostgroup >= 0 ? this.lockedHostgroup : this.user.defaultHostgroup;
-  }
-
-  #refusal(statement: Statement): ProtocolError | 'ok' | undefined {
-    const { decision, facts } = statement;
-    if (decision.okMsg !== undefined) return 'ok';
-    if (decision.errorMsg !== undefined) return errors.notAllowed(decision.errorMsg);
-    if (facts.kind === 'empty') return errors.emptyQuery();
-    if ((facts.effects & SessionEffect.LOCAL_INFILE) !== 0) return errors.localInfileUnsupported();
-    if (facts.multiStatement && (facts.effects & SessionEffect.SCHEMA) !== 0) {
-      return errors.notAllowed('Unable to parse multi-statements command with USE statement');
-    }
-    if (this.lockedHostgroup >= 0 && statement.hostgroup !== this.lockedHostgroup) {
-      this.context.counters.hostgroup_locked_queries += 1;
-      return errors.connectionLocked(this.lockedHostgroup, statement.hostgroup);
-    }
-    return undefined;
   }
 
   /** Answered here when the proxy mirrors what it assigns; run on a server otherwise. */

@@ -19,7 +19,7 @@ import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
-import { type Leases, MULTIPLEXING_OFF_PIN, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, PIN_EFFECTS } from './leases.ts';
+import { type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { dropLongData, patchStatementId } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
 
@@ -307,7 +307,7 @@ export class StatementRun implements AnswerOwner {
 
   #send(connection: BackendConnection, statement: Statement): void {
     this.phase = 'relaying';
-    const pins = this.#pinsOf(statement);
+    const pins = pinsOf(statement, this.#owner.variables.multiplexing);
     this.#newPins = pins & ~connection.pins;
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
@@ -324,16 +324,6 @@ export class StatementRun implements AnswerOwner {
     if (!this.#clientPaused) return;
     this.#clientPaused = false;
     this.#owner.client.socket.resume();
-  }
-
-  #pinsOf(statement: Statement): number {
-    const { decision, facts } = statement;
-    // A PREPARE does nothing of what the statement will do.
-    let pins = statement.command === 'prepare' ? 0 : facts.effects & PIN_EFFECTS;
-    if (decision.multiplex === 2) pins &= ~SessionEffect.USER_VARIABLE;
-    if (decision.multiplex === 0) pins |= NO_MULTIPLEX_PIN;
-    if (!this.#owner.variables.multiplexing) pins |= MULTIPLEXING_OFF_PIN;
-    return pins;
   }
 
   #relayDone(connection: BackendConnection, walker: ResponseWalker): void {
