@@ -7,6 +7,7 @@
  */
 import { SessionEffect, type StatementFacts, type StatementKind } from './facts.ts';
 import { keywordOf, NO_KEYWORD } from './keywords.ts';
+import { PureReadFinder } from './pure-read.ts';
 import { Ambiguity, type Reading, Scanner, Token } from './scanner.ts';
 import { EffectFinder } from './session-effects.ts';
 import { type KindVerdict, kindOf, type StatementHead } from './statement-kind.ts';
@@ -80,6 +81,7 @@ class Head implements StatementHead {
 // Scratch: classify is not re-entrant, and nothing of these outlives a call.
 const scanner = new Scanner();
 const finder = new EffectFinder();
+const pureFinder = new PureReadFinder();
 const head = new Head();
 
 interface ReadFacts {
@@ -87,6 +89,7 @@ interface ReadFacts {
   command: string;
   effects: number;
   statements: number;
+  pureRead: boolean;
 }
 
 /**
@@ -110,7 +113,8 @@ export function classify(text: Uint8Array, start: number, end: number, options: 
   if (options.asciiTrailBytes === true && hasAsciiTrailByte(text, start, end)) facts.effects |= SessionEffect.OPAQUE;
   const multiStatement = facts.statements > 1;
   const effects = withoutDoubtfulReleases(facts.effects, multiStatement);
-  return { kind: multiStatement ? 'multi' : facts.kind, command: facts.command, effects, multiStatement };
+  const pureRead = facts.pureRead && !multiStatement && effects === 0;
+  return { kind: multiStatement ? 'multi' : facts.kind, command: facts.command, effects, multiStatement, pureRead };
 }
 
 /** What is released may have been taken again, in the same text: then nothing counts as released. */
@@ -135,6 +139,7 @@ function quoteReadings({ ansiQuotes, noBackslashEscapes }: ClassifyOptions): Rea
 
 function mergeReading(facts: ReadFacts, other: ReadFacts): void {
   facts.effects |= other.effects;
+  facts.pureRead &&= other.pureRead;
   facts.statements = Math.max(facts.statements, other.statements);
   if (facts.kind === 'empty') {
     facts.kind = other.kind;
@@ -145,17 +150,20 @@ function mergeReading(facts: ReadFacts, other: ReadFacts): void {
 }
 
 function readAs(text: Uint8Array, start: number, end: number, reading: Reading): ReadFacts {
-  const facts: ReadFacts = { kind: 'empty', command: 'UNKNOWN', effects: 0, statements: 0 };
+  const facts: ReadFacts = { kind: 'empty', command: 'UNKNOWN', effects: 0, statements: 0, pureRead: true };
   scanner.start(text, start, end, reading);
   finder.reset();
+  pureFinder.reset(text, start);
   head.clear();
   let begun = false;
+  let lockingRead = false;
   for (;;) {
     const token = head.full ? scanner.nextNotable() : scanner.next();
     if (token === Token.END || token === Token.SEMICOLON) {
       if (begun) addStatement(facts, kindOf(head));
+      lockingRead ||= head.lockingRead;
       if (token === Token.END) break;
-      if (facts.statements > STATEMENTS_MAX) return { ...facts, effects: ALL_EFFECTS };
+      if (facts.statements > STATEMENTS_MAX) return { ...facts, effects: ALL_EFFECTS, pureRead: false };
       if (begun) {
         finder.beginStatement();
         head.clear();
@@ -168,9 +176,11 @@ function readAs(text: Uint8Array, start: number, end: number, reading: Reading):
     const quoted = token === Token.NAME || token === Token.DOUBLE;
     const keyword = token === Token.WORD || quoted ? keywordOf(scanner, text, quoted) : NO_KEYWORD;
     finder.see(token, keyword);
+    pureFinder.see(token, scanner.tokenStart, scanner.tokenEnd);
     head.add(token, quoted ? NO_KEYWORD : keyword, scanner.depth);
   }
   facts.effects |= finder.effects;
+  facts.pureRead = facts.kind === 'select' && !lockingRead && pureFinder.pure;
   return facts;
 }
 

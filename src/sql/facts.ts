@@ -104,6 +104,11 @@ export interface StatementFacts {
   readonly effects: number;
   /** More than one statement in the text. */
   readonly multiStatement: boolean;
+  /**
+   * One SELECT that reads tables and calls nothing but functions known to leave nothing behind: it may run on any
+   * connection of its kind, among others' statements, and twice. See pure-read.ts.
+   */
+  readonly pureRead: boolean;
 }
 
 /** The names of the effects in `effects`, for logs and the processlist: `['USER_VARIABLE', 'GET_LOCK']`. */
