@@ -2,6 +2,7 @@
  * AdminStatement to its command, and every error to an answer. It knows no packets.
  */
 import { classify } from './classify.ts';
+import { globalChecksum, tableChecksum } from './commands/checksum.ts';
 import { answerFact } from './commands/facts.ts';
 import { promote } from './commands/load-save.ts';
 import { passToSqlite } from './commands/passthrough.ts';
@@ -50,6 +51,10 @@ async function carryOut(
       return showTableStatus(context, statement.table);
     case 'show-warnings':
       return statement.countOnly ? countWarnings(session) : showWarnings(session);
+    case 'checksum':
+      return tableChecksum(context, statement);
+    case 'global-checksum':
+      return globalChecksum(context);
     case 'truncate-digests':
       return okReply((await context.plane.collect('query-digest', { reset: true })).length);
     case 'proxysql':

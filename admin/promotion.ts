@@ -11,6 +11,8 @@ import type { DataPlane } from '../runtime/plane.ts';
 import { formatProblem, type Problem } from '../runtime/problem.ts';
 import type { ServerEntry, VariablePartName, VariableValues } from '../runtime/snapshot.ts';
 import type { Logger } from '../src/observe/logger.ts';
+import { tableChecksums, variablesChecksum } from './checksums/module-checksums.ts';
+import { RuntimeChecksums } from './checksums/runtime-checksums.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import { importModule } from './config-file/import.ts';
 import { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
@@ -55,6 +57,8 @@ export interface Promotion {
   startUp(options: StartUpOptions): Promise<readonly Problem[]>;
   /** Fills the runtime_ tables named, just before a statement reads them. Other names are ignored. */
   refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void>;
+  /** Counts the LOADs and knows what was loaded. */
+  readonly checksums: RuntimeChecksums;
   /** The admin variables in force, by short name. */
   readonly adminVariables: VariableValues;
   /** Puts one value in force without touching memory, as PROXYSQL READONLY does. */
@@ -84,6 +88,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   const db = dependencies.db.handle;
   /** Rows of the last LOAD of tables the data plane does not know. */
   const stored = new Map<string, readonly TableRow[]>();
+  const checksums = new RuntimeChecksums();
   let retired: readonly ServerEntry[] = [];
   let adminVariables: VariableValues = {};
   let startingUp = false;
@@ -128,6 +133,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     for (const { name, runtimeRows } of module.tables) {
       if (runtimeRows === undefined) stored.set(name, rows.get(name) ?? []);
     }
+    for (const [name, compute] of tableChecksums(module.name, rows, plane.current)) checksums.loaded(name, compute);
     return { affectedRows: 0, problems };
   }
 
@@ -141,6 +147,9 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
       await onAdminVariables(applied.values);
       adminVariables = applied.values;
     }
+    const { values } = applied;
+    if (prefix === 'mysql-') checksums.loaded('mysql_variables', () => variablesChecksum('mysql-', values));
+    if (prefix === 'admin-') checksums.loaded('admin_variables', () => variablesChecksum('admin-', values));
     correctVariables(db, applied.corrections);
     return { affectedRows: 0, problems: applied.problems };
   }
@@ -195,6 +204,11 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
         })),
       );
     }
+    if (tables.has('runtime_checksums_values')) {
+      const rows = await checksums.rows();
+      const contents = rows.map((row): TableRow => ({ ...row }));
+      writeTables(db, [{ table: 'runtime_checksums_values', rows: contents, others: 'delete' }]);
+    }
     if (tables.has('runtime_global_variables')) {
       writeRuntimeVariables(db, VARIABLE_PREFIXES.flatMap(runtimeVariables));
     }
@@ -226,6 +240,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
         }
       }),
     refreshRuntimeTables,
+    checksums,
     get adminVariables() {
       return adminVariables;
     },

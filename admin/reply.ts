@@ -12,7 +12,13 @@ export interface AdminError {
 
 export type AdminReply =
   | { readonly kind: 'ok'; readonly affectedRows?: number; readonly info?: string; readonly warnings?: number }
-  | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly SqlCell[])[] }
+  | {
+      readonly kind: 'rows';
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly SqlCell[])[];
+      /** The numbers among the few answers that are not text, as ProxySQL's are. */
+      readonly integers?: true;
+    }
   | { readonly kind: 'error'; readonly error: AdminError }
   /** The connection ends without an answer. */
   | { readonly kind: 'hang-up' };

@@ -35,6 +35,9 @@ export type AdminStatement =
   | { readonly kind: 'show-fields'; readonly table: string }
   | { readonly kind: 'show-table-status'; readonly table: string }
   | { readonly kind: 'show-warnings'; readonly countOnly: boolean }
+  /** CHECKSUM of a table, or of the variables of the data plane. */
+  | { readonly kind: 'checksum'; readonly label: string; readonly sql: string }
+  | { readonly kind: 'global-checksum' }
   | { readonly kind: 'truncate-digests' }
   | { readonly kind: 'proxysql'; readonly action: ProxysqlAction }
   /** Without a code it is 1045 28000, as nearly all errors of ProxySQL's admin port are. */

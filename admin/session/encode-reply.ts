@@ -20,6 +20,11 @@ function columnDefinition(name: string): ColumnDefinition {
   return { name, type: ColumnType.VAR_STRING, charset: ADMIN_CHARSET, length: 15, flags: 1, decimals: 31 };
 }
 
+/** Recorded from ProxySQL 2.7.1 for SELECT GLOBAL_CHECKSUM(): length 31, flags NOT_NULL, UNSIGNED and BINARY. */
+function integerDefinition(name: string): ColumnDefinition {
+  return { name, type: ColumnType.LONGLONG, charset: 63, length: 31, flags: 161, decimals: 0 };
+}
+
 export interface ReplyFrame {
   readonly sequenceId: number;
   /** Another result follows in the same answer. */
@@ -40,7 +45,7 @@ export function encodeReply(writer: PacketWriter, reply: AdminReply, frame: Repl
       });
     case 'rows':
       return writeTextResultset(writer, sequenceId, {
-        columns: reply.columns.map(columnDefinition),
+        columns: reply.columns.map(reply.integers === true ? integerDefinition : columnDefinition),
         rows: reply.rows,
         statusFlags: ADMIN_STATUS,
         deprecateEof,

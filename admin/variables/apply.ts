@@ -67,7 +67,19 @@ export function applyVariables(rows: readonly VariableRow[], options: ApplyOptio
     if (judged.problem !== undefined) problems.push(judged.problem);
   }
   if (prefix === 'mysql-') matchCharsetAndCollation(values, current, rows, corrections, problems);
+  if (prefix === 'admin-') obeyChecksumSwitches(values);
   return { values, corrections: [...corrections.values()], problems };
+}
+
+/**
+ * admin-checksum_… = false once switched the checksum of a module off; what is left of it is that the module is not
+ * synchronised, whatever its diffs_before_sync says in memory. Source: ProxySQL_Admin::set_variable.
+ */
+function obeyChecksumSwitches(values: Record<string, string>): void {
+  for (const name of Object.keys(values)) {
+    const module = /^checksum_(\w+)$/.exec(name)?.[1];
+    if (module !== undefined && values[name] === 'false') values[`cluster_${module}_diffs_before_sync`] = '0';
+  }
 }
 
 interface Judgement {
