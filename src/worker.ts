@@ -77,6 +77,7 @@ export class Worker {
       runtime: emptyRuntime(variables),
       workerIndex: options.index,
       logger,
+      clock,
       hostgroups,
       quotas,
       lingering,
@@ -87,7 +88,9 @@ export class Worker {
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
       kill: (connection, what, user) => {
-        void killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger });
+        if (what === 'QUERY') counters.mysql_killed_backend_queries += 1;
+        else counters.mysql_killed_backend_connections += 1;
+        return killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger });
       },
     };
     this.#frontend = new Frontend(this.#context, options.tls);
@@ -97,9 +100,11 @@ export class Worker {
 
   /** Everything that is due by the clock; called by this worker's one timer. */
   sweep(): void {
-    const { hostgroups, lingering, runtime } = this.#context;
+    const { hostgroups, lingering, runtime, sessions, clock } = this.#context;
     hostgroups.sweep();
     lingering.sweep(runtime.variables.autoIncrementDelayMultiplexTimeoutMs);
+    const nowMs = clock.nowMs();
+    for (const session of sessions.values()) session.sweep(nowMs);
   }
 
   /** Every message of the primary comes in here. */

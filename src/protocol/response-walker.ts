@@ -150,6 +150,11 @@ export class ResponseWalker {
   }
 
   /** The code of the ERR it ended with, else 0. */
+  /** Length of the ERR packet's payload; 0 without one. */
+  get errorBytesLength(): number {
+    return this.errorBytes?.length ?? 0;
+  }
+
   get errorCode(): number {
     return this.error?.code ?? 0;
   }

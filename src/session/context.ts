@@ -15,6 +15,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { CompiledRules } from '../rules/match.ts';
 import type { MatcherThread } from '../rules/matcher-thread.ts';
 import type { DigestCache } from '../sql/digest-cache.ts';
+import type { Clock } from '../util/clock.ts';
 import type { DryRunLog } from './dry-run-log.ts';
 import type { Lingering } from './leases.ts';
 import type { Session } from './session.ts';
@@ -38,6 +39,7 @@ export interface WorkerContext {
   runtime: WorkerRuntime;
   readonly workerIndex: number;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly hostgroups: HostgroupManager;
   /** This worker's part of the limits that hold over all workers. */
   readonly quotas: QuotaHolder;
@@ -51,6 +53,9 @@ export interface WorkerContext {
   readonly dryRunLog: DryRunLog;
   /** Sessions by connection id. */
   readonly sessions: Map<number, Session>;
-  /** Ends what runs on a backend connection, through another connection of the same user. */
-  kill(connection: BackendConnection, what: 'QUERY' | 'CONNECTION', user: BackendUser): void;
+  /**
+   * Ends what runs on a backend connection, through another connection of the same user. Settles when the server has
+   * answered, or could not be reached; never rejects.
+   */
+  kill(connection: BackendConnection, what: 'QUERY' | 'CONNECTION', user: BackendUser): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import type { UserEntry } from '../../runtime/snapshot.ts';
 import type { ProcesslistRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { BackendConnection } from '../backend/backend-connection.ts';
 import { type MirroredState, mirroredState, withNames, withSchema } from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
 import { type BackendUser, SHAPE_CAPABILITIES } from '../hostgroup/connector.ts';
@@ -43,6 +44,7 @@ import {
 } from './statement-commands.ts';
 import { frameOf, textOf } from './statement-frames.ts';
 import { elapsedUs, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
+import { TimeLimits } from './time-limits.ts';
 
 export interface SessionLogin {
   readonly connectionId: number;
@@ -77,6 +79,7 @@ export class Session implements RunOwner {
   readonly #loginState: MirroredState;
   readonly #run: StatementRun;
   readonly statements = new PreparedStatements();
+  readonly #limits = new TimeLimits();
   readonly #connectedAtMs = Date.now();
   runtime: WorkerRuntime;
   #sequenceId = 0;
@@ -171,7 +174,7 @@ export class Session implements RunOwner {
   onClosed(): void {
     const running = this.#run.abandon();
     if (running !== undefined && this.variables.killBackendConnectionWhenDisconnect) {
-      this.context.kill(running, 'CONNECTION', this.backendUser);
+      void this.context.kill(running, 'CONNECTION', this.backendUser);
     }
     this.leases.endAll();
     this.statements.clear();
@@ -293,7 +296,12 @@ export class Session implements RunOwner {
   #runOnServer(statement: Statement): void {
     if (statement.command !== 'prepare') this.#lockIfNeeded(statement);
     this.leases.endLinger(this.leases.find(statement.hostgroup));
-    this.#run.run(statement);
+    const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay);
+    if (delayMs <= 0) return this.#run.run(statement);
+    const ready = { ...statement, startedAt: statement.startedAt + delayMs };
+    this.context.clock.after(delayMs, () => {
+      if (!this.client.closed) this.#run.run(ready);
+    });
   }
 
   /** Answered here when the proxy mirrors what it assigns; run on a server otherwise. */
@@ -329,11 +337,34 @@ export class Session implements RunOwner {
     this.context.counters.hostgroup_locked_set_cmds += 1;
   }
 
+  /** Called now and then, for everything that is due by the clock. Costs next to nothing when nothing is. */
+  sweep(nowMs: number): void {
+    this.#run.sweep();
+    const overdue = this.#limits.overdue(this, this.context.runtime.variables, nowMs);
+    if (overdue === undefined) return;
+    const { context, user, connectionId } = this;
+    context.logger.warn(
+      { user: user.username, session: connectionId, limit: overdue },
+      'session ended by a time limit',
+    );
+    this.client.destroy();
+  }
+
+  /** `Date.now()` since when no command is at work; undefined while one is. */
+  get idleSinceMs(): number | undefined {
+    return this.#commandName === 'Sleep' ? this.#commandSinceMs : undefined;
+  }
+
+  killQuery(connection: BackendConnection): Promise<void> {
+    return this.context.kill(connection, 'QUERY', this.backendUser);
+  }
+
   /** Another session of the same user killed this one, or its query. */
   killed(what: 'QUERY' | 'CONNECTION'): void {
+    if (what === 'QUERY') return this.#run.kill('kill');
     const connection = this.#run.connection;
-    if (connection !== undefined) this.context.kill(connection, what, this.backendUser);
-    if (what === 'CONNECTION') this.client.destroy();
+    if (connection !== undefined) void this.context.kill(connection, what, this.backendUser);
+    this.client.destroy();
   }
 
   // ---------------------------------------------------------------- the run reports
@@ -342,6 +373,7 @@ export class Session implements RunOwner {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     this.record(statement, outcome.rowsAffected, outcome.rowsSent);
+    this.#limits.statementDone(this);
     this.ready();
   }
 

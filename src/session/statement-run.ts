@@ -1,7 +1,7 @@
 /**
  * Runs one statement at a time for a session: connection, sync, prepare where needed, send, relay.
  *
- *   idle ─▶ waiting-for-backend ─▶ syncing* ─▶ preparing? ─▶ relaying ─▶ idle
+ *   idle ─▶ waiting-for-backend ─▶ syncing* ─▶ preparing? ─▶ relaying ─▶ awaiting-kill? ─▶ idle
  *
  * It decides nothing about rules or hostgroups (session.ts did) and keeps nothing between statements (leases.ts does).
  */
@@ -19,6 +19,7 @@ import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { KilledAnswer, type KillReason } from './killed-answer.ts';
 import { type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { dropLongData, patchStatementId } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
@@ -45,19 +46,26 @@ export interface RunOwner {
   readonly lastInsertId: number | bigint;
   /** Each `SET TRANSACTION …` that waits for the next transaction. */
   takeNextTransaction(): readonly string[];
+  /** Ends what runs on the connection, and nothing else; settles when the server has taken it, or never will. */
+  killQuery(connection: BackendConnection): Promise<void>;
   /** The answer is with the client, except for a PREPARE, whose raw answer comes along. */
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void;
   /** Nothing of an answer is with the client yet. */
   statementFailed(statement: Statement, error: ProtocolError): void;
 }
 
-type Phase = 'idle' | 'waiting-for-backend' | 'syncing' | 'preparing' | 'relaying';
+type Phase = 'idle' | 'waiting-for-backend' | 'syncing' | 'preparing' | 'relaying' | 'awaiting-kill';
 
 /**
  * A connection that is lost this soon after a statement was sent was dead before, in ms; a statement is not sent again
  * later than that, since somebody may have ended it on purpose.
  */
 export const staleConnectionMs = 1_000;
+
+/**
+ * A server gets this long, in ms, to answer a KILL QUERY; then its connection is given up. One sweep more or less.
+ */
+export const killGraceMs = 3_000;
 
 /** Reading statements: running one twice is harmless. */
 const RETRYABLE_KINDS: ReadonlySet<string> = new Set(['select', 'show', 'explain']);
@@ -85,6 +93,10 @@ export class StatementRun implements AnswerOwner {
   #pausedConnection: BackendConnection | undefined;
   /** Not read from because the server does not keep up. */
   #clientPaused = false;
+  /** A KILL QUERY is on its way to the server, or was. */
+  #killed: KilledAnswer | undefined;
+  /** What there is to tell of a complete answer when the KILL that came too late for it is out of the way. */
+  #afterKill: (() => void) | undefined;
 
   constructor(owner: RunOwner) {
     this.#owner = owner;
@@ -111,12 +123,54 @@ export class StatementRun implements AnswerOwner {
     return connection;
   }
 
+  /** Called now and then: a statement that has run longer than it may is ended, on the server as well. */
+  sweep(): void {
+    const statement = this.statement;
+    if (statement === undefined) return;
+    const now = performance.now();
+    if (this.#killed !== undefined) {
+      if (now - this.#killed.since > killGraceMs) this.#giveUpKilled(this.#killed);
+      return;
+    }
+    const { timeoutMs } = statement.decision;
+    const limitMs = timeoutMs > 0 ? timeoutMs : this.#owner.variables.defaultQueryTimeout;
+    if (limitMs > 0 && now - statement.startedAt >= limitMs) this.kill('timeout');
+  }
+
+  /** The server does not even answer a KILL. */
+  #giveUpKilled(killed: KilledAnswer): void {
+    const connection = this.connection;
+    if (connection === undefined) return;
+    connection.destroy(errorOf(killed));
+    // With a complete answer nothing was expected of it any more.
+    if (this.phase !== 'awaiting-kill') return;
+    this.#owner.leases.forget(connection);
+    this.#afterKill?.();
+  }
+
+  /** Ends the statement at work; its answer tells the client why. */
+  kill(reason: KillReason): void {
+    if (this.statement === undefined || this.#killed !== undefined) return;
+    const connection = this.connection;
+    if (connection === undefined) {
+      this.#cancelRequest?.();
+      this.#cancelRequest = undefined;
+      return this.#fail(reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted());
+    }
+    this.#retriesLeft = 0;
+    this.#killed = new KilledAnswer(reason, performance.now(), this.#owner.killQuery(connection));
+  }
+
   answerBytes(chunk: Buffer, connection: BackendConnection): void {
-    if (this.phase !== 'relaying' || this.statement?.command === 'prepare') {
+    const statement = this.statement;
+    if (this.phase !== 'relaying' || statement?.command === 'prepare') {
       this.#captured.push(chunk);
       return;
     }
-    if (this.#owner.client.write(chunk) || this.#pausedConnection !== undefined) return;
+    const bytes = this.#killed === undefined ? chunk : this.#killed.pass(chunk);
+    if (bytes.length === 0) return;
+    statement?.tee?.take(bytes);
+    if (this.#owner.client.write(bytes) || this.#pausedConnection !== undefined) return;
     this.#pausedConnection = connection;
     connection.pause();
     this.#owner.client.onceDrained(() => this.#resumePaused());
@@ -130,6 +184,8 @@ export class StatementRun implements AnswerOwner {
         return this.#prepareDone(connection, walker);
       case 'relaying':
         return this.#relayDone(connection, walker);
+      case 'awaiting-kill':
+        return this.#afterKill?.();
       default:
         return;
     }
@@ -139,6 +195,7 @@ export class StatementRun implements AnswerOwner {
     const statement = this.statement;
     if (statement === undefined) return;
     this.#owner.leases.forget(connection);
+    if (this.phase === 'awaiting-kill') return this.#afterKill?.();
     const stateLost = !connection.clean;
     if (this.phase === 'relaying' && anyByteSeen && statement.command !== 'prepare') {
       // Part of an answer is with the client, and nobody knows where in it: only the end of the connection is clear.
@@ -329,6 +386,8 @@ export class StatementRun implements AnswerOwner {
   #relayDone(connection: BackendConnection, walker: ResponseWalker): void {
     const statement = this.statement as Statement;
     const outcome = outcomeOf(walker);
+    statement.tee?.end(walker, connection);
+    this.#killed?.end(walker);
     this.#rowCountIsZero = walker.ended === 'ok';
     this.#noteEffects(connection, statement, outcome);
     let answer: Buffer | undefined;
@@ -339,10 +398,41 @@ export class StatementRun implements AnswerOwner {
     } else if (statement.prepared !== undefined) {
       dropLongData(statement.prepared);
     }
-    // The answer is complete: what the client has not read yet is in its own socket's buffer, one chunk at the most.
+    const killed = this.#killed;
+    if (killed !== undefined) {
+      return this.#awaitKill(killed, connection, () => this.#finish(connection, statement, outcome, answer));
+    }
+    this.#finish(connection, statement, outcome, answer);
+  }
+
+  /**
+   * The answer is complete: what the client has not read yet is in its own socket's buffer, one chunk at the most.
+   */
+  #finish(
+    connection: BackendConnection,
+    statement: Statement,
+    outcome: StatementOutcome,
+    answer: Buffer | undefined,
+  ): void {
     this.#reset();
-    this.#owner.leases.settle(connection);
+    if (!connection.lost) this.#owner.leases.settle(connection);
     this.#owner.statementDone(statement, outcome, answer);
+  }
+
+  /** A KILL that comes too late would hit the connection's next statement, which may be somebody else's. */
+  #awaitKill(killed: KilledAnswer, connection: BackendConnection, finish: () => void): void {
+    const done = () => {
+      const rest = killed.takeRest();
+      if (rest.length > 0) this.#owner.client.write(rest);
+      finish();
+    };
+    if (killed.hit) return done();
+    this.phase = 'awaiting-kill';
+    this.#afterKill = done;
+    killed.onceSent(() => {
+      // A server forgets a KILL QUERY with the next command, whatever it is.
+      if (this.#afterKill === done) connection.send(commandFrame(Command.COM_PING, ''), 'simple', this);
+    });
   }
 
   #noteEffects(connection: BackendConnection, statement: Statement, outcome: StatementOutcome): void {
@@ -369,9 +459,9 @@ export class StatementRun implements AnswerOwner {
 
   /** Passes a captured answer on: an injected statement failed, and its error is the answer to the client's own. */
   #answerCaptured(connection: BackendConnection, walker: ResponseWalker): void {
-    const error = walker.error ?? errors.lostConnection();
+    const error = this.#killed === undefined ? walker.error : errorOf(this.#killed);
     this.#owner.leases.settle(connection);
-    this.#fail(error);
+    this.#fail(error ?? errors.lostConnection());
   }
 
   #remember(connection: BackendConnection, text: Buffer, statementId: number): void {
@@ -398,7 +488,13 @@ export class StatementRun implements AnswerOwner {
     this.statement = undefined;
     this.#steps = [];
     this.#captured = [];
+    this.#killed = undefined;
+    this.#afterKill = undefined;
   }
+}
+
+function errorOf(killed: KilledAnswer): ProtocolError {
+  return killed.reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted();
 }
 
 /** Microseconds since `startedAt`, of `performance.now()`. */

@@ -1,8 +1,17 @@
 /** One statement on its way through a session. Built once per command, read by every stage after that. */
+import type { BackendConnection } from '../backend/backend-connection.ts';
+import type { ResponseWalker } from '../protocol/response-walker.ts';
 import type { Decision } from '../rules/decision.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
+
+/** Sees the bytes of an answer as they go to the client, changes nothing and takes its time never. */
+export interface AnswerTee {
+  take(chunk: Buffer): void;
+  /** The answer is complete; `walker` describes it until the return. Not called for an answer that was cut off. */
+  end(walker: ResponseWalker, connection: BackendConnection): void;
+}
 
 export interface Statement {
   readonly command: 'query' | 'prepare' | 'execute';
@@ -20,4 +29,6 @@ export interface Statement {
   readonly startedAt: number;
   /** The schema when the command arrived; what the digest table shows. */
   readonly schema: string;
+  /** Absent for almost all statements. */
+  readonly tee?: AnswerTee;
 }
