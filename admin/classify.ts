@@ -6,6 +6,7 @@
  */
 
 import { CHECKSUM_PATTERNS } from './grammar/checksum-patterns.ts';
+import { classifyExplainRoute } from './grammar/explain-route.ts';
 import { SELECT_PATTERNS } from './grammar/select-patterns.ts';
 import { classifySet } from './grammar/set-statement.ts';
 import { SHOW_PATTERNS } from './grammar/show-patterns.ts';
@@ -30,6 +31,8 @@ export function classify(sql: string, role: AdminRole): AdminStatement {
     const set = classifySet(sql.trim().replace(/[;\s]+$/, ''), text);
     if (set !== undefined) return set;
   }
+  const explain = role === 'admin' ? classifyExplainRoute(sql, text) : undefined;
+  if (explain !== undefined) return explain;
   for (const { when, is, adminOnly } of PATTERNS) {
     if (adminOnly === true && role !== 'admin') continue;
     const match = when.exec(text);

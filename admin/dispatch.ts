@@ -3,6 +3,7 @@
  */
 import { classify } from './classify.ts';
 import { globalChecksum, tableChecksum } from './commands/checksum.ts';
+import { explainRoute } from './commands/explain-route.ts';
 import { answerFact } from './commands/facts.ts';
 import { promote } from './commands/load-save.ts';
 import { passToSqlite } from './commands/passthrough.ts';
@@ -55,6 +56,8 @@ async function carryOut(
       return tableChecksum(context, statement);
     case 'global-checksum':
       return globalChecksum(context);
+    case 'explain-route':
+      return explainRoute(context, statement);
     case 'truncate-digests':
       return okReply((await context.plane.collect('query-digest', { reset: true })).length);
     case 'proxysql':

@@ -10,6 +10,7 @@
  */
 
 import type { QuotaToPrimary, QuotaToWorker } from './quota/messages.ts';
+import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { PartName, SnapshotParts, VariablePartName, VariableParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 import type { TlsPems } from './tls-pems.ts';
@@ -50,6 +51,7 @@ export type PrimaryToWorker =
   | { readonly type: 'publish-commit'; readonly generation: number }
   | { readonly type: 'listen'; readonly requestId: number; readonly interfaces: readonly string[] }
   | { readonly type: 'collect'; readonly requestId: number; readonly kind: StatsKind; readonly reset: boolean }
+  | { readonly type: 'explain-route'; readonly requestId: number; readonly question: RouteQuestion }
   | { readonly type: 'drain'; readonly deadlineMs: number }
   | QuotaToWorker;
 
@@ -66,5 +68,6 @@ export type WorkerToPrimary =
       readonly error: string | undefined;
     }
   | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[StatsKind][] }
+  | { readonly type: 'route'; readonly requestId: number; readonly explanation: RouteExplanation }
   | { readonly type: 'drained' }
   | QuotaToPrimary;

@@ -2,6 +2,8 @@
  * The contract between the admin plane and the data plane, whoever carries it (in-process or worker processes).
  * It holds interfaces only; publisher.ts, subscriber.ts and transports/ implement them.
  */
+
+import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { Generation, RuntimeSnapshot, SnapshotParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 
@@ -18,4 +20,7 @@ export interface DataPlane {
 
   /** Rows of all workers merged. `reset` sets the counters to zero in the same step. */
   collect<K extends StatsKind>(kind: K, options?: { readonly reset?: boolean }): Promise<readonly StatsRows[K][]>;
+
+  /** What a worker would do with a statement, without doing it. */
+  explainRoute(question: RouteQuestion): Promise<RouteExplanation>;
 }

@@ -11,6 +11,7 @@ import type { DataPlane } from './plane.ts';
 import { QuotaLedger } from './quota/ledger.ts';
 import { QuotaLimits } from './quota/limits.ts';
 import type { QuotaToPrimary } from './quota/messages.ts';
+import type { RouteExplanation, RouteQuestion } from './route.ts';
 import {
   EMPTY_SNAPSHOT,
   type Generation,
@@ -33,6 +34,9 @@ export const snapshotAckTimeoutMs = 10_000;
 
 /** How long a worker may take to answer a question about its counters, in ms. Its rows are left out after that. */
 export const collectTimeoutMs = 5_000;
+
+/** How long a worker may take to explain a route, in ms: its rules may need the thread with the long deadline. */
+export const explainRouteTimeoutMs = 5_000;
 
 const LIST_PARTS: readonly ListPartName[] = ['users', 'servers', 'replicationHostgroups', 'queryRules', 'fastRouting'];
 
@@ -84,6 +88,17 @@ export class Publisher implements DataPlane {
     );
     const lists = answers.map((answer) => (answer?.type === 'rows' ? (answer.rows as readonly StatsRows[K][]) : []));
     return mergeRows(kind, lists);
+  }
+
+  /** Asks one worker; all have the same rules, and servers may look different to each. */
+  async explainRoute(question: RouteQuestion): Promise<RouteExplanation> {
+    const [link] = this.#links.keys();
+    if (link === undefined) return { error: 'no worker is running' };
+    const requestId = ++this.#requests;
+    const answer = this.#wait(link, `route:${requestId}`, explainRouteTimeoutMs);
+    link.send({ type: 'explain-route', requestId, question });
+    const message = await answer;
+    return message?.type === 'route' ? message.explanation : { error: 'the worker did not answer in time' };
   }
 
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
@@ -203,6 +218,8 @@ function keyOf(message: WorkerToPrimary): string | undefined {
       return `rows:${message.requestId}`;
     case 'listening':
       return `listening:${message.requestId}`;
+    case 'route':
+      return `route:${message.requestId}`;
     case 'drained':
       return 'drained';
     default:

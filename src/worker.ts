@@ -5,6 +5,7 @@
 import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
 import { QuotaHolder } from '../runtime/quota/holder.ts';
 import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/messages.ts';
+import type { RouteExplanation, RouteQuestion } from '../runtime/route.ts';
 import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.ts';
 import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
@@ -21,6 +22,7 @@ import { compileRules } from './rules/compile.ts';
 import { MatcherThread } from './rules/matcher-thread.ts';
 import type { WorkerContext, WorkerRuntime } from './session/context.ts';
 import { DryRunLog } from './session/dry-run-log.ts';
+import { explainRoute } from './session/explain-route.ts';
 import { Lingering } from './session/leases.ts';
 import type { Session } from './session/session.ts';
 import { DigestCache } from './sql/digest-cache.ts';
@@ -127,6 +129,9 @@ export class Worker {
           rows: this.#collect(message.kind, message.reset),
         });
         return;
+      case 'explain-route':
+        void this.#explainRoute(message.requestId, message.question);
+        return;
       case 'drain':
         void this.#drain(message.deadlineMs);
         return;
@@ -194,6 +199,17 @@ export class Worker {
     } catch (error) {
       this.#options.send({ type: 'listening', requestId, addresses: [], error: (error as Error).message });
     }
+  }
+
+  async #explainRoute(requestId: number, question: RouteQuestion): Promise<void> {
+    let explanation: RouteExplanation;
+    try {
+      explanation = await explainRoute(this.#context, question, this.#listener.addresses);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'a bug ended EXPLAIN ROUTE');
+      explanation = { error: 'the worker failed to explain it; its log says why' };
+    }
+    this.#options.send({ type: 'route', requestId, explanation });
   }
 
   /** Takes no new clients, lets statements and transactions end until the deadline, then closes what is left. */

@@ -1,6 +1,7 @@
 /**
  * AdminStatement: what a text on the admin port asks for, as data. classify.ts makes them, dispatch.ts carries them out.
  */
+import type { RouteQuestion } from '../../runtime/route.ts';
 import type { Edge } from '../layers.ts';
 import type { ModuleName } from '../modules/index.ts';
 
@@ -38,6 +39,7 @@ export type AdminStatement =
   /** CHECKSUM of a table, or of the variables of the data plane. */
   | { readonly kind: 'checksum'; readonly label: string; readonly sql: string }
   | { readonly kind: 'global-checksum' }
+  | { readonly kind: 'explain-route'; readonly question: RouteQuestion; readonly json: boolean }
   | { readonly kind: 'truncate-digests' }
   | { readonly kind: 'proxysql'; readonly action: ProxysqlAction }
   /** Without a code it is 1045 28000, as nearly all errors of ProxySQL's admin port are. */

@@ -3,7 +3,7 @@
  * before the deadline. Owns servers, pools and waiting requests of this worker. It sends no statement and knows no
  * session; see session/ for what happens with the connection.
  */
-import type { ServerEntry } from '../../runtime/snapshot.ts';
+import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
@@ -35,6 +35,19 @@ export interface ConnectionRequest {
   readonly after: BackendConnection | undefined;
   onConnection(connection: BackendConnection): void;
   onFailure(error: ProtocolError): void;
+}
+
+/** What speaks for or against a server. */
+export interface ServerOutlook {
+  /** `host:port`, or the path of a socket. */
+  readonly name: string;
+  readonly status: ServerStatus;
+  readonly weight: number;
+  /** It may be chosen. */
+  readonly eligible: boolean;
+  readonly used: number;
+  readonly maxConnections: number;
+  readonly maxReplicationLagS: number;
 }
 
 const TOO_MANY_CONNECTIONS = 1040;
@@ -190,6 +203,17 @@ export class HostgroupManager {
     if (connection.lost) return;
     if (!connection.idle || this.#variables.initConnect !== '') connection.destroy();
     else resetAndGiveBack(connection, (clean) => this.giveBack(clean));
+  }
+
+  /** The servers of a hostgroup as a choice among them sees them now. */
+  outlook(hostgroup: number): readonly ServerOutlook[] {
+    const nowMs = this.#clock.nowMs();
+    return (this.#hostgroups.get(hostgroup)?.servers ?? []).map((server) => {
+      const { hostname, port, weight, maxConnections, maxReplicationLagS } = server.entry;
+      const eligible = server.accepts(nowMs);
+      const name = port === 0 ? hostname : `${hostname}:${port}`;
+      return { name, status: server.status, weight, eligible, used: server.used, maxConnections, maxReplicationLagS };
+    });
   }
 
   rows(reset: boolean): ConnectionPoolRow[] {

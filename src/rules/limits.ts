@@ -16,6 +16,9 @@ export const regexInlineStepsLongText = 20_000;
 /** Time all rules together may take for one statement on the event loop. */
 export const regexInlineMs = 8;
 
+/** The same for EXPLAIN ROUTE, which nobody asks often and which a busy machine must not cut short. */
+export const regexExplainMs = 100;
+
 /** Bytes of the "been here" bitmap of the budgeted matcher; without it a match may take exponential time. */
 export const regexMemoBytesMax = 64 * 1024 * 1024;
 

@@ -4,7 +4,13 @@
  */
 import type { CompiledRule } from './compile.ts';
 import { type Decision, type MatchInput, NO_DECISION, type RuleProblem } from './decision.ts';
-import { regexInlineMs, regexInlineStepsLongText, regexInlineStepsMax, regexLongTextBytes } from './limits.ts';
+import {
+  regexExplainMs,
+  regexInlineMs,
+  regexInlineStepsLongText,
+  regexInlineStepsMax,
+  regexLongTextBytes,
+} from './limits.ts';
 import { type Budget, OutOfBudget, unlimitedBudget } from './regex/budget.ts';
 import type { Pattern } from './regex/pattern.ts';
 import { rewrite } from './rewrite.ts';
@@ -40,13 +46,14 @@ export class CompiledRules {
    * The decision, or undefined when finding it could hold up the event loop: then it belongs to the MatcherThread.
    * Takes at most about regexInlineMs plus one native match (see limits.ts).
    */
-  tryDecide(input: MatchInput, nowMs: () => number = monotonicMs): Decision | undefined {
+  tryDecide(input: MatchInput, nowMs: () => number = monotonicMs, tracer?: RuleTracer): Decision | undefined {
     if (this.empty) return NO_DECISION;
+    const patienceMs = tracer === undefined ? regexInlineMs : regexExplainMs;
     const long = Math.max(input.query.length, input.digestText?.length ?? 0) > regexLongTextBytes;
     const steps = long ? regexInlineStepsLongText : regexInlineStepsMax;
-    this.#inline.restart({ steps, deadlineMs: nowMs() + regexInlineMs, nowMs, renew: false });
+    this.#inline.restart({ steps, deadlineMs: nowMs() + patienceMs, nowMs, renew: false });
     try {
-      return this.decide(input, this.#inline);
+      return this.decide(input, this.#inline, tracer);
     } catch (error) {
       if (error instanceof OutOfBudget) return undefined;
       throw error;

@@ -2,6 +2,7 @@
  * Where a statement goes once the rules have spoken, and what it is refused for. Pure: it looks at a session and changes
  * nothing, so that EXPLAIN ROUTE asks the same code as a session does.
  */
+import type { MysqlVariables } from '../../runtime/variables.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { Decision } from '../rules/decision.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
@@ -32,6 +33,17 @@ export function hostgroupOf(view: DestinationView, decision: Decision, facts: St
 /** The session is bound to a hostgroup, and the statement belongs to another. */
 export function isLockedOut(view: DestinationView, hostgroup: number): boolean {
   return view.lockedHostgroup >= 0 && hostgroup !== view.lockedHostgroup;
+}
+
+/** A SET that nobody can mirror binds the session to the connection that has it. Source: set_query_lock_on_hostgroup. */
+export function locksSession(
+  variables: Pick<MysqlVariables, 'setQueryLockOnHostgroup'>,
+  view: DestinationView,
+  decision: Decision,
+  facts: StatementFacts,
+): boolean {
+  if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0 || view.lockedHostgroup >= 0) return false;
+  return variables.setQueryLockOnHostgroup === 1 && decision.multiplex < 0;
 }
 
 /** What the client is told instead of an answer of a server: an error, or 'ok' with the rule's OK_msg. */

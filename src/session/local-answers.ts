@@ -26,7 +26,7 @@ export type LocalAnswer =
 
 /** What the answers depend on. */
 export interface LocalContext {
-  readonly leases: Leases;
+  readonly leases: Pick<Leases, 'pinned' | 'inTransaction'>;
   readonly connectionId: number;
   readonly capabilities: number;
 }

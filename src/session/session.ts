@@ -26,7 +26,7 @@ import type { DigestEntry } from '../sql/digest-cache.ts';
 import { effectNames, SessionEffect } from '../sql/facts.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
-import { hostgroupOf, isLockedOut, refusalOf } from './destination.ts';
+import { hostgroupOf, isLockedOut, locksSession, refusalOf } from './destination.ts';
 import { onKill } from './kill-statement.ts';
 import { Leases } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
@@ -328,11 +328,8 @@ export class Session implements RunOwner {
     this.answerOk();
   }
 
-  /** A SET that nobody can mirror binds the session to the connection that has it. Source: set_query_lock_on_hostgroup. */
   #lockIfNeeded(statement: Statement): void {
-    const { facts, decision } = statement;
-    if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0 || this.lockedHostgroup >= 0) return;
-    if (this.variables.setQueryLockOnHostgroup !== 1 || decision.multiplex >= 0) return;
+    if (!locksSession(this.variables, this, statement.decision, statement.facts)) return;
     this.lockedHostgroup = statement.hostgroup;
     this.context.counters.hostgroup_locked_set_cmds += 1;
   }

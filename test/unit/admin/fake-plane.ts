@@ -2,6 +2,7 @@
  * A data plane without traffic: remembers what was published and answers collect() with rows a test sets.
  */
 import type { DataPlane } from '../../../runtime/plane.ts';
+import type { RouteExplanation, RouteQuestion } from '../../../runtime/route.ts';
 import { EMPTY_SNAPSHOT, generation, type RuntimeSnapshot } from '../../../runtime/snapshot.ts';
 import type { StatsKind, StatsRows } from '../../../runtime/stats.ts';
 
@@ -10,6 +11,8 @@ export class FakePlane implements DataPlane {
   readonly rows: { [K in StatsKind]?: readonly StatsRows[K][] } = {};
   /** What was collected so far, in order, e.g. `users` or `query-digest:reset`. */
   readonly collected: string[] = [];
+  readonly questions: RouteQuestion[] = [];
+  explanation: RouteExplanation = { steps: [] };
   /** Set it to hold answers back until it resolves. */
   gate: Promise<void> = Promise.resolve();
 
@@ -17,6 +20,11 @@ export class FakePlane implements DataPlane {
     await this.gate;
     this.current = { ...this.current, ...parts, generation: generation(this.current.generation + 1) };
     return this.current.generation;
+  }
+
+  async explainRoute(question: RouteQuestion): Promise<RouteExplanation> {
+    this.questions.push(question);
+    return this.explanation;
   }
 
   async collect<K extends StatsKind>(

@@ -38,6 +38,10 @@ class RememberingPlane implements DataPlane {
     return this.current.generation;
   }
 
+  async explainRoute(): Promise<never> {
+    throw new Error('nobody asks');
+  }
+
   async collect<K extends StatsKind>(kind: K): Promise<readonly StatsRows[K][]> {
     return kind === 'connection-pool' ? (this.pool as unknown as StatsRows[K][]) : [];
   }

@@ -1,0 +1,214 @@
+/**
+ * EXPLAIN ROUTE in a worker: takes a statement the way a session takes it, by the same functions, up to the point where it
+ * would be sent, and writes down what they say. It counts nothing, opens nothing and decides nothing of its own.
+ */
+import type { RouteExplanation, RouteQuestion, RouteStep } from '../../runtime/route.ts';
+import type { UserEntry } from '../../runtime/snapshot.ts';
+import { mirroredState } from '../backend/mirrored-state.ts';
+import { commandFrame } from '../protocol/command-frame.ts';
+import { Command } from '../protocol/commands.ts';
+import { errors } from '../protocol/errors.ts';
+import type { Decision, MatchInput } from '../rules/decision.ts';
+import { RuleTimeout } from '../rules/matcher-thread.ts';
+import { effectNames } from '../sql/facts.ts';
+import type { WorkerContext, WorkerRuntime } from './context.ts';
+import { matchInput } from './decide.ts';
+import { type DestinationView, hostgroupOf, locksSession, refusalOf } from './destination.ts';
+import { decisionSteps, RuleSteps, shortened } from './explain-rules.ts';
+import { MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
+import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
+import { applySet } from './set-statement.ts';
+
+/** A session that has just logged in holds nothing. */
+const NO_LEASES: DestinationView['leases'] & { readonly pinned: boolean } = {
+  pinned: false,
+  lastHostgroup: -1,
+  find: () => undefined,
+  inTransaction: () => undefined,
+};
+
+const ASSUMED_CLIENT = '127.0.0.1';
+
+/** @param listening where this worker listens, as `host:port` */
+export async function explainRoute(
+  context: WorkerContext,
+  question: RouteQuestion,
+  listening: readonly string[],
+): Promise<RouteExplanation> {
+  const { runtime } = context;
+  const user = runtime.frontendUsers.get(question.username);
+  if (user === undefined) {
+    return { error: `'${question.username}' is no active frontend user of the runtime (runtime_mysql_users)` };
+  }
+  const steps: RouteStep[] = [];
+  const who = sessionOf(runtime, user, question, listening);
+  const text = Buffer.from(question.sql, 'utf8');
+  const entry = runtime.digests.lookup(text, 0, text.length);
+  const facts = runtime.digests.factsOf(entry, text, 0, text.length);
+  steps.push(
+    { step: 'statement', item: 'digest', result: entry.digestHex, detail: shortened(entry.shownText) },
+    { step: 'statement', item: 'kind', result: facts.kind, detail: effectNames(facts.effects).join(', ') },
+    { step: 'session', item: 'user', result: user.username, detail: `default_hostgroup ${user.defaultHostgroup}` },
+    {
+      step: 'session',
+      item: 'schema',
+      result: who.state.schema,
+      detail: question.schema === undefined ? 'the default' : '',
+    },
+    {
+      step: 'session',
+      item: 'client',
+      result: who.client.address,
+      detail: `connected to ${who.client.localAddress}:${who.client.localPort}`,
+    },
+  );
+  if (user.fastForward) {
+    steps.push({
+      step: 'session',
+      item: 'fast_forward',
+      result: 'yes',
+      detail: 'statements go by without a look at them',
+    });
+    steps.push(...serverSteps(context, user.defaultHostgroup));
+    return { steps };
+  }
+  const view = { user, leases: NO_LEASES, lockedHostgroup: -1, connectionId: 0, capabilities: 0 };
+  const local = answerLocally(view, facts, text, 0, text.length);
+  if (local !== undefined) {
+    steps.push({ step: 'answer', item: 'before the rules', result: local.kind, detail: 'the proxy answers it itself' });
+    return { steps };
+  }
+  const input = matchInput(runtime, entry, who, 0, text.toString('latin1'), true);
+  const decided = await decide(context, input, steps);
+  if ('error' in decided) return { steps: [...steps, decided.error] };
+  const { decision } = decided;
+
+  const hostgroup = hostgroupOf(view, decision, facts);
+  steps.push(...decisionSteps(decision, hostgroup, runtime.rules));
+  const refused = refusalOf(view, decision, facts, hostgroup);
+  if (refused !== undefined) {
+    steps.push(
+      refused === 'ok'
+        ? { step: 'decision', item: 'answer', result: 'OK', detail: decision.okMsg ?? '' }
+        : { step: 'decision', item: 'answer', result: `error ${refused.code}`, detail: refused.message },
+    );
+    return { steps };
+  }
+  const sent = decision.rewrittenQuery === undefined ? text : Buffer.from(decision.rewrittenQuery, 'latin1');
+  const after =
+    facts.kind === 'set' && !facts.multiStatement
+      ? answerOfSet(who, sent.toString('utf8'))
+      : answerLocallyAfterRules(view, facts, commandFrame(Command.COM_QUERY, sent))?.kind;
+  if (after !== undefined) {
+    steps.push({ step: 'answer', item: 'after the rules', result: after, detail: 'the proxy answers it itself' });
+    return { steps };
+  }
+  // The verdict of masking belongs here, as steps of the kind 'masking': it judges the text that would be sent.
+  steps.push(...serverSteps(context, hostgroup));
+  const pins = pinsOf({ command: 'query', facts, decision }, runtime.variables.multiplexing);
+  steps.push(...pinSteps(pins, facts.kind === 'begin'));
+  if (locksSession(runtime.variables, view, decision, facts)) {
+    const detail = 'a SET the proxy cannot repeat elsewhere: statements for other hostgroups are refused from then on';
+    steps.push({ step: 'pin', item: 'locked on hostgroup', result: String(hostgroup), detail });
+  }
+  return { steps };
+}
+
+/** What rules look at of a session that has just logged in. */
+function sessionOf(
+  runtime: WorkerRuntime,
+  user: UserEntry,
+  question: RouteQuestion,
+  listening: readonly string[],
+): Parameters<typeof matchInput>[2] & { readonly state: ReturnType<typeof mirroredState> } {
+  const port = question.proxyPort ?? Number(/:(\d+)$/.exec(listening[0] ?? '')?.[1] ?? 0);
+  const host = listening.find((address) => address.endsWith(`:${port}`))?.replace(/:\d+$/, '');
+  const localAddress = host === undefined || /^(0\.0\.0\.0|\[?::\]?)$/.test(host) ? ASSUMED_CLIENT : host;
+  const schema = question.schema ?? (user.defaultSchema || runtime.variables.defaultSchema);
+  return {
+    user,
+    state: mirroredState(schema, undefined),
+    client: { address: question.clientAddress ?? ASSUMED_CLIENT, localAddress, localPort: port },
+  };
+}
+
+/** Adds what the rules say to `steps`. */
+async function decide(
+  context: WorkerContext,
+  input: MatchInput,
+  steps: RouteStep[],
+): Promise<{ readonly decision: Decision } | { readonly error: RouteStep }> {
+  const { runtime, matcher } = context;
+  const told = new RuleSteps(runtime.rules.problems);
+  const decision = runtime.rules.tryDecide(input, undefined, told);
+  if (decision !== undefined) {
+    steps.push(...told.finish());
+    return { decision };
+  }
+  const culprit = runtime.rules.currentRuleId;
+  steps.push(...told.cutOff(culprit));
+  try {
+    return { decision: await matcher.decide(input, runtime.rulesGeneration) };
+  } catch (error) {
+    const rule = error instanceof RuleTimeout ? ` (rule ${error.ruleId})` : '';
+    const { code, message } = errors.notAllowed(`Query refused: the query rules could not be evaluated in time${rule}`);
+    return { error: { step: 'decision', item: 'answer', result: `error ${code}`, detail: message } };
+  }
+}
+
+/** How the proxy answers a SET it mirrors; undefined for one that goes to a server. */
+function answerOfSet(who: { readonly state: ReturnType<typeof mirroredState> }, text: string): string | undefined {
+  const outcome = applySet(who.state, text);
+  if (outcome.kind === 'forward') return undefined;
+  return outcome.kind === 'refused' ? `error ${outcome.error.code}` : 'ok';
+}
+
+function serverSteps(context: WorkerContext, hostgroup: number): readonly RouteStep[] {
+  const servers = context.hostgroups.outlook(hostgroup);
+  const total = servers.reduce((sum, server) => sum + (server.eligible ? server.weight : 0), 0);
+  if (total === 0) {
+    const detail = `statements wait for mysql-connect_timeout_server_max (${context.runtime.variables.connectTimeoutServerMax} ms), then fail with 9001`;
+    return [{ step: 'server', item: 'none', result: '0 %', detail }, ...servers.map((server) => serverStep(server, 0))];
+  }
+  return servers.map((server) => serverStep(server, total));
+}
+
+function serverStep(
+  {
+    name,
+    status,
+    weight,
+    eligible,
+    maxReplicationLagS,
+    used,
+    maxConnections,
+  }: ReturnType<WorkerContext['hostgroups']['outlook']>[number],
+  total: number,
+): RouteStep {
+  const share = eligible && total > 0 ? (100 * weight) / total : 0;
+  const lag = maxReplicationLagS > 0 ? `, max_replication_lag ${maxReplicationLagS} s` : '';
+  const full = used >= maxConnections ? ', full' : '';
+  return {
+    step: 'server',
+    item: name,
+    result: `${share.toFixed(1).replace(/\.0$/, '')} %`,
+    detail: `${status}, weight ${weight}, ${used} of ${maxConnections} connections in use${full}${lag}`,
+  };
+}
+
+function pinSteps(pins: number, beginsTransaction: boolean): readonly RouteStep[] {
+  const names = effectNames(pins);
+  if ((pins & NO_MULTIPLEX_PIN) !== 0) names.push('multiplex=0 of a rule');
+  if ((pins & MULTIPLEXING_OFF_PIN) !== 0) names.push('mysql-multiplexing is off');
+  const steps = names.map((item): RouteStep => {
+    const detail = 'the connection stays with the session until it ends, and is reset before others get it';
+    return { step: 'pin', item, result: 'pinned', detail };
+  });
+  if (beginsTransaction) {
+    steps.push({ step: 'pin', item: 'transaction', result: 'held', detail: 'until COMMIT or ROLLBACK' });
+  }
+  if (steps.length > 0) return steps;
+  return [
+    { step: 'pin', item: 'none', result: 'shared', detail: 'the connection goes back to the pool after the answer' },
+  ];
+}
