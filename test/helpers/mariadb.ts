@@ -60,14 +60,11 @@ function asRoot(): string[] {
 
 /** Starts one server. About 150 ms, plus the copy of the data directory. */
 export async function startMariadb(options: MariadbOptions = {}): Promise<DatabaseServer> {
-  const template = await dataDirectoryTemplate();
-  const folder = temporaryFolder('mariadb');
-  const dataDir = join(folder, 'data');
-  await cp(template, dataDir, { recursive: true });
+  const folder = await prepareMariadbFolder();
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     try {
-      const child = await launch(folder, dataDir, port, options.args ?? []);
+      const child = await launch(folder, port, options.args ?? []);
       const server = databaseServer(child, port, folder);
       if (options.setup !== undefined) await server.query(...options.setup);
       return server;
@@ -88,23 +85,35 @@ export async function startMariadbs(count: number, options: MariadbOptions = {})
   throw failed.reason;
 }
 
-async function launch(folder: string, dataDir: string, port: number, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(
-    'mariadbd',
-    [
-      '--no-defaults',
-      ...asRoot(),
-      `--datadir=${dataDir}`,
-      `--socket=${join(folder, 'mariadb.sock')}`,
-      `--pid-file=${join(folder, 'mariadb.pid')}`,
-      `--tmpdir=${folder}`,
-      `--port=${port}`,
-      ...FORMAT_ARGS,
-      ...LEAN_ARGS,
-      ...args,
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
-  );
+/** A folder with a data directory of its own, for mariadbdArgs. */
+export async function prepareMariadbFolder(): Promise<string> {
+  const template = await dataDirectoryTemplate();
+  const folder = temporaryFolder('mariadb');
+  await cp(template, join(folder, 'data'), { recursive: true });
+  return folder;
+}
+
+/** How mariadbd is started on a prepared folder; its socket is `mariadb.sock` there. */
+export function mariadbdArgs(folder: string, port: number, args: readonly string[] = []): readonly string[] {
+  return [
+    '--no-defaults',
+    ...asRoot(),
+    `--datadir=${join(folder, 'data')}`,
+    `--socket=${join(folder, 'mariadb.sock')}`,
+    `--pid-file=${join(folder, 'mariadb.pid')}`,
+    `--tmpdir=${folder}`,
+    `--port=${port}`,
+    ...FORMAT_ARGS,
+    ...LEAN_ARGS,
+    ...args,
+  ];
+}
+
+async function launch(folder: string, port: number, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn('mariadbd', mariadbdArgs(folder, port, args), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
   reapProcess(child);
   const output = new OutputLines(child);
   try {
