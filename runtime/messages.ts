@@ -37,6 +37,21 @@ export type PublishSlice =
       readonly packed: string;
     };
 
+/** An order to end a session, or what it runs. A session's id says which worker has it: sessionWorkerOf. */
+export interface KillOrder {
+  readonly sessionId: number;
+  readonly what: 'QUERY' | 'CONNECTION';
+  /** Only a session of this user; undefined means anybody's. */
+  readonly username: string | undefined;
+}
+
+/** Sessions of one worker have ids whose lowest bits count up and whose upper bits are the worker's index. */
+export const SESSION_ID_BITS = 24;
+
+export function sessionWorkerOf(sessionId: number): number {
+  return Math.floor(sessionId / 2 ** SESSION_ID_BITS);
+}
+
 export type PrimaryToWorker =
   | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }
   | {
@@ -52,6 +67,7 @@ export type PrimaryToWorker =
   | { readonly type: 'listen'; readonly requestId: number; readonly interfaces: readonly string[] }
   | { readonly type: 'collect'; readonly requestId: number; readonly kind: StatsKind; readonly reset: boolean }
   | { readonly type: 'explain-route'; readonly requestId: number; readonly question: RouteQuestion }
+  | { readonly type: 'kill-session'; readonly order: KillOrder }
   | { readonly type: 'drain'; readonly deadlineMs: number }
   | QuotaToWorker;
 
@@ -69,5 +85,7 @@ export type WorkerToPrimary =
     }
   | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[StatsKind][] }
   | { readonly type: 'route'; readonly requestId: number; readonly explanation: RouteExplanation }
+  /** A client asked for a session that is another worker's. */
+  | { readonly type: 'kill-session'; readonly order: KillOrder }
   | { readonly type: 'drained' }
   | QuotaToPrimary;

@@ -3,6 +3,7 @@
  * It holds interfaces only; publisher.ts, subscriber.ts and transports/ implement them.
  */
 
+import type { KillOrder } from './messages.ts';
 import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { Generation, RuntimeSnapshot, SnapshotParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
@@ -23,4 +24,7 @@ export interface DataPlane {
 
   /** What a worker would do with a statement, without doing it. */
   explainRoute(question: RouteQuestion): Promise<RouteExplanation>;
+
+  /** Passes the order to the worker that has the session. Nobody answers: as with KILL, there may be no such session. */
+  killSession(order: KillOrder): void;
 }

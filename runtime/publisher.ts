@@ -6,7 +6,8 @@
 
 import { packFastRouting } from './fast-routing-directory.ts';
 import { mergeRows } from './merge-stats.ts';
-import type { ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
+import type { KillOrder, ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
+import { sessionWorkerOf } from './messages.ts';
 import type { DataPlane } from './plane.ts';
 import { QuotaLedger } from './quota/ledger.ts';
 import { QuotaLimits } from './quota/limits.ts';
@@ -101,6 +102,11 @@ export class Publisher implements DataPlane {
     return message?.type === 'route' ? message.explanation : { error: 'the worker did not answer in time' };
   }
 
+  killSession(order: KillOrder): void {
+    const index = sessionWorkerOf(order.sessionId);
+    for (const link of this.#links.keys()) if (link.index === index) link.send({ type: 'kill-session', order });
+  }
+
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
   async listen(interfaces: readonly string[]): Promise<readonly string[]> {
     const addresses = await Promise.all([...this.#links.keys()].map((link) => this.#listenOn(link, interfaces)));
@@ -150,6 +156,7 @@ export class Publisher implements DataPlane {
   /** Every message from a worker comes in here. */
   receive(link: WorkerLink, message: WorkerToPrimary): void {
     if (isQuotaMessage(message)) return this.#ledger.receive(link, message);
+    if (message.type === 'kill-session') return this.killSession(message.order);
     const key = keyOf(message);
     if (key !== undefined) this.#links.get(link)?.get(key)?.resolve(message);
   }

@@ -2,7 +2,7 @@
  * Composition root of one worker: a full data plane that is fed by messages and answers by messages, in the primary's
  * own process or in one of its children. It imports no admin plane and opens no database.
  */
-import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
+import { type KillOrder, type PrimaryToWorker, sessionWorkerOf, type WorkerToPrimary } from '../runtime/messages.ts';
 import { QuotaHolder } from '../runtime/quota/holder.ts';
 import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/messages.ts';
 import type { RouteExplanation, RouteQuestion } from '../runtime/route.ts';
@@ -89,6 +89,10 @@ export class Worker {
       ruleHits: new Map(),
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
+      killSession: (order) => {
+        if (sessionWorkerOf(order.sessionId) === options.index) this.#killHere(order);
+        else options.send({ type: 'kill-session', order });
+      },
       kill: (connection, what, user) => {
         if (what === 'QUERY') counters.mysql_killed_backend_queries += 1;
         else counters.mysql_killed_backend_connections += 1;
@@ -132,6 +136,9 @@ export class Worker {
       case 'explain-route':
         void this.#explainRoute(message.requestId, message.question);
         return;
+      case 'kill-session':
+        this.#killHere(message.order);
+        return;
       case 'drain':
         void this.#drain(message.deadlineMs);
         return;
@@ -141,6 +148,12 @@ export class Worker {
       case 'init':
         return;
     }
+  }
+
+  #killHere(order: KillOrder): void {
+    const victim = this.#context.sessions.get(order.sessionId);
+    if (victim !== undefined && (order.username ?? victim.user.username) === victim.user.username)
+      victim.killed(order.what);
   }
 
   /** Ends everything at once. */

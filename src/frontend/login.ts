@@ -3,6 +3,7 @@
  * backend logins. It does not run commands.
  */
 import type { Socket } from 'node:net';
+import { SESSION_ID_BITS } from '../../runtime/messages.ts';
 import type { UserEntry } from '../../runtime/snapshot.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
@@ -201,7 +202,7 @@ export class Frontend {
 
   /** The worker's index in the high byte, so that ids are unique over all workers; skips ids still in use. */
   #nextConnectionId(): number {
-    const high = this.#context.workerIndex << 24;
+    const high = this.#context.workerIndex << SESSION_ID_BITS;
     do this.#lastConnectionId = (this.#lastConnectionId + 1) & 0xff_ffff;
     while (this.#lastConnectionId === 0 || this.#context.sessions.has((high | this.#lastConnectionId) >>> 0));
     return (high | this.#lastConnectionId) >>> 0;

@@ -67,6 +67,8 @@ export const errors = {
   notAllowed: (message: string) => protocolError(1148, '42000', message),
   unknownStatement: (statementId: number) =>
     protocolError(1243, 'HY000', `Unknown prepared statement handler (${statementId}) given to mysql_stmt_precheck`),
+  noOpenCursor: (statementId: number) =>
+    protocolError(1421, 'HY000', `The statement (${statementId}) has no open cursor.`),
   tooManyStatements: (max: number) =>
     protocolError(1461, '42000', `Can't create more than max_prepared_stmt_count statements (current value: ${max})`),
   executeMalformed: () => protocolError(1045, '28000', 'Error in prepared statement execution'),
@@ -91,7 +93,6 @@ export const errors = {
     ),
   maxConnectFailure: (hostgroup: number) =>
     protocolError(9002, 'HY000', `Max connect failure while reaching hostgroup ${hostgroup}`),
-  commandUnsupported: () => protocolError(9003, '28000', 'Command not supported'),
   lockedOnHostgroup: (wanted: number, locked: number, query: string) =>
     protocolError(
       9005,

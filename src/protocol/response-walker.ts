@@ -8,7 +8,7 @@
  *              │ OK, ERR ─────────────────────────────────────────────▲
  *              └ INFILE: the client's turn, then FIRST again
  *   prepare ─▶ PREPARE_FIRST ─▶ PARAMS ─▶ PARAMS_EOF* ─▶ DEFINITIONS ─▶ DEFINITIONS_EOF* ─▶ DONE
- *   field-list ▶ FIELD_LIST ─▶ DONE      simple ▶ SIMPLE ─▶ DONE      string ▶ STRING ─▶ DONE
+ *   field-list ▶ FIELD_LIST ─▶ DONE      simple ▶ SIMPLE ─▶ DONE      string ▶ STRING ─▶ DONE      fetch ▶ ROWS ─▶ DONE
  *
  * States with * are passed over under CLIENT_DEPRECATE_EOF. An ERR ends everything wherever a packet may begin.
  *
@@ -22,9 +22,9 @@ import { StatusFlag } from './status-flags.ts';
 
 /**
  * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'prepare', 'simple' (one OK, ERR or
- * EOF), 'string' (one packet of any kind, as COM_STATISTICS), 'field-list'.
+ * EOF), 'string' (one packet of any kind, as COM_STATISTICS), 'field-list', 'fetch' (rows of a cursor).
  */
-export type ResponseKind = 'query' | 'execute' | 'prepare' | 'simple' | 'string' | 'field-list';
+export type ResponseKind = 'query' | 'execute' | 'prepare' | 'simple' | 'string' | 'field-list' | 'fetch';
 
 const State = {
   FIRST: 0,
@@ -50,6 +50,7 @@ const FIRST_STATE: Readonly<Record<ResponseKind, State>> = {
   simple: State.SIMPLE,
   string: State.STRING,
   'field-list': State.FIELD_LIST,
+  fetch: State.ROWS,
 };
 
 /** An EOF has 5 bytes; a row that begins with 0xfe (a length of eight bytes) has 9 and more. */

@@ -2,7 +2,9 @@
  * What every session of a worker shares: the runtime of the moment, pools, caches, counters. Built once by worker.ts;
  * `runtime` is the one field that changes, by one assignment at the commit of a publish.
  */
+
 import type { FastRoutingDirectory } from '../../runtime/fast-routing-directory.ts';
+import type { KillOrder } from '../../runtime/messages.ts';
 import type { QuotaHolder } from '../../runtime/quota/holder.ts';
 import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
@@ -53,6 +55,8 @@ export interface WorkerContext {
   readonly dryRunLog: DryRunLog;
   /** Sessions by connection id. */
   readonly sessions: Map<number, Session>;
+  /** Ends a session of whichever worker, or what it runs. */
+  killSession(order: KillOrder): void;
   /**
    * Ends what runs on a backend connection, through another connection of the same user. Settles when the server has
    * answered, or could not be reached; never rejects.

@@ -1,4 +1,7 @@
-/** KILL of a proxy session, by the id the proxy told its client. Source: ProxySQL, surface document §4.6. */
+/**
+ * KILL and COM_PROCESS_KILL of a proxy session, by the id the proxy told its client. It ends nothing itself: the order
+ * goes to whichever worker has the session. Source: ProxySQL, surface document §4.6.
+ */
 import { errors } from '../protocol/errors.ts';
 import { parseKill } from '../sql/kill-parser.ts';
 import type { Session } from './session.ts';
@@ -11,8 +14,16 @@ export function onKill(session: Session, statement: Statement): void {
   if (order === undefined)
     return session.answerError(errors.notAllowed('Unable to parse KILL: a connection id is needed'));
   session.record(statement, 0, 0);
-  const victim = session.context.sessions.get(order.id);
-  if (victim !== undefined && victim.user.username === session.user.username)
-    victim.killed(order.target === 'query' ? 'QUERY' : 'CONNECTION');
+  kill(session, order.id, order.target === 'query' ? 'QUERY' : 'CONNECTION');
+}
+
+/** The command of old clients and of mysqladmin: KILL CONNECTION with the id in binary. */
+export function onProcessKill(session: Session, buffer: Buffer, start: number, end: number): void {
+  if (end - start < 5) return session.answerError(errors.malformedPacket());
+  kill(session, buffer.readUInt32LE(start + 1), 'CONNECTION');
+}
+
+function kill(session: Session, sessionId: number, what: 'QUERY' | 'CONNECTION'): void {
+  session.context.killSession({ sessionId, what, username: session.user.username });
   session.answerOk();
 }

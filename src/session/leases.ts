@@ -4,16 +4,27 @@
  */
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
-import { SessionEffect } from '../sql/facts.ts';
+import { effectNames, SessionEffect } from '../sql/facts.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Statement } from './statement.ts';
 
-/** Pins that no statement sets but the proxy itself; above the bits of SessionEffect. */
+/** A prepared statement has a cursor open here. Pins above the bits of SessionEffect are the proxy's own. */
+export const CURSOR_PIN = 1 << 27;
 export const NO_MULTIPLEX_PIN = 1 << 28;
 /** mysql-multiplexing is off: every connection stays with its session. */
 export const MULTIPLEXING_OFF_PIN = 1 << 29;
 /** SET TRANSACTION was sent here, and no transaction has used it up yet: it would be of the next session's. */
 export const NEXT_TRANSACTION_PIN = 1 << 30;
+
+/** Why a connection is not shared, in words, for the processlist. */
+export function pinNames(pins: number): string[] {
+  const names = effectNames(pins);
+  if ((pins & CURSOR_PIN) !== 0) names.push('CURSOR');
+  if ((pins & NO_MULTIPLEX_PIN) !== 0) names.push('NO_MULTIPLEX');
+  if ((pins & MULTIPLEXING_OFF_PIN) !== 0) names.push('MULTIPLEXING_OFF');
+  if ((pins & NEXT_TRANSACTION_PIN) !== 0) names.push('NEXT_TRANSACTION');
+  return names;
+}
 
 /** Effects that stay behind on the server's session, so that the connection belongs to the client from then on. */
 export const PIN_EFFECTS =
@@ -35,8 +46,8 @@ export function pinsOf(
   { command, facts, decision }: Pick<Statement, 'command' | 'facts' | 'decision'>,
   multiplexing: boolean,
 ): number {
-  // A PREPARE does nothing of what the statement will do.
-  let pins = command === 'prepare' ? 0 : facts.effects & PIN_EFFECTS;
+  // A PREPARE does nothing of what the statement will do, a FETCH nothing that it has not done.
+  let pins = command === 'prepare' || command === 'fetch' ? 0 : facts.effects & PIN_EFFECTS;
   if (decision.multiplex === 2) pins &= ~SessionEffect.USER_VARIABLE;
   if (decision.multiplex === 0) pins |= NO_MULTIPLEX_PIN;
   return multiplexing ? pins : pins | MULTIPLEXING_OFF_PIN;

@@ -83,6 +83,8 @@ export class PreparedStatements {
 const STATEMENT_ID_AT = 1;
 const FLAGS_AT = 5;
 const PARAMS_AT = 10;
+/** Of the flags: rows come by COM_STMT_FETCH. No server has the other kinds of cursor. */
+const CURSOR_TYPE_READ_ONLY = 1;
 
 /** What an EXECUTE packet must have; anything else is malformed. */
 export function isExecutePayload(payload: Buffer, statement: PreparedStatement): boolean {
@@ -97,7 +99,7 @@ export function isExecutePayload(payload: Buffer, statement: PreparedStatement):
 
 /**
  * The EXECUTE payload for a server: parameter types filled in when the client left them out (remembered in
- * `statement.types`), and no cursor, so that all rows come at once. The statement id is patched in later, per server.
+ * `statement.types`), and of the flags the one that asks for a cursor. The statement id is patched in later, per server.
  */
 export function completeExecutePayload(payload: Buffer, statement: PreparedStatement): Buffer {
   const bitmapBytes = (statement.paramCount + 7) >> 3;
@@ -111,8 +113,13 @@ export function completeExecutePayload(payload: Buffer, statement: PreparedState
     const values = payload.subarray(typesAt);
     complete = Buffer.concat([payload.subarray(0, boundAt), Buffer.from([1]), statement.types, values]);
   }
-  complete[FLAGS_AT] = 0;
+  complete[FLAGS_AT] = (complete[FLAGS_AT] ?? 0) & CURSOR_TYPE_READ_ONLY;
   return complete;
+}
+
+/** Does this frame of a COM_STMT_EXECUTE ask for a cursor? */
+export function wantsCursor(frame: Buffer): boolean {
+  return ((frame[HEADER_BYTES + FLAGS_AT] ?? 0) & CURSOR_TYPE_READ_ONLY) !== 0;
 }
 
 /** Writes the server's statement id into a frame that starts with its header. */

@@ -23,12 +23,14 @@ import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
-import { effectNames, SessionEffect } from '../sql/facts.ts';
+import { SessionEffect } from '../sql/facts.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
+import { Cursors } from './cursors.ts';
 import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
 import { hostgroupOf, isLockedOut, locksSession, refusalOf } from './destination.ts';
-import { onKill } from './kill-statement.ts';
-import { Leases } from './leases.ts';
+import { onFieldList } from './field-list.ts';
+import { onKill, onProcessKill } from './kill-statement.ts';
+import { Leases, pinNames } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { applySet } from './set-statement.ts';
@@ -37,6 +39,7 @@ import type { Statement } from './statement.ts';
 import {
   answerPrepare,
   onExecute,
+  onFetch,
   onLongData,
   onPrepare,
   onStatementClose,
@@ -69,6 +72,7 @@ export class Session implements RunOwner {
   readonly capabilities: number;
   shape: number;
   readonly leases: Leases;
+  readonly cursors: Cursors;
   client!: ClientConnection;
   state: MirroredState;
   /** A bigint beyond 2^53 - 1: a backend that takes over is told exactly this number. */
@@ -100,6 +104,7 @@ export class Session implements RunOwner {
     this.capabilities = login.capabilities;
     this.shape = (login.capabilities & SHAPE_CAPABILITIES) >>> 0;
     this.leases = new Leases(context.hostgroups, context.lingering);
+    this.cursors = new Cursors(this.leases);
     this.#run = new StatementRun(this);
     const names = charsetById(login.collationId) ?? defaultCollationOf(this.variables.defaultCharset);
     this.state = mirroredState(
@@ -141,8 +146,12 @@ export class Session implements RunOwner {
         return onStatementClose(this, buffer, start, end);
       case Command.COM_STMT_RESET:
         return onStatementReset(this, buffer, start, end);
+      case Command.COM_STMT_FETCH:
+        return onFetch(this, buffer, start, end);
       case Command.COM_STMT_SEND_LONG_DATA:
         return onLongData(this, buffer, start, end);
+      case Command.COM_FIELD_LIST:
+        return onFieldList(this, buffer, start, end);
       case Command.COM_PING:
         return this.answerOk();
       case Command.COM_INIT_DB:
@@ -159,7 +168,7 @@ export class Session implements RunOwner {
       case Command.COM_QUIT:
         return this.client.end();
       case Command.COM_PROCESS_KILL:
-        return this.answerError(errors.commandUnsupported());
+        return onProcessKill(this, buffer, start, end);
       default:
         return onUnknownCommand(this, command);
     }
@@ -290,11 +299,11 @@ export class Session implements RunOwner {
         return this.#answerLocal(local);
       }
     }
-    this.#runOnServer(statement);
+    this.runOnServer(statement);
   }
 
-  #runOnServer(statement: Statement): void {
-    if (statement.command !== 'prepare') this.#lockIfNeeded(statement);
+  runOnServer(statement: Statement): void {
+    if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#lockIfNeeded(statement);
     this.leases.endLinger(this.leases.find(statement.hostgroup));
     const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay);
     if (delayMs <= 0) return this.#run.run(statement);
@@ -309,11 +318,11 @@ export class Session implements RunOwner {
     const inTransaction = this.leases.inTransaction() !== undefined;
     const text = textOf(statement);
     const result = applySet(this.state, text);
-    if (result.kind === 'forward') return this.#runOnServer(statement);
+    if (result.kind === 'forward') return this.runOnServer(statement);
     if (result.kind === 'refused') return this.answerError(result.error);
     if (result.kind === 'next-transaction') {
       // Within a transaction it is an error, which the server knows how to say; XA has none of its flags.
-      if (inTransaction || this.leases.pinned) return this.#runOnServer(statement);
+      if (inTransaction || this.leases.pinned) return this.runOnServer(statement);
       this.#nextTransaction.push(text);
       return this.answerOk();
     }
@@ -322,7 +331,7 @@ export class Session implements RunOwner {
       // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
       // mirrored (a prepared SET, one of several) may have set the same. What is mirrored pins nothing.
       const facts = { ...statement.facts, effects: statement.facts.effects & ~SessionEffect.SESSION_VARIABLE };
-      return this.#runOnServer({ ...statement, facts });
+      return this.runOnServer({ ...statement, facts });
     }
     this.record(statement, 0, 0);
     this.answerOk();
@@ -369,7 +378,8 @@ export class Session implements RunOwner {
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
-    this.record(statement, outcome.rowsAffected, outcome.rowsSent);
+    // Fetching is part of a statement that was counted when it opened its cursor.
+    if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent);
     this.#limits.statementDone(this);
     this.ready();
   }
@@ -499,6 +509,7 @@ export class Session implements RunOwner {
 
   #resetSession(): void {
     this.leases.endAll();
+    this.cursors.clear();
     this.statements.clear();
     this.state = this.#loginState;
     this.lockedHostgroup = -1;
@@ -512,7 +523,7 @@ export class Session implements RunOwner {
   row(): ProcesslistRow {
     const connection = this.#run.connection ?? this.leases.held[0];
     const pins = this.leases.held.flatMap((held) => [
-      ...effectNames(held.pins),
+      ...pinNames(held.pins),
       ...(held.inTransaction ? ['TRANSACTION'] : []),
     ]);
     return {

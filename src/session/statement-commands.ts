@@ -7,6 +7,7 @@ import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
+import { NO_DECISION } from '../rules/decision.ts';
 import {
   completeExecutePayload,
   dropLongData,
@@ -19,6 +20,9 @@ import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 import { commandFrameOf, frameOf } from './statement-frames.ts';
 import type { StatementOutcome } from './statement-run.ts';
+
+/** Command byte, statement id, number of rows. */
+const FETCH_BYTES = 9;
 
 export function onPrepare(session: Session, buffer: Buffer, start: number, end: number): void {
   const startedAt = performance.now();
@@ -94,15 +98,44 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   );
 }
 
+/** Rows of an open cursor, from the connection that has it. No rule is asked: they were when it was opened. */
+export function onFetch(session: Session, buffer: Buffer, start: number, end: number): void {
+  const startedAt = performance.now();
+  const prepared = statementAt(session, buffer, start, end);
+  if (prepared === undefined) return;
+  const cursor = session.cursors.of(prepared);
+  if (cursor === undefined || end - start < FETCH_BYTES) return session.answerError(errors.noOpenCursor(prepared.id));
+  session.begin('Fetch', prepared.originalText, 0, prepared.originalText.length);
+  session.runOnServer({
+    command: 'fetch',
+    hostgroup: cursor.connection.home.hostgroup,
+    frame: frameOf(buffer, start, end),
+    facts: prepared.facts,
+    entry: prepared.entry,
+    decision: NO_DECISION,
+    prepared,
+    preparing: undefined,
+    startedAt,
+    schema: prepared.schema,
+  });
+}
+
 export function onStatementClose(session: Session, buffer: Buffer, start: number, end: number): void {
   session.context.counters.Com_frontend_stmt_close += 1;
-  if (end - start >= 5) session.statements.close(buffer.readUInt32LE(start + 1));
+  const prepared = end - start >= 5 ? session.statements.get(buffer.readUInt32LE(start + 1)) : undefined;
+  if (prepared !== undefined) {
+    session.cursors.close(prepared);
+    session.statements.close(prepared.id);
+  }
   session.ready();
 }
 
 export function onStatementReset(session: Session, buffer: Buffer, start: number, end: number): void {
   const prepared = end - start >= 5 ? session.statements.get(buffer.readUInt32LE(start + 1)) : undefined;
-  if (prepared !== undefined) dropLongData(prepared);
+  if (prepared !== undefined) {
+    dropLongData(prepared);
+    session.cursors.close(prepared);
+  }
   session.answerOk();
 }
 

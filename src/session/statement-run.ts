@@ -18,10 +18,12 @@ import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
+import { StatusFlag } from '../protocol/status-flags.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { type Cursors, closeFrame } from './cursors.ts';
 import { KilledAnswer, type KillReason } from './killed-answer.ts';
 import { type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
-import { dropLongData, patchStatementId } from './prepared-statements.ts';
+import { dropLongData, type PreparedStatement, patchStatementId, wantsCursor } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
 
 /** What a finished statement tells its session. */
@@ -38,6 +40,7 @@ export interface StatementOutcome {
 export interface RunOwner {
   readonly client: ClientConnection;
   readonly leases: Leases;
+  readonly cursors: Cursors;
   readonly hostgroups: HostgroupManager;
   readonly variables: MysqlVariables;
   readonly state: MirroredState;
@@ -85,6 +88,8 @@ export class StatementRun implements AnswerOwner {
   #captured: Buffer[] = [];
   #cancelRequest: (() => void) | undefined;
   #retriesLeft = 0;
+  /** The server's id of the prepared statement at work. */
+  #serverId = 0;
   /** Pins that this statement brought, and takes along when it turns out to have done nothing. */
   #newPins = 0;
   /** What ROW_COUNT() says once the connection is another one: 0 after a statement without rows, otherwise -1. */
@@ -287,7 +292,7 @@ export class StatementRun implements AnswerOwner {
 
   /** What must be set right before this very statement. */
   #addSteps(statement: Statement, connection: BackendConnection, heldBefore: boolean): void {
-    if (statement.command === 'prepare') return;
+    if (statement.command === 'prepare' || statement.command === 'fetch') return;
     const { effects } = statement.facts;
     const reached = this.#wanted();
     if (!heldBefore && (effects & (SessionEffect.ROW_COUNT | SessionEffect.FOUND_ROWS)) !== 0) {
@@ -338,7 +343,13 @@ export class StatementRun implements AnswerOwner {
     const { prepared } = statement;
     connection.state = this.#wanted();
     if (prepared === undefined) return this.#send(connection, statement);
-    const serverId = connection.statements.get(statementKey(connection, prepared.text));
+    const { cursors } = this.#owner;
+    const cursor = cursors.of(prepared);
+    if (statement.command === 'fetch') return this.#execute(connection, statement, cursor?.serverId ?? 0);
+    // Another execution closes the cursor. Elsewhere, or without one of its own, the server is not told so by itself.
+    if (cursor !== undefined && (cursor.connection !== connection || !wantsCursor(statement.frame)))
+      cursors.close(prepared, connection);
+    const serverId = connection.statements.get(statementKey(connection, prepared.text, cursorOwner(statement)));
     if (serverId !== undefined) return this.#execute(connection, statement, serverId);
     this.phase = 'preparing';
     connection.send(commandFrame(Command.COM_STMT_PREPARE, prepared.text), 'prepare', this);
@@ -348,14 +359,15 @@ export class StatementRun implements AnswerOwner {
     const statement = this.statement as Statement;
     if (walker.ended === 'error' || statement.prepared === undefined) return this.#answerCaptured(connection, walker);
     this.#captured = [];
-    this.#remember(connection, statement.prepared.text, walker.statementId);
+    this.#remember(connection, statement.prepared.text, walker.statementId, cursorOwner(statement));
     this.#execute(connection, statement, walker.statementId);
   }
 
   #execute(connection: BackendConnection, statement: Statement, serverId: number): void {
     patchStatementId(statement.frame, serverId);
+    this.#serverId = serverId;
     const { prepared } = statement;
-    for (const frame of prepared?.longData ?? []) {
+    for (const frame of statement.command === 'fetch' ? [] : (prepared?.longData ?? [])) {
       patchStatementId(frame, serverId);
       connection.write(frame);
     }
@@ -396,7 +408,7 @@ export class StatementRun implements AnswerOwner {
       if (outcome.ok && statement.preparing !== undefined)
         this.#remember(connection, statement.preparing.text, walker.statementId);
     } else if (statement.prepared !== undefined) {
-      dropLongData(statement.prepared);
+      this.#noteCursor(connection, statement, statement.prepared, walker);
     }
     const killed = this.#killed;
     if (killed !== undefined) {
@@ -435,11 +447,29 @@ export class StatementRun implements AnswerOwner {
     });
   }
 
+  #noteCursor(
+    connection: BackendConnection,
+    statement: Statement,
+    prepared: PreparedStatement,
+    walker: ResponseWalker,
+  ): void {
+    const { cursors } = this.#owner;
+    if (statement.command === 'fetch') {
+      const over = walker.ended === 'error' || (walker.statusFlags & StatusFlag.LAST_ROW_SENT) !== 0;
+      if (over) cursors.closed(prepared);
+      return;
+    }
+    dropLongData(prepared);
+    if (walker.ended !== 'error' && (walker.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0)
+      cursors.opened(prepared, connection, this.#serverId);
+    else cursors.closed(prepared);
+  }
+
   #noteEffects(connection: BackendConnection, statement: Statement, outcome: StatementOutcome): void {
     const { leases } = this.#owner;
     leases.lastHostgroup = statement.hostgroup;
     if (!outcome.ok || outcome.warnings > 0) connection.foreignDiagnostics = false;
-    if (statement.command === 'prepare') return;
+    if (statement.command === 'prepare' || statement.command === 'fetch') return;
     const { effects } = statement.facts;
     if (connection.inTransaction) connection.pins &= ~NEXT_TRANSACTION_PIN;
     const knowsInsertId = (effects & INSERT_ID_EFFECTS) !== 0;
@@ -464,11 +494,12 @@ export class StatementRun implements AnswerOwner {
     this.#fail(error ?? errors.lostConnection());
   }
 
-  #remember(connection: BackendConnection, text: Buffer, statementId: number): void {
-    connection.statements.set(statementKey(connection, text), statementId);
+  #remember(connection: BackendConnection, text: Buffer, statementId: number, cursorOf = ''): void {
+    connection.statements.set(statementKey(connection, text, cursorOf), statementId);
     const max = this.#owner.variables.maxStmtsPerConnection;
     for (const [key, id] of connection.statements) {
       if (connection.statements.size <= max) break;
+      if (this.#owner.cursors.holds(connection, id)) continue;
       connection.statements.delete(key);
       connection.write(closeFrame(id));
     }
@@ -522,12 +553,11 @@ function outcomeOf(walker: ResponseWalker): StatementOutcome {
 }
 
 /** The same text means something else in another schema or sql_mode: the whole mirrored state is part of the key. */
-function statementKey(connection: BackendConnection, text: Buffer): string {
-  return `${connection.state.key}\0\0${text.toString('latin1')}`;
+function statementKey(connection: BackendConnection, text: Buffer, cursorOf = ''): string {
+  return `${connection.state.key}\0${cursorOf}\0${text.toString('latin1')}`;
 }
 
-function closeFrame(statementId: number): Buffer {
-  const frame = commandFrame(Command.COM_STMT_CLOSE, Buffer.alloc(4));
-  patchStatementId(frame, statementId);
-  return frame;
+/** A statement has one cursor: two of a client's with the same text must not share the server's while one is open. */
+function cursorOwner(statement: Statement): string {
+  return statement.prepared !== undefined && wantsCursor(statement.frame) ? `${statement.prepared.id}` : '';
 }

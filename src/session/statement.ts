@@ -14,14 +14,14 @@ export interface AnswerTee {
 }
 
 export interface Statement {
-  readonly command: 'query' | 'prepare' | 'execute';
+  readonly command: 'query' | 'prepare' | 'execute' | 'fetch' | 'field-list';
   readonly hostgroup: number;
   /** Bytes for the server, header and all. */
   readonly frame: Buffer;
   readonly facts: StatementFacts;
   readonly entry: DigestEntry;
   readonly decision: Decision;
-  /** The statement of an EXECUTE. */
+  /** The statement of an EXECUTE, or of a FETCH from its cursor. */
   readonly prepared: PreparedStatement | undefined;
   /** The text of a PREPARE: as the server gets it, after rewriting, and as the client sent it. */
   readonly preparing: { readonly text: Buffer; readonly originalText: Buffer } | undefined;

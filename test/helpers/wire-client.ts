@@ -108,9 +108,24 @@ export class WireClient {
     return this.command(Command.COM_STMT_PREPARE, sql, 'prepare');
   }
 
-  /** Runs a prepared statement with text parameters. */
-  execute(id: number, params: readonly string[]): Promise<WireAnswer> {
-    return this.command(Command.COM_STMT_EXECUTE, executePayload(id, params), 'execute');
+  /** Runs a prepared statement with text parameters; with a cursor its rows have to be fetched. */
+  execute(id: number, params: readonly string[], options: { readonly cursor?: boolean } = {}): Promise<WireAnswer> {
+    const payload = executePayload(id, params);
+    payload[4] = options.cursor === true ? 1 : 0;
+    return this.command(Command.COM_STMT_EXECUTE, payload, 'execute');
+  }
+
+  fetch(id: number, rows: number): Promise<WireAnswer> {
+    const payload = Buffer.alloc(8);
+    payload.writeUInt32LE(id);
+    payload.writeUInt32LE(rows, 4);
+    return this.command(Command.COM_STMT_FETCH, payload, 'fetch');
+  }
+
+  resetStatement(id: number): Promise<WireAnswer> {
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32LE(id);
+    return this.command(Command.COM_STMT_RESET, payload, 'simple');
   }
 
   closeStatement(id: number): void {

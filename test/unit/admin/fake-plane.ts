@@ -7,6 +7,8 @@ import { EMPTY_SNAPSHOT, generation, type RuntimeSnapshot } from '../../../runti
 import type { StatsKind, StatsRows } from '../../../runtime/stats.ts';
 
 export class FakePlane implements DataPlane {
+  killSession(): void {}
+
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly rows: { [K in StatsKind]?: readonly StatsRows[K][] } = {};
   /** What was collected so far, in order, e.g. `users` or `query-digest:reset`. */

@@ -25,6 +25,8 @@ import type { ConnectionPoolRow, StatsKind, StatsRows } from '../../../runtime/s
 import { silentLogger } from '../../../src/observe/logger.ts';
 
 class RememberingPlane implements DataPlane {
+  killSession(): void {}
+
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly published: Partial<SnapshotParts>[] = [];
   pool: ConnectionPoolRow[] = [];

@@ -1,0 +1,34 @@
+/**
+ * COM_FIELD_LIST: the definitions of a table's columns with their defaults. Rules see it as the SELECT that ProxySQL
+ * makes of it; the server gets the client's own command.
+ */
+import { performance } from 'node:perf_hooks';
+import { errors } from '../protocol/errors.ts';
+import type { Session } from './session.ts';
+import { frameOf } from './statement-frames.ts';
+
+export function onFieldList(session: Session, buffer: Buffer, start: number, end: number): void {
+  const startedAt = performance.now();
+  const nameEnd = buffer.indexOf(0, start + 1);
+  if (nameEnd < 0 || nameEnd >= end) return session.answerError(errors.malformedPacket());
+  const table = buffer.toString('latin1', start + 1, nameEnd).replaceAll('`', '``');
+  const text = Buffer.from(`SELECT * FROM \`${table}\` WHERE 1=0`, 'latin1');
+  session.begin('Field list', text, 0, text.length);
+  session.context.counters.Questions += 1;
+  const { digests } = session.runtime;
+  const entry = digests.lookup(text, 0, text.length);
+  const facts = digests.factsOf(entry, text, 0, text.length, session.quoting());
+  const frame = frameOf(buffer, start, end);
+  session.decide(entry, text, 0, text.length, false, (decision) =>
+    session.afterDecision({
+      command: 'field-list',
+      entry,
+      facts,
+      decision,
+      frame,
+      startedAt,
+      prepared: undefined,
+      preparing: undefined,
+    }),
+  );
+}

@@ -1,0 +1,88 @@
+/** KILL and COM_PROCESS_KILL by the ids that sluice gives its clients, whichever worker has the session. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Connection } from 'mysql2/promise';
+import { sessionWorkerOf } from '../../runtime/messages.ts';
+import { Command } from '../../src/protocol/commands.ts';
+import { APP, refusal, Stage } from '../helpers/stage.ts';
+import { eventually } from '../helpers/wait.ts';
+import { WireClient } from '../helpers/wire-client.ts';
+
+describe('KILL over two workers', () => {
+  let stage: Stage;
+  const clients: Connection[] = [];
+
+  before(async () => {
+    stage = await Stage.start({ workers: 2, users: [{ username: 'other', password: 'other' }] });
+  });
+
+  after(async () => {
+    for (const client of clients) client.destroy();
+    await stage?.stop();
+  });
+
+  /** A client of each worker. */
+  const oneOfEach = async (): Promise<[Connection, Connection]> => {
+    const byWorker: (Connection | undefined)[] = [undefined, undefined];
+    for (let tries = 0; byWorker.includes(undefined) && tries < 100; tries++) {
+      const client = await stage.connect();
+      clients.push(client);
+      byWorker[sessionWorkerOf(client.threadId)] ??= client;
+    }
+    const [first, second] = byWorker;
+    assert.ok(first !== undefined && second !== undefined);
+    return [first, second];
+  };
+
+  /** Sends a statement and waits until it runs; `answer` is for later. */
+  const running = async (client: Connection, sql: string): Promise<{ readonly answer: Promise<unknown> }> => {
+    const answer = client.query(sql);
+    answer.catch(() => undefined);
+    const shown = `SELECT COUNT(*) AS n FROM stats_mysql_processlist WHERE SessionID = ${client.threadId} AND command = 'Query'`;
+    await eventually(
+      'the statement runs',
+      async () => (await stage.sluice.admin(shown))[0]?.n,
+      (n) => n === '1',
+    );
+    return { answer };
+  };
+
+  test('KILL QUERY ends the statement, KILL the session, in the same worker and in the other', async () => {
+    const [first, second] = await oneOfEach();
+    const third = (await oneOfEach())[1];
+    for (const victim of [second, third]) {
+      const { answer } = await running(victim, 'SELECT SLEEP(20), 1 FROM mysql.user');
+      await first.query(`KILL QUERY ${victim.threadId}`);
+      await refusal(answer, 1317);
+      await victim.query('SELECT 1');
+      const gone = new Promise((resolve) => victim.once('end', resolve).once('error', resolve));
+      await first.query(`KILL ${victim.threadId}`);
+      await gone;
+    }
+    await first.query('SELECT 1');
+  });
+
+  test('a session of another user stays', async () => {
+    const [first] = await oneOfEach();
+    const other = await stage.sluice.connect({ user: 'other', password: 'other' });
+    clients.push(other);
+    await first.query(`KILL ${other.threadId}`);
+    await other.ping();
+  });
+
+  test('COM_PROCESS_KILL', async () => {
+    const [victim] = await oneOfEach();
+    const killer = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });
+    try {
+      const gone = new Promise((resolve) => victim.once('end', resolve).once('error', resolve));
+      const id = Buffer.alloc(4);
+      id.writeUInt32LE(victim.threadId);
+      assert.match((await killer.command(Command.COM_PROCESS_KILL, id, 'simple')).lines.join(), /^OK/);
+      await gone;
+      id.writeUInt32LE(0xffff_ffff);
+      assert.match((await killer.command(Command.COM_PROCESS_KILL, id, 'simple')).lines.join(), /^OK/);
+    } finally {
+      killer.destroy();
+    }
+  });
+});
