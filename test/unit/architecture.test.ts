@@ -33,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/sql': ['src/util'],
   'src/rules': ['src/util', 'src/sql', 'runtime/snapshot.ts'],
   'src/masking': ['src/util', 'src/protocol', 'src/sql', 'runtime/snapshot.ts'],
+  'src/masks': ['src/util', 'src/protocol', 'src/rules'],
   'src/embedded': ['src/util', 'src/protocol', 'src/auth', 'src/connection-phase', 'src/net', 'src/sql', 'src/observe'],
   admin: [
     'runtime',
@@ -50,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders that compute and nothing else. */
-const PURE = ['src/protocol', 'src/sql', 'src/rules', 'src/auth', 'src/masking'];
+const PURE = ['src/protocol', 'src/sql', 'src/rules', 'src/auth', 'src/masking', 'src/masks'];
 const IMPURE_MODULES =
   /^(pino|node:(net|tls|fs|fs\/promises|timers|timers\/promises|process|child_process|cluster|http|https|dns|os|worker_threads))$/;
 /** Moves the matching of expensive patterns to a thread; the one file of a pure folder that owns something alive. */
