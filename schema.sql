@@ -196,6 +196,23 @@ CREATE TABLE mysql_firewall_whitelist_sqli_fingerprints (
     fingerprint VARCHAR NOT NULL,
     PRIMARY KEY (fingerprint) );
 
+CREATE TABLE mysql_masking_columns (
+    schemaname VARCHAR NOT NULL,
+    tablename VARCHAR NOT NULL,
+    columnname VARCHAR NOT NULL,
+    mask VARCHAR NOT NULL DEFAULT 'full',
+    mask_args VARCHAR CHECK (JSON_VALID(mask_args) OR mask_args = '') NOT NULL DEFAULT '',
+    active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 1,
+    comment VARCHAR NOT NULL DEFAULT '',
+    PRIMARY KEY (schemaname, tablename, columnname));
+
+CREATE TABLE mysql_masking_users (
+    username VARCHAR NOT NULL PRIMARY KEY,
+    policy VARCHAR CHECK (LOWER(policy) IN ('masked','exempt','deny')) NOT NULL DEFAULT 'masked',
+    dry_run INT CHECK (dry_run IN (0,1)) NOT NULL DEFAULT 0,
+    active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 1,
+    comment VARCHAR NOT NULL DEFAULT '');
+
 CREATE TABLE scheduler (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     active INT CHECK (active IN (0,1)) NOT NULL DEFAULT 1,

@@ -126,7 +126,8 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   async function publishTables(module: TableModule): Promise<PromotionResult> {
     const rows = new Map<string, readonly TableRow[]>();
     for (const { name } of module.tables) if (hasTable(db, 'main', name)) rows.set(name, readTable(db, name));
-    const { parts, problems } = module.build(rows, { mysqlVariables: plane.current.mysqlVariables, checkRules });
+    const { mysqlVariables, sluiceVariables } = plane.current;
+    const { parts, problems } = module.build(rows, { mysqlVariables, sluiceVariables, checkRules });
     const before = plane.current.servers;
     if (Object.keys(parts).length > 0) await plane.publish(parts);
     if (parts.servers !== undefined) retired = retiredServers([...retired, ...before], parts.servers);

@@ -39,7 +39,15 @@ export const collectTimeoutMs = 5_000;
 /** How long a worker may take to explain a route, in ms: its rules may need the thread with the long deadline. */
 export const explainRouteTimeoutMs = 5_000;
 
-const LIST_PARTS: readonly ListPartName[] = ['users', 'servers', 'replicationHostgroups', 'queryRules', 'fastRouting'];
+const LIST_PARTS: readonly ListPartName[] = [
+  'users',
+  'servers',
+  'replicationHostgroups',
+  'queryRules',
+  'fastRouting',
+  'maskingColumns',
+  'maskingUsers',
+];
 
 /** One worker as the publisher sees it; transports implement it. */
 export interface WorkerLink {

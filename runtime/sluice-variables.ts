@@ -4,7 +4,7 @@
  * A new variable is a line here; workers read it as `runtime.sluice.<camelCase>` (variables.ts). Nothing here is a current
  * value.
  */
-import { bool, oneOf, type VariableSpec } from './variable-spec.ts';
+import { bool, int, oneOf, text, type VariableSpec } from './variable-spec.ts';
 
 const ACTS = { effect: 'yes' } as const;
 
@@ -31,6 +31,27 @@ export const SLUICE_VARIABLES = {
   masking_default_policy: described(
     oneOf('exempt', ['exempt', 'masked', 'deny'], ACTS),
     'what masking does with a user that mysql_masking_users does not name',
+  ),
+  masking_hash_key: described(
+    text('', 'any', ACTS),
+    'secret key of the mask `hash`; without it columns with that mask are masked in full',
+  ),
+  masking_catalog_username: described(
+    text('', 'any', ACTS),
+    "user that reads the servers' catalog of tables, views, routines and triggers for masking; empty: each masked user reads its own",
+  ),
+  masking_catalog_password: described(text('', 'any', ACTS), 'clear password of that user'),
+  masking_catalog_interval: described(
+    int(10_000, 100, 86_400_000, ACTS),
+    'how old that catalog may be before it is read again, in ms; a DDL statement that comes through sluice makes it old at once',
+  ),
+  masking_catalog_timeout: described(
+    int(3_000, 10, 60_000, ACTS),
+    'how long a statement of a masked user may wait for the catalog, in ms; then it is refused',
+  ),
+  masking_refusals_per_minute: described(
+    int(20, 1, 1_000_000, ACTS),
+    'refusals of one user within a minute after which a possible attack is logged, once a minute',
   ),
 } as const satisfies Record<string, DescribedSpec>;
 

@@ -4,6 +4,7 @@
  *
  * Everything here survives `structuredClone` unchanged: no classes, functions, Maps or Buffers.
  */
+import type { MaskingColumnEntry, MaskingUserEntry } from './masking.ts';
 
 /** The number of one runtime state. Grows by one with every publish. */
 export type Generation = number & { readonly __brand: 'Generation' };
@@ -120,6 +121,8 @@ export interface SnapshotParts {
   readonly replicationHostgroups: readonly ReplicationHostgroupEntry[];
   readonly queryRules: readonly QueryRuleEntry[];
   readonly fastRouting: readonly FastRoutingEntry[];
+  readonly maskingColumns: readonly MaskingColumnEntry[];
+  readonly maskingUsers: readonly MaskingUserEntry[];
   readonly mysqlVariables: VariableValues;
   readonly sluiceVariables: VariableValues;
 }
@@ -151,6 +154,8 @@ export const EMPTY_SNAPSHOT: RuntimeSnapshot = {
   servers: [],
   replicationHostgroups: [],
   queryRules: [],
+  maskingColumns: [],
+  maskingUsers: [],
   fastRouting: [],
   mysqlVariables: {},
   sluiceVariables: {},

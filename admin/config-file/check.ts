@@ -5,12 +5,20 @@
 import { buildQueryRules, buildReplicationHostgroups, cellToInt, cellToText } from '../../runtime/build-snapshot.ts';
 import type { Problem } from '../../runtime/problem.ts';
 import { splitInterfaces } from '../../runtime/variables.ts';
+import { parseMask } from '../../src/masks/mask-spec.ts';
 import type { CheckRules } from '../modules/module.ts';
 import { normalise } from '../variables/normalise.ts';
 import { findVariable, type VariablePrefix, variablesOf } from '../variables/spec.ts';
 import { parseConfigFile, sortProblems } from './config-file.ts';
 import { checkTopLevel, type FileRow, type FileVariable, readSection, readVariableGroup } from './read-sections.ts';
-import { MYSQL_QUERY_RULES, MYSQL_REPLICATION_HOSTGROUPS, MYSQL_SERVERS, MYSQL_USERS, SECTIONS } from './sections.ts';
+import {
+  MYSQL_MASKING_COLUMNS,
+  MYSQL_QUERY_RULES,
+  MYSQL_REPLICATION_HOSTGROUPS,
+  MYSQL_SERVERS,
+  MYSQL_USERS,
+  SECTIONS,
+} from './sections.ts';
 import { suggestion } from './suggest.ts';
 import type { ConfigProblem, Group, Position } from './syntax.ts';
 
@@ -41,6 +49,7 @@ function checkTree(root: Group, checkRules: CheckRules): readonly ConfigProblem[
       ...buildReplicationHostgroups(cells).problems,
     ]),
     ...checkQueryRules(rows(MYSQL_QUERY_RULES.name), mysql.items, checkRules),
+    ...checkMasks(rows(MYSQL_MASKING_COLUMNS.name)),
   ];
 }
 
@@ -148,6 +157,16 @@ function checkQueryRules(
       ];
     }),
   ];
+}
+
+/** What LOAD MYSQL MASKING TO RUNTIME would warn of. */
+function checkMasks(rows: readonly FileRow[]): readonly ConfigProblem[] {
+  return rows.flatMap((fileRow) => {
+    const { problem } = parseMask(cellToText(fileRow.row.mask), cellToText(fileRow.row.mask_args));
+    if (problem === undefined) return [];
+    const { column, reason } = problem;
+    return [{ ...positionOf(fileRow, column), message: `${column}: ${reason}`, severity: 'warning' as const }];
+  });
 }
 
 /** Checks rows the way LOAD … TO RUNTIME does and finds the place in the file for each problem. */

@@ -22,6 +22,12 @@ interface ExportedTable {
   readonly orderBy: string;
 }
 
+/** Ours: written when there is something to write. */
+const OWN_TABLES: readonly ExportedTable[] = [
+  { section: 'mysql_masking_columns', table: 'mysql_masking_columns', orderBy: 'rowid' },
+  { section: 'mysql_masking_users', table: 'mysql_masking_users', orderBy: 'rowid' },
+];
+
 /** In ProxySQL's order. */
 const TABLES: readonly ExportedTable[] = [
   { section: 'mysql_users', table: 'mysql_users', orderBy: 'rowid' },
@@ -44,15 +50,19 @@ export function exportConfig(db: Database): string {
     '\n',
     variableGroup(db, 'mysql_variables = ', 'mysql-'),
   ];
-  for (const { section, table, orderBy } of TABLES) {
-    const columns = columnsOf(db, 'main', table);
-    if (columns.length === 0) continue;
-    const rows = db.prepare<[], TableRow>(`SELECT * FROM main.${table} ORDER BY ${orderBy}`).all();
-    parts.push(`${section}:\n(\n${rows.map((row) => entry(row, columns)).join(',\n')}\n)\n`);
-  }
+  for (const table of TABLES) parts.push(tableSection(db, table) ?? '');
   // Last, so that all before it is as ProxySQL writes it.
   parts.push('\n', variableGroup(db, 'sluice_variables =', 'sluice-'));
+  for (const table of OWN_TABLES) parts.push(tableSection(db, table, true) ?? '');
   return parts.join('');
+}
+
+function tableSection(db: Database, { section, table, orderBy }: ExportedTable, needsRows = false): string | undefined {
+  const columns = columnsOf(db, 'main', table);
+  if (columns.length === 0) return undefined;
+  const rows = db.prepare<[], TableRow>(`SELECT * FROM main.${table} ORDER BY ${orderBy}`).all();
+  if (needsRows && rows.length === 0) return undefined;
+  return `${section}:\n(\n${rows.map((row) => entry(row, columns)).join(',\n')}\n)\n`;
 }
 
 function variableGroup(db: Database, head: string, prefix: string): string {

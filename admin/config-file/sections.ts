@@ -193,6 +193,20 @@ export const MYSQL_REPLICATION_HOSTGROUPS: Section = {
   ],
 };
 
+export const MYSQL_MASKING_COLUMNS: Section = {
+  name: 'mysql_masking_columns',
+  key: ['schemaname', 'tablename', 'columnname'],
+  fields: [
+    ...(['schemaname', 'tablename', 'columnname'] as const).map(
+      (column): TextField => ({ column, type: 'text', default: '', mandatory: true }),
+    ),
+    { column: 'mask', type: 'text', default: 'full' },
+    { column: 'mask_args', type: 'text', default: '', json: true },
+    flag('active', 1),
+    COMMENT,
+  ],
+};
+
 /** In the order in which ProxySQL reads them. */
 export const SECTIONS: readonly Section[] = [
   MYSQL_SERVERS,
@@ -237,6 +251,18 @@ export const SECTIONS: readonly Section[] = [
   },
   MYSQL_USERS,
   MYSQL_QUERY_RULES,
+  MYSQL_MASKING_COLUMNS,
+  {
+    name: 'mysql_masking_users',
+    key: ['username'],
+    fields: [
+      { column: 'username', type: 'text', default: '', mandatory: true },
+      { column: 'policy', type: 'text', default: 'masked', words: ['masked', 'exempt', 'deny'] },
+      flag('dry_run', 0),
+      flag('active', 1),
+      COMMENT,
+    ],
+  },
   {
     name: 'scheduler',
     key: ['id'],

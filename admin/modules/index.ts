@@ -4,6 +4,7 @@
 import { adminVariables } from './admin-variables.ts';
 import type { ConfigModule } from './module.ts';
 import { mysqlFirewall } from './mysql-firewall.ts';
+import { mysqlMasking } from './mysql-masking.ts';
 import { mysqlQueryRules } from './mysql-query-rules.ts';
 import { mysqlServers } from './mysql-servers.ts';
 import { mysqlUsers } from './mysql-users.ts';
@@ -21,6 +22,7 @@ const LIST = [
   adminVariables,
   sluiceVariables,
   mysqlFirewall,
+  mysqlMasking,
   scheduler,
   restapi,
   proxysqlServers,

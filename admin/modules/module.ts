@@ -32,6 +32,7 @@ export type CheckRules = (rules: readonly QueryRuleEntry[], options: RuleOptions
 /** What a module may look at while it turns rows into a part of the runtime. */
 export interface BuildContext {
   readonly mysqlVariables: VariableValues;
+  readonly sluiceVariables: VariableValues;
   readonly checkRules: CheckRules;
 }
 

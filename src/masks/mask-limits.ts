@@ -7,4 +7,4 @@ export const maskRegexBytesMax = 256;
 export const maskedValueBytesMax = 64 * 1024;
 
 /** Time regular expressions of masks may take for one chunk of an answer, in ms; the rest is masked in full. */
-export const maskRegexMsPerChunk = 20;
+export const maskRegexChunkMs = 20;

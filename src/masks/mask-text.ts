@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Budget, OutOfBudget } from '../rules/regex/budget.ts';
 import { rewrite } from '../rules/rewrite.ts';
-import { maskRegexMsPerChunk } from './mask-limits.ts';
+import { maskRegexChunkMs } from './mask-limits.ts';
 import type { MaskSpec } from './mask-spec.ts';
 
 /** Steps (about 10 ns each) one value may cost the regular expression of a mask; then it is masked in full. */
@@ -117,7 +117,7 @@ let regexDeadlineMs = 0;
 
 /** A new chunk of an answer begins: regular expressions may take their time again. */
 export function renewRegexTime(): void {
-  regexDeadlineMs = nowMs() + maskRegexMsPerChunk;
+  regexDeadlineMs = nowMs() + maskRegexChunkMs;
 }
 
 function regex(value: string, spec: MaskSpec & { readonly kind: 'regex' }): string | undefined {

@@ -46,6 +46,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'src/observe',
     // Pure: tells at LOAD which patterns cannot be compiled.
     'src/rules/compile.ts',
+    // Pure: tells at LOAD which masks cannot be used.
+    'src/masks/mask-spec.ts',
   ],
   runtime: ['src/util', 'src/observe'],
 };

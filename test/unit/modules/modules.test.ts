@@ -272,6 +272,7 @@ describe('MYSQL QUERY RULES', () => {
     const { parts, problems } = mysqlQueryRules.build(
       new Map([['mysql_query_rules', [{ ...RULE, match_pattern: '(' }]]]),
       {
+        sluiceVariables: {},
         mysqlVariables: { query_processor_regex: '2', query_processor_iterations: '4' },
         checkRules,
       },
