@@ -33,7 +33,7 @@ export const sweepIntervalMs = 100;
 
 export interface WorkerOptions {
   readonly index: number;
-  /** Workers in all: limits over all of them are shared out. */
+  /** Workers in all, which share the limits that hold over all of them. */
   readonly count: number;
   readonly logger: Logger;
   readonly tls: TlsIdentity;
@@ -58,6 +58,14 @@ export class Worker {
     const lingering = new Lingering(clock);
     const counters = new Counters();
     const { logger } = options;
+    const quotas = new QuotaHolder({
+      shared: options.count > 1,
+      limitOf: (key) => this.#limitOf(key),
+      send: options.send,
+      usedOf: (key) => this.#frontend.places.usedOf(key) ?? hostgroups.placesUsed(key),
+      free: (key, count) => hostgroups.freePlaces(key, count),
+      onGrant: (key) => hostgroups.onPlaces(key),
+    });
     const hostgroups = new HostgroupManager({
       logger,
       workerIndex: options.index,
@@ -65,15 +73,8 @@ export class Worker {
       counters,
       clock,
       connect: options.connect ?? openBackendConnection,
+      places: quotas,
       onPressure: () => lingering.sweep(0),
-    });
-    const quotas = new QuotaHolder({
-      shared: options.count > 1,
-      limitOf: (key) => this.#limitOf(key),
-      send: options.send,
-      usedOf: (key) => this.#frontend.places.usedOf(key) ?? 0,
-      free: () => undefined,
-      onGrant: () => undefined,
     });
     this.#context = {
       runtime: emptyRuntime(variables),
@@ -190,12 +191,7 @@ export class Worker {
       for (const rule of snapshot.queryRules) context.ruleHits.set(rule.ruleId, 0);
     }
     context.hostgroups.setVariables(variables);
-    if (changed.has('servers')) {
-      const { index, count } = this.#options;
-      context.hostgroups.apply(
-        snapshot.servers.map((server) => ({ ...server, maxConnections: shareOf(server.maxConnections, index, count) })),
-      );
-    }
+    if (changed.has('servers')) context.hostgroups.apply(snapshot.servers);
   }
 
   /** A limit over all workers, as this worker's runtime has it. */
@@ -262,12 +258,6 @@ export class Worker {
       frontendConnections,
     }));
   }
-}
-
-/** A limit over all workers, shared out; every worker gets at least one of a limit that is not 0. */
-export function shareOf(limit: number, index: number, count: number): number {
-  if (limit === 0) return 0;
-  return Math.max(1, Math.floor(limit / count) + (index < limit % count ? 1 : 0));
 }
 
 function emptyRuntime(variables: MysqlVariables): WorkerRuntime {

@@ -9,6 +9,7 @@ import type { QuotaKey, QuotaToPrimary, QuotaToWorker } from './messages.ts';
 export interface QuotaHolderOptions {
   /** There are other workers, and so a ledger. */
   readonly shared: boolean;
+  /** The limit of a key that is taken by `take`. */
   readonly limitOf: (key: QuotaKey) => number;
   readonly send: (message: QuotaToPrimary) => void;
   /** Places of the key in use now. */
@@ -37,11 +38,9 @@ export class QuotaHolder {
     this.#options = options;
   }
 
-  /** Places this worker may use, those in use included. */
-  granted(key: QuotaKey): number {
-    const limit = this.#options.limitOf(key);
-    if (!this.#options.shared) return limit;
-    return Math.min(this.#purses.get(key)?.granted ?? 0, limit);
+  /** Places this worker may use of a limit, those in use included. */
+  granted(key: QuotaKey, limit: number): number {
+    return this.#options.shared ? Math.min(this.#purses.get(key)?.granted ?? 0, limit) : limit;
   }
 
   /** Asks for places to come as soon as there are any; `onGrant` tells. Asking again changes nothing. */
@@ -63,7 +62,7 @@ export class QuotaHolder {
 
   /** Occupies a place when there is one among those granted: `occupy` counts it. */
   take(key: QuotaKey, occupy: () => void): boolean {
-    if (this.#options.usedOf(key) >= this.granted(key)) return false;
+    if (this.#options.usedOf(key) >= this.granted(key, this.#options.limitOf(key))) return false;
     occupy();
     return true;
   }

@@ -3,6 +3,7 @@
  * before the deadline. Owns servers, pools and waiting requests of this worker. It sends no statement and knows no
  * session; see session/ for what happens with the connection.
  */
+import { type QuotaKey, serverKey } from '../../runtime/quota/messages.ts';
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
@@ -15,7 +16,7 @@ import type { Clock } from '../util/clock.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
 import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
 import { dropUnanswered, pingFree, tidyFree } from './pool-upkeep.ts';
-import { type ConnectionWish, Server } from './server.ts';
+import { type ConnectionWish, Server, type ServerOptions, type ServerPlaces } from './server.ts';
 import { ServerPicker } from './server-picker.ts';
 
 /** Sessions that may wait for a connection of one hostgroup; one more is refused at once. */
@@ -75,6 +76,8 @@ export interface HostgroupManagerOptions {
   readonly counters: Counters;
   readonly clock: Clock;
   readonly connect: Connect;
+  /** This worker's part of each server's max_connections. */
+  readonly places: ServerPlaces;
   /** Somebody has to wait: connections that sessions keep just in case should come back now. */
   onPressure(): void;
 }
@@ -90,6 +93,7 @@ export class HostgroupManager {
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #connectTo: Connect;
+  readonly #serverOptions: ServerOptions;
   /** The time of the last sweep: good enough where a hundred milliseconds are nothing. */
   #sweptAtMs: number;
   #nextUpkeepMs = 0;
@@ -104,6 +108,11 @@ export class HostgroupManager {
     this.#counters = options.counters;
     this.#clock = options.clock;
     this.#connectTo = options.connect;
+    this.#serverOptions = {
+      counters: options.counters,
+      places: options.places,
+      onLost: (_connection, server) => this.#connectionLost(server),
+    };
     this.#sweptAtMs = options.clock.nowMs();
   }
 
@@ -117,15 +126,13 @@ export class HostgroupManager {
    */
   apply(entries: readonly ServerEntry[]): void {
     const known = new Map<string, Server>();
-    for (const group of this.#hostgroups.values())
-      for (const server of group.servers) known.set(keyOf(server.entry), server);
-    for (const server of this.#leaving) known.set(keyOf(server.entry), server);
+    for (const group of this.#hostgroups.values()) for (const server of group.servers) known.set(server.key, server);
+    for (const server of this.#leaving) known.set(server.key, server);
     for (const group of this.#hostgroups.values()) group.servers = [];
     for (const entry of entries) {
-      const server =
-        known.get(keyOf(entry)) ?? new Server(entry, this.#counters, (_connection, s) => this.#connectionLost(s));
+      const server = known.get(serverKey(entry)) ?? new Server(entry, this.#serverOptions);
       this.#leaving.delete(server);
-      known.delete(keyOf(entry));
+      known.delete(serverKey(entry));
       server.entry = entry;
       server.shunnedUntilMs = entry.status === 'SHUNNED' ? Number.POSITIVE_INFINITY : 0;
       if (entry.status === 'OFFLINE_HARD' && server.used === 0) {
@@ -182,6 +189,11 @@ export class HostgroupManager {
   giveBack(connection: BackendConnection): void {
     const server = connection.home as Server;
     if (connection.lost) return;
+    if (server.contested) {
+      // Another worker's sessions wait, and this one has had its share: the place is theirs now.
+      connection.destroy();
+      return;
+    }
     const group = this.#hostgroups.get(server.hostgroup);
     const waiting = group?.waiting.find((w) => !w.connecting && fits(connection, w.request.wish));
     if (group !== undefined && waiting !== undefined && server.accepts(this.#clock.nowMs())) {
@@ -216,6 +228,23 @@ export class HostgroupManager {
     });
   }
 
+  /** Connections to a server, free ones included. */
+  placesUsed(key: QuotaKey): number {
+    return this.#serverOf(key)?.connections ?? 0;
+  }
+
+  /** Another worker needs places: closes free connections, at most this many. */
+  freePlaces(key: QuotaKey, count: number): void {
+    this.#serverOf(key)?.dropFree(count);
+  }
+
+  /** There are more places than before. */
+  onPlaces(key: QuotaKey): void {
+    const server = this.#serverOf(key);
+    const group = server === undefined ? undefined : this.#hostgroups.get(server.hostgroup);
+    if (group !== undefined) this.#serveWaiting(group);
+  }
+
   rows(reset: boolean): ConnectionPoolRow[] {
     const rows: ConnectionPoolRow[] = [];
     for (const group of this.#hostgroups.values()) for (const server of group.servers) rows.push(server.row(reset));
@@ -229,6 +258,14 @@ export class HostgroupManager {
       for (const waiting of [...group.waiting]) this.#fail(group, waiting, errors.serverShutdown());
       for (const server of group.servers) server.dropFree();
     }
+  }
+
+  /** A server that is configured or still has connections. */
+  #serverOf(key: QuotaKey): Server | undefined {
+    for (const group of this.#hostgroups.values())
+      for (const server of group.servers) if (server.key === key) return server;
+    for (const server of this.#leaving) if (server.key === key) return server;
+    return undefined;
   }
 
   #hostgroup(id: number): Hostgroup {
@@ -282,7 +319,7 @@ export class HostgroupManager {
         nowMs: () => this.#clock.nowMs(),
       });
     } catch (error) {
-      server.connecting -= 1;
+      server.connectFailed();
       waiting.connecting = false;
       this.#forgetIfGone(server);
       this.#connectFailed(group, waiting, server, error);
@@ -359,6 +396,7 @@ export class HostgroupManager {
     waiting.over = true;
     const index = group.waiting.indexOf(waiting);
     if (index >= 0) group.waiting.splice(index, 1);
+    if (group.waiting.length === 0) for (const server of group.servers) server.needsNoMore();
   }
 
   /** Called often (every 100 ms): deadlines of those who wait, servers that came back, and now and then the pools. */
@@ -406,8 +444,4 @@ function shunMs(variables: MysqlVariables): number {
 
 function fits(connection: BackendConnection, wish: ConnectionWish): boolean {
   return connection.username === wish.username && connection.shape === wish.shape;
-}
-
-function keyOf(entry: ServerEntry): string {
-  return `${entry.hostgroup}\0${entry.hostname}\0${entry.port}`;
 }

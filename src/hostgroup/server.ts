@@ -2,6 +2,8 @@
  * One server of one hostgroup as this worker sees it: configured row, shun state, its pool of free connections and
  * its counters. It opens nothing (connector.ts) and is not chosen here (server-picker.ts).
  */
+import type { QuotaHolder } from '../../runtime/quota/holder.ts';
+import { type QuotaKey, serverKey } from '../../runtime/quota/messages.ts';
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
@@ -15,8 +17,18 @@ export interface ConnectionWish {
   readonly stateKey: string;
 }
 
+/** This worker's part of a server's max_connections; runtime/quota/holder.ts is one. */
+export type ServerPlaces = Pick<QuotaHolder, 'granted' | 'want' | 'wantNoMore' | 'released' | 'contested'>;
+
+export interface ServerOptions {
+  readonly counters: Counters;
+  readonly places: ServerPlaces;
+  onLost(connection: BackendConnection, server: Server): void;
+}
+
 export class Server implements ConnectionHome {
   entry: ServerEntry;
+  readonly key: QuotaKey;
   /** Free connections, the one used last at the end. */
   readonly free: BackendConnection[] = [];
   used = 0;
@@ -32,12 +44,15 @@ export class Server implements ConnectionHome {
   #bytesSent = 0;
   #bytesReceived = 0;
   readonly #counters: Counters;
+  readonly #places: ServerPlaces;
   readonly #onLost: (connection: BackendConnection, server: Server) => void;
 
-  constructor(entry: ServerEntry, counters: Counters, onLost: (connection: BackendConnection, server: Server) => void) {
+  constructor(entry: ServerEntry, options: ServerOptions) {
     this.entry = entry;
-    this.#counters = counters;
-    this.#onLost = onLost;
+    this.key = serverKey(entry);
+    this.#counters = options.counters;
+    this.#places = options.places;
+    this.#onLost = options.onLost;
   }
 
   get hostgroup(): number {
@@ -69,10 +84,17 @@ export class Server implements ConnectionHome {
     return true;
   }
 
-  /** Is there a free connection for the wish, or room for a new one (an idle one of somebody else may make room)? */
+  /** Connections this worker may have. */
+  get #granted(): number {
+    return this.#places.granted(this.key, this.entry.maxConnections);
+  }
+
+  /** Is there a free connection for the wish, or room for a new one: by a place of ours, a free one's, or one to be had? */
   hasRoom(wish: ConnectionWish): boolean {
     if (this.used + this.connecting >= this.entry.maxConnections) return false;
-    return this.connections < this.entry.maxConnections || this.free.length > 0 || this.#find(wish) >= 0;
+    const granted = this.#granted;
+    if (this.connections < granted || this.free.length > 0 || granted < this.entry.maxConnections) return true;
+    return this.#find(wish) >= 0;
   }
 
   /** Takes a free connection out of the pool: one that needs no sync when there is one. */
@@ -85,18 +107,36 @@ export class Server implements ConnectionHome {
     return connection;
   }
 
-  /** Closes the connection that has been free longest when the server is full; true when there is room afterwards. */
+  /**
+   * Closes the connection that has been free longest when every place is taken; true when there is room afterwards. When
+   * there is not, other workers are asked for a place.
+   */
   makeRoom(): boolean {
-    if (this.connections < this.entry.maxConnections) return true;
-    const oldest = this.free[0];
-    if (oldest === undefined) return false;
-    oldest.destroy();
-    return this.connections < this.entry.maxConnections;
+    if (this.connections < this.#granted) return true;
+    this.dropFree(1);
+    if (this.connections < this.#granted) return true;
+    this.#places.want(this.key);
+    return false;
+  }
+
+  /** Nobody waits for a connection any more. */
+  needsNoMore(): void {
+    this.#places.wantNoMore(this.key);
+  }
+
+  /** Another worker waits for a place of this server, and this one has more than its share. */
+  get contested(): boolean {
+    return this.#places.contested(this.key);
   }
 
   noteUsed(): void {
     this.used += 1;
     if (this.used > this.#maxConnUsed) this.#maxConnUsed = this.used;
+  }
+
+  connectFailed(): void {
+    this.connecting -= 1;
+    this.#places.released(this.key);
   }
 
   /** A connection was opened for somebody: it is in use from now on. */
@@ -146,12 +186,13 @@ export class Server implements ConnectionHome {
     if (index >= 0) this.free.splice(index, 1);
     else this.used -= 1;
     this.#counters.Server_Connections_connected -= 1;
+    this.#places.released(this.key);
     this.#onLost(connection, this);
   }
 
-  /** Closes every free connection: the server left, or is being drained. */
-  dropFree(): void {
-    for (const connection of [...this.free]) connection.destroy();
+  /** Closes free connections, those first that have been free longest; all when the server left or is being drained. */
+  dropFree(count: number = this.free.length): void {
+    for (const connection of this.free.slice(0, count)) connection.destroy();
   }
 
   row(reset: boolean): ConnectionPoolRow {

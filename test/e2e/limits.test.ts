@@ -4,10 +4,61 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Connection } from 'mysql2/promise';
-import { Stage } from '../helpers/stage.ts';
+import { Stage, scalar } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
 
 const TOO_MANY_USER_CONNECTIONS = 1226;
+
+describe('connections of a server over two workers', () => {
+  let stage: Stage;
+
+  before(async () => {
+    stage = await Stage.start({ workers: 2 });
+  });
+  after(() => stage.stop());
+
+  /** Statements of the proxy at work; a connection that was closed is still listed for a moment, but does nothing. */
+  const atWork = async (root: Connection): Promise<number> =>
+    Number(await scalar(root, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"));
+
+  const limit = (max: number): Promise<unknown> =>
+    stage.sluice.admin(`UPDATE mysql_servers SET max_connections=${max}`, 'LOAD MYSQL SERVERS TO RUNTIME');
+
+  test('an idle connection of one worker serves the clients of the other', async () => {
+    await limit(1);
+    const clients = await Promise.all(Array.from({ length: 6 }, () => stage.connect()));
+    for (let round = 0; round < 3; round += 1) {
+      for (const client of clients) assert.equal(await scalar(client, 'SELECT 1 FROM dual'), '1');
+    }
+    const threads = await stage.sluice.admin('SELECT DISTINCT ThreadID FROM stats_mysql_processlist');
+    assert.equal(threads.length, 2, 'the clients are with both workers');
+    await Promise.all(clients.map((client) => client.end()));
+  });
+
+  test('never more than max_connections, and everybody has a turn', async () => {
+    await limit(3);
+    const root = await stage.database.connect();
+    const clients = await Promise.all(Array.from({ length: 12 }, () => stage.connect()));
+    let most = 0;
+    let running = true;
+    const watching = (async () => {
+      while (running) most = Math.max(most, await atWork(root));
+    })();
+    await Promise.all(
+      clients.map(async (client) => {
+        for (let i = 0; i < 3; i += 1) {
+          await client.query('BEGIN');
+          assert.equal(await scalar(client, 'SELECT SLEEP(0.05)'), '0');
+          await client.query('COMMIT');
+        }
+      }),
+    );
+    running = false;
+    await watching;
+    assert.equal(most, 3);
+    await Promise.all([...clients, root].map((client) => client.end()));
+  });
+});
 
 describe('limits over two workers', () => {
   let stage: Stage;

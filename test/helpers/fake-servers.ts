@@ -6,6 +6,7 @@ import type { ServerEntry } from '../../runtime/snapshot.ts';
 import { BackendConnection, type ConnectionHome } from '../../src/backend/backend-connection.ts';
 import { mirroredState } from '../../src/backend/mirrored-state.ts';
 import type { Connect, ConnectOptions } from '../../src/hostgroup/connector.ts';
+import type { ServerPlaces } from '../../src/hostgroup/server.ts';
 import { Capability } from '../../src/protocol/capabilities.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { FakeSocket } from './fake-socket.ts';
@@ -22,6 +23,15 @@ export interface BackendOptions {
   readonly createdAtMs?: number;
   readonly serverVersion?: string;
 }
+
+/** The places of a worker that shares with nobody. */
+export const ALL_PLACES: ServerPlaces = {
+  granted: (_key, limit) => limit,
+  want: () => undefined,
+  wantNoMore: () => undefined,
+  released: () => undefined,
+  contested: () => false,
+};
 
 const NO_HOME: ConnectionHome = {
   hostgroup: 0,

@@ -5,7 +5,7 @@ import type { BackendConnection } from '../../src/backend/backend-connection.ts'
 import { InitConnectFailed, openBackendConnection } from '../../src/hostgroup/connector.ts';
 import { Server } from '../../src/hostgroup/server.ts';
 import { Counters } from '../../src/observe/counters.ts';
-import { serverEntry } from '../helpers/fake-servers.ts';
+import { ALL_PLACES, serverEntry } from '../helpers/fake-servers.ts';
 import { ScriptedBackend, type ScriptedBackendOptions } from '../helpers/scripted-backend.ts';
 
 describe('mysql-init_connect', () => {
@@ -18,7 +18,11 @@ describe('mysql-init_connect', () => {
     const backend = await ScriptedBackend.start(options);
     ends.push(() => backend.stop());
     const counters = new Counters();
-    const home = new Server(serverEntry(1, backend.host, { port: backend.port }), counters, () => undefined);
+    const home = new Server(serverEntry(1, backend.host, { port: backend.port }), {
+      counters,
+      places: ALL_PLACES,
+      onLost: () => undefined,
+    });
     const opening: Promise<BackendConnection> = openBackendConnection({
       home,
       useSsl: false,

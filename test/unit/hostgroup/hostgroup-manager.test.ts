@@ -10,7 +10,7 @@ import { Counters } from '../../../src/observe/counters.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import type { ProtocolError } from '../../../src/protocol/errors.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
-import { FakeServers, serverEntry, settled } from '../../helpers/fake-servers.ts';
+import { ALL_PLACES, FakeServers, serverEntry, settled } from '../../helpers/fake-servers.ts';
 import { errorPacket, okPacket } from '../../helpers/scripted-backend.ts';
 
 const COM_PING = Buffer.from([1, 0, 0, 0, 0x0e]);
@@ -46,6 +46,7 @@ class Pool {
       counters: this.counters,
       clock: this.clock,
       connect: this.servers.connect,
+      places: ALL_PLACES,
       onPressure: () => {
         this.pressed += 1;
       },

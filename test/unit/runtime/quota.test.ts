@@ -68,7 +68,7 @@ class FakeWorker implements QuotaLink {
   serve(): void {
     while (this.waiting > 0) {
       if (this.idle > 0) this.idle -= 1;
-      else if (this.busy + this.idle >= this.holder.granted(KEY)) return this.holder.want(KEY);
+      else if (this.busy + this.idle >= this.holder.granted(KEY, this.#stage.limit)) return this.holder.want(KEY);
       this.busy += 1;
       this.waiting -= 1;
     }
@@ -106,7 +106,7 @@ describe('limits over all workers', () => {
     one.demand();
     stage.settle();
     assert.equal(one.busy, 1);
-    assert.equal(one.holder.granted(KEY), 10);
+    assert.equal(one.holder.granted(KEY, stage.limit), 10);
   });
 
   test('a place that one worker holds idle serves the other', () => {
