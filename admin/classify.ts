@@ -7,6 +7,7 @@
 
 import { CHECKSUM_PATTERNS } from './grammar/checksum-patterns.ts';
 import { classifyExplainRoute } from './grammar/explain-route.ts';
+import { LOOK_PATTERNS } from './grammar/look-patterns.ts';
 import { SELECT_PATTERNS } from './grammar/select-patterns.ts';
 import { classifySet } from './grammar/set-statement.ts';
 import { SHOW_PATTERNS } from './grammar/show-patterns.ts';
@@ -103,6 +104,7 @@ const PATTERNS: readonly Pattern[] = [
     adminOnly: true,
   },
   ...CHECKSUM_PATTERNS,
+  ...LOOK_PATTERNS,
   ...SHOW_PATTERNS,
   ...SELECT_PATTERNS,
 ];

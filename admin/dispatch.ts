@@ -10,6 +10,7 @@ import { passToSqlite } from './commands/passthrough.ts';
 import { proxysql } from './commands/proxysql.ts';
 import { setVariable } from './commands/set-variable.ts';
 import { countWarnings, showCreateTable, showFields, showTableStatus, showWarnings } from './commands/show.ts';
+import { loadFromHistory, showDiff, showRuntimeHistory } from './commands/show-diff.ts';
 import type { AdminContext, SessionContext } from './context.ts';
 import { SqlRefused } from './db/execute.ts';
 import type { AdminStatement } from './grammar/statement.ts';
@@ -56,6 +57,12 @@ async function carryOut(
       return tableChecksum(context, statement);
     case 'global-checksum':
       return globalChecksum(context);
+    case 'show-diff':
+      return showDiff(context, statement.modules);
+    case 'show-runtime-history':
+      return showRuntimeHistory(context, statement.modules);
+    case 'load-from-history':
+      return loadFromHistory(context, session, statement);
     case 'explain-route':
       return explainRoute(context, statement);
     case 'truncate-digests':

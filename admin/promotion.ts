@@ -15,6 +15,15 @@ import { tableChecksums, variablesChecksum } from './checksums/module-checksums.
 import { RuntimeChecksums } from './checksums/runtime-checksums.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import { importModule } from './config-file/import.ts';
+import {
+  type DiffSide,
+  type ModuleDiff,
+  moduleDiff,
+  VARIABLES_TABLE,
+  variableOf,
+  variableRows,
+} from './diff/module-diff.ts';
+import { RuntimeHistory } from './history/runtime-history.ts';
 import { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
 import { MODULES, type ModuleName } from './modules/index.ts';
 import type { CheckRules, ConfigModule, RuntimeView, TableModule, VariablesModule } from './modules/module.ts';
@@ -25,6 +34,7 @@ import {
   copyVariables,
   correctVariables,
   hasTable,
+  keyColumnsOf,
   readTable,
   readVariables,
   writeRuntimeVariables,
@@ -48,8 +58,17 @@ export interface PromotionDependencies {
 }
 
 export interface Promotion {
-  /** Moves one module along one edge. Rejects with PromotionRefused, or with what publishing failed of. */
-  run(module: ModuleName, edge: Edge): Promise<PromotionResult>;
+  /**
+   * Moves one module along one edge. Rejects with PromotionRefused, or with what publishing failed of.
+   * @param by who asked, for the history
+   */
+  run(module: ModuleName, edge: Edge, by?: string): Promise<PromotionResult>;
+  /** Puts what was loaded as `version` back into memory and into the runtime. Rejects as `run` does. */
+  restore(module: ModuleName, version: number, by: string): Promise<PromotionResult>;
+  /** How memory differs from the runtime or from disk, and what a LOAD would complain about. */
+  diff(module: ModuleName, against: DiffSide): ModuleDiff;
+  /** What the runtime was made of, now and before. */
+  readonly history: RuntimeHistory;
   /**
    * Fills the layers at start-up: defaults, disk, the config file when it counts, then everything to the runtime.
    * Resolves with the problems found on the way, which are logged already.
@@ -75,6 +94,9 @@ const PART_OF: Readonly<Record<VariablePrefix, VariablePartName | undefined>> = 
   'sluice-': 'sluiceVariables',
 };
 
+/** Who loads when nobody asks. */
+const START_UP = 'start-up';
+
 const NOTHING: PromotionResult = { affectedRows: 0, problems: [] };
 
 /** One edge for the two kinds of modules. */
@@ -92,6 +114,8 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   let retired: readonly ServerEntry[] = [];
   let adminVariables: VariableValues = {};
   let startingUp = false;
+  let actor = START_UP;
+  const history = new RuntimeHistory({ nowMs: () => Date.now(), keyColumnsOf: (table) => keyColumnsOf(db, table) });
   let last: Promise<unknown> = Promise.resolve();
 
   const edges: Readonly<Record<Edge, EdgeSteps>> = {
@@ -124,8 +148,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   }
 
   async function publishTables(module: TableModule): Promise<PromotionResult> {
-    const rows = new Map<string, readonly TableRow[]>();
-    for (const { name } of module.tables) if (hasTable(db, 'main', name)) rows.set(name, readTable(db, name));
+    const rows = memoryRows(module);
     const { mysqlVariables, sluiceVariables } = plane.current;
     const { parts, problems } = module.build(rows, { mysqlVariables, sluiceVariables, checkRules });
     const before = plane.current.servers;
@@ -134,6 +157,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     for (const { name, runtimeRows } of module.tables) {
       if (runtimeRows === undefined) stored.set(name, rows.get(name) ?? []);
     }
+    history.loaded(module.name, rows, actor);
     for (const [name, compute] of tableChecksums(module.name, rows, plane.current)) checksums.loaded(name, compute);
     return { affectedRows: 0, problems };
   }
@@ -152,6 +176,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     if (prefix === 'mysql-') checksums.loaded('mysql_variables', () => variablesChecksum('mysql-', values));
     if (prefix === 'admin-') checksums.loaded('admin_variables', () => variablesChecksum('admin-', values));
     correctVariables(db, applied.corrections);
+    history.loaded(module.name, new Map([[VARIABLES_TABLE, variableRows(runtimeVariables(prefix))]]), actor);
     return { affectedRows: 0, problems: applied.problems };
   }
 
@@ -165,7 +190,30 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
         others: table.onSave ?? 'delete',
       })),
     );
+    history.rewritten(module.name, memoryRows(module));
     return NOTHING;
+  }
+
+  function memoryRows(module: TableModule): ReadonlyMap<string, readonly TableRow[]> {
+    const names = tableNames(module).filter((name) => hasTable(db, 'main', name));
+    return new Map(names.map((name) => [name, readTable(db, name)]));
+  }
+
+  /** As LOAD … FROM DISK, memory is replaced; then it is loaded. */
+  async function restore(module: ConfigModule, version: number): Promise<PromotionResult> {
+    const entry = history.find(module.name, version);
+    if (entry === undefined) {
+      throw new PromotionRefused(`There is no version ${version} of ${module.name}: see SHOW RUNTIME HISTORY`);
+    }
+    const contents = [...entry.rows].map(([table, rows]) => ({ table, rows, others: 'delete' as const }));
+    if (module.kind === 'tables') writeTables(db, contents);
+    else
+      writeVariables(
+        db,
+        'main',
+        contents.flatMap(({ rows }) => rows.map(variableOf)),
+      );
+    return step(module, 'memory>runtime');
   }
 
   function saveVariables({ prefix }: VariablesModule): PromotionResult {
@@ -222,6 +270,16 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     return result;
   }
 
+  /** The history names who did it. Only for use in turn. */
+  async function as<Result>(by: string, action: () => Promise<Result>): Promise<Result> {
+    actor = by;
+    try {
+      return await action();
+    } finally {
+      actor = START_UP;
+    }
+  }
+
   /** Runs after everything that was asked for before, whether that went well or not. */
   function inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
     const turn = last.then(action, action);
@@ -230,7 +288,10 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   }
 
   return {
-    run: (name, edge) => inTurn(() => step(moduleOf(name), edge)),
+    run: (name, edge, by = '') => inTurn(() => as(by, () => step(moduleOf(name), edge))),
+    restore: (name, version, by) => inTurn(() => as(by, () => restore(moduleOf(name), version))),
+    diff: (name, against) => moduleDiff({ db, plane, checkRules, history, inForce }, moduleOf(name), against),
+    history,
     startUp: (options) =>
       inTurn(async () => {
         startingUp = true;

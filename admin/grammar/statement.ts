@@ -39,6 +39,8 @@ export type AdminStatement =
   /** CHECKSUM of a table, or of the variables of the data plane. */
   | { readonly kind: 'checksum'; readonly label: string; readonly sql: string }
   | { readonly kind: 'global-checksum' }
+  | { readonly kind: 'show-diff' | 'show-runtime-history'; readonly modules: readonly ModuleName[] }
+  | { readonly kind: 'load-from-history'; readonly module: ModuleName; readonly version: number }
   | { readonly kind: 'explain-route'; readonly question: RouteQuestion; readonly json: boolean }
   | { readonly kind: 'truncate-digests' }
   | { readonly kind: 'proxysql'; readonly action: ProxysqlAction }
