@@ -70,7 +70,7 @@ const PROMOTIONS: ReadonlyMap<string, AdminStatement> = new Map(
 
 /** Commands of ProxySQL that this version does not carry out; they are named so that the answer is no riddle. */
 const LATER =
-  /^((LOAD|SAVE) (SQLITESERVER VARIABLES|CLICKHOUSE VARIABLES|COREDUMP) (TO|FROM) \w+|LOAD MYSQL USER \S+ TO RUNTIME|SAVE MYSQL DIGEST TO DISK|SAVE CONFIG TO FILE.*|SELECT CONFIG (FILE|INTO OUTFILE).*|KILL CONNECTION \S+|PULL VERSION .+|LOGENTRY .+|SIGNAL MYSQL THREADS|PROXYSQL (START|STOP|RESTART|PAUSE|RESUME|RELOAD TLS|FLUSH (QUERY CACHE|MYSQL CLIENT HOSTS|CONFIGDB)|COREDUMP.*|COMPRESSEDCOREDUMP.*|MEMPROFILE \w+|CLUSTER_NODE_UUID .+)|SHOW PROMETHEUS METRICS|PROXYSQL_SIMULATOR .+|PROXYSQLTEST .+)$/i;
+  /^((LOAD|SAVE) (SQLITESERVER VARIABLES|CLICKHOUSE VARIABLES|COREDUMP) (TO|FROM) \w+|LOAD MYSQL USER \S+ TO RUNTIME|SAVE MYSQL DIGEST TO DISK|SAVE CONFIG TO FILE.*|SELECT CONFIG (FILE|INTO OUTFILE).*|KILL CONNECTION \S+|PULL VERSION .+|LOGENTRY .+|SIGNAL MYSQL THREADS|PROXYSQL (START|STOP|RESTART|PAUSE|RESUME|RELOAD TLS|FLUSH (MYSQL CLIENT HOSTS|CONFIGDB)|COREDUMP.*|COMPRESSEDCOREDUMP.*|MEMPROFILE \w+|CLUSTER_NODE_UUID .+)|SHOW PROMETHEUS METRICS|PROXYSQL_SIMULATOR .+|PROXYSQLTEST .+)$/i;
 
 /** MySQL's ER_NOT_SUPPORTED_YET. */
 const NOT_SUPPORTED_YET = 1235;
@@ -93,6 +93,7 @@ const PATTERNS: readonly Pattern[] = [
   { when: /^proxysql readonly$/i, is: { kind: 'proxysql', action: 'readonly' }, adminOnly: true },
   { when: /^proxysql readwrite$/i, is: { kind: 'proxysql', action: 'readwrite' }, adminOnly: true },
   { when: /^proxysql flush logs$/i, is: { kind: 'proxysql', action: 'flush-logs' }, adminOnly: true },
+  { when: /^proxysql flush query cache$/i, is: { kind: 'proxysql', action: 'flush-query-cache' }, adminOnly: true },
   {
     when: LATER,
     is: ([text]) => ({

@@ -51,6 +51,8 @@ export const SESSION_ID_BITS = 24;
 export function sessionWorkerOf(sessionId: number): number {
   return Math.floor(sessionId / 2 ** SESSION_ID_BITS);
 }
+/** What an operator tells all workers to do at once. */
+export type WorkerOrder = 'flush-query-cache' | 'flush-logs';
 
 export type PrimaryToWorker =
   | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }
@@ -69,6 +71,7 @@ export type PrimaryToWorker =
   | { readonly type: 'explain-route'; readonly requestId: number; readonly question: RouteQuestion }
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   | { readonly type: 'drain'; readonly deadlineMs: number }
+  | { readonly type: 'order'; readonly requestId: number; readonly order: WorkerOrder }
   | QuotaToWorker;
 
 export type WorkerToPrimary =
@@ -88,4 +91,5 @@ export type WorkerToPrimary =
   /** A client asked for a session that is another worker's. */
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   | { readonly type: 'drained' }
+  | { readonly type: 'order-done'; readonly requestId: number }
   | QuotaToPrimary;

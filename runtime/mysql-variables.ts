@@ -57,7 +57,7 @@ export const MYSQL_VARIABLES = {
   max_stmts_cache: int(10_000, 128, 1_048_576, ACTS),
   max_connections: int(10_000, 1, 1_000_000, ACTS),
   threshold_query_length: int(524_288, 1024, 1_073_741_824),
-  threshold_resultset_size: int(4_194_304, 1024, 1_073_741_824),
+  threshold_resultset_size: int(4_194_304, 1024, 1_073_741_824, ACTS),
   throttle_connections_per_sec_to_hostgroup: int(1_000_000, 1, 100_000_000),
   throttle_max_bytes_per_second_to_client: int(0, 0, INT_MAX),
   throttle_ratio_server_to_client: int(0, 0, 100),
@@ -66,9 +66,9 @@ export const MYSQL_VARIABLES = {
   connect_timeout_client: int(10_000, 500, 3_600_000, ACTS),
   wait_timeout: int(28_800_000, 0, LONG_MS, ACTS),
   default_query_timeout: int(DAY_MS, 1000, LONG_MS, ACTS),
-  default_query_delay: int(0, 0, 3_600_000),
+  default_query_delay: int(0, 0, 3_600_000, ACTS),
   long_query_time: int(1000, 0, LONG_MS, ACTS),
-  query_retries_on_failure: int(1, 0, 1000),
+  query_retries_on_failure: int(1, 0, 1000, ACTS),
 
   // Connections to servers
   connect_timeout_server: int(1000, 10, 120_000, ACTS),
@@ -87,7 +87,7 @@ export const MYSQL_VARIABLES = {
   default_reconnect: bool(true),
   default_max_latency_ms: int(1000, 0, LONG_MS),
   min_num_servers_lantency_awareness: int(1000, 0, 10_000),
-  kill_backend_connection_when_disconnect: bool(true),
+  kill_backend_connection_when_disconnect: bool(true, ACTS),
   shun_on_failures: int(5, 0, 10_000_000, ACTS),
   shun_recovery_time_sec: int(10, 0, 31_536_000, ACTS),
   unshun_algorithm: int(0, 0, 1),
@@ -141,10 +141,10 @@ export const MYSQL_VARIABLES = {
   mirror_max_queue_length: int(32_000, 0, 1_048_576),
 
   // Query cache
-  query_cache_size_MB: int(256, 0, 10_485_760),
-  query_cache_soft_ttl_pct: int(0, 0, 100),
-  query_cache_handle_warnings: int(0, 0, 1),
-  query_cache_stores_empty_result: bool(true),
+  query_cache_size_MB: int(256, 0, 10_485_760, ACTS),
+  query_cache_soft_ttl_pct: int(0, 0, 100, ACTS),
+  query_cache_handle_warnings: int(0, 0, 1, ACTS),
+  query_cache_stores_empty_result: bool(true, ACTS),
 
   // Statistics and logs
   commands_stats: bool(true),

@@ -3,7 +3,7 @@
  * It holds interfaces only; publisher.ts, subscriber.ts and transports/ implement them.
  */
 
-import type { KillOrder } from './messages.ts';
+import type { KillOrder, WorkerOrder } from './messages.ts';
 import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { Generation, RuntimeSnapshot, SnapshotParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
@@ -18,6 +18,9 @@ export interface DataPlane {
    * A worker that does not acknowledge in time (snapshotAckTimeoutMs) is replaced, and the new one starts with it.
    */
   publish(parts: Partial<SnapshotParts>): Promise<Generation>;
+
+  /** Resolves when every worker has carried it out, or has not answered in time. */
+  order(order: WorkerOrder): Promise<void>;
 
   /** Rows of all workers merged. `reset` sets the counters to zero in the same step. */
   collect<K extends StatsKind>(kind: K, options?: { readonly reset?: boolean }): Promise<readonly StatsRows[K][]>;

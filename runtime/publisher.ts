@@ -6,7 +6,14 @@
 
 import { packFastRouting } from './fast-routing-directory.ts';
 import { mergeRows } from './merge-stats.ts';
-import type { KillOrder, ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
+import type {
+  KillOrder,
+  ListPartName,
+  PrimaryToWorker,
+  PublishSlice,
+  WorkerOrder,
+  WorkerToPrimary,
+} from './messages.ts';
 import { sessionWorkerOf } from './messages.ts';
 import type { DataPlane } from './plane.ts';
 import { QuotaLedger } from './quota/ledger.ts';
@@ -113,6 +120,17 @@ export class Publisher implements DataPlane {
   killSession(order: KillOrder): void {
     const index = sessionWorkerOf(order.sessionId);
     for (const link of this.#links.keys()) if (link.index === index) link.send({ type: 'kill-session', order });
+  }
+
+  async order(order: WorkerOrder): Promise<void> {
+    const requestId = ++this.#requests;
+    await Promise.all(
+      [...this.#links.keys()].map((link) => {
+        const done = this.#wait(link, `order-done:${requestId}`, collectTimeoutMs);
+        link.send({ type: 'order', requestId, order });
+        return done;
+      }),
+    );
   }
 
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
@@ -237,6 +255,8 @@ function keyOf(message: WorkerToPrimary): string | undefined {
       return `route:${message.requestId}`;
     case 'drained':
       return 'drained';
+    case 'order-done':
+      return `order-done:${message.requestId}`;
     default:
       return undefined;
   }

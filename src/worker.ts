@@ -18,6 +18,7 @@ import type { TlsIdentity } from './net/tls.ts';
 import { Counters } from './observe/counters.ts';
 import { DigestStats } from './observe/digest-stats.ts';
 import type { Logger } from './observe/logger.ts';
+import { QueryCache } from './query-cache/query-cache.ts';
 import { compileRules } from './rules/compile.ts';
 import { MatcherThread } from './rules/matcher-thread.ts';
 import type { WorkerContext, WorkerRuntime } from './session/context.ts';
@@ -30,6 +31,8 @@ import { type Clock, SYSTEM_CLOCK } from './util/clock.ts';
 
 /** How often everything with a deadline is looked at, in ms: no statement and no session has a timer of its own. */
 export const sweepIntervalMs = 100;
+
+const MIB = 1024 * 1024;
 
 export interface WorkerOptions {
   readonly index: number;
@@ -87,6 +90,7 @@ export class Worker {
       matcher: new MatcherThread(),
       counters,
       digestStats: new DigestStats(),
+      queryCache: new QueryCache(counters),
       ruleHits: new Map(),
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
@@ -107,11 +111,12 @@ export class Worker {
 
   /** Everything that is due by the clock; called by this worker's one timer. */
   sweep(): void {
-    const { hostgroups, lingering, runtime, sessions, clock } = this.#context;
+    const { hostgroups, lingering, runtime, sessions, clock, queryCache } = this.#context;
     hostgroups.sweep();
     lingering.sweep(runtime.variables.autoIncrementDelayMultiplexTimeoutMs);
     const nowMs = clock.nowMs();
     for (const session of sessions.values()) session.sweep(nowMs);
+    queryCache.sweep(nowMs);
   }
 
   /** Every message of the primary comes in here. */
@@ -139,6 +144,10 @@ export class Worker {
         return;
       case 'kill-session':
         this.#killHere(message.order);
+        return;
+      case 'order':
+        if (message.order === 'flush-query-cache') this.#context.queryCache.flush();
+        this.#options.send({ type: 'order-done', requestId: message.requestId });
         return;
       case 'drain':
         void this.#drain(message.deadlineMs);
@@ -191,6 +200,7 @@ export class Worker {
       for (const rule of snapshot.queryRules) context.ruleHits.set(rule.ruleId, 0);
     }
     context.hostgroups.setVariables(variables);
+    context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));
     if (changed.has('servers')) context.hostgroups.apply(snapshot.servers);
   }
 

@@ -10,7 +10,7 @@ export async function proxysql(
   session: SessionContext,
   action: ProxysqlAction,
 ): Promise<AdminReply> {
-  const { promotion, logger, onShutdown } = context;
+  const { plane, promotion, logger, onShutdown } = context;
   logger.info({ user: session.username, from: session.clientAddress, action }, 'command to the process');
   switch (action) {
     case 'readonly':
@@ -18,7 +18,11 @@ export async function proxysql(
       await promotion.setAdminVariable('read_only', action === 'readonly' ? 'true' : 'false');
       return okReply();
     case 'flush-logs':
-      // There are no log files to turn: the log goes to standard error, where service managers keep it.
+      // The error log goes to standard error, where service managers keep it; the log of statements has files.
+      await plane.order('flush-logs');
+      return okReply();
+    case 'flush-query-cache':
+      await plane.order('flush-query-cache');
       return okReply();
     case 'shutdown':
       onShutdown('fast');

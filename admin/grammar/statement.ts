@@ -47,7 +47,14 @@ export type AdminStatement =
   /** Without a code it is 1045 28000, as nearly all errors of ProxySQL's admin port are. */
   | { readonly kind: 'refuse'; readonly message: string; readonly code?: number; readonly sqlState?: string };
 
-export type ProxysqlAction = 'shutdown' | 'shutdown-slow' | 'kill' | 'readonly' | 'readwrite' | 'flush-logs';
+export type ProxysqlAction =
+  | 'shutdown'
+  | 'shutdown-slow'
+  | 'kill'
+  | 'readonly'
+  | 'readwrite'
+  | 'flush-logs'
+  | 'flush-query-cache';
 
 /** One form of statement. */
 export interface Pattern {

@@ -41,6 +41,15 @@ export class Counters {
   Access_Denied_Max_User_Connections = 0;
   mysql_killed_backend_connections = 0;
   mysql_killed_backend_queries = 0;
+  Query_Cache_Memory_bytes = 0;
+  Query_Cache_count_GET = 0;
+  Query_Cache_count_GET_OK = 0;
+  Query_Cache_count_SET = 0;
+  /** Of answers kept, and of answers given. */
+  Query_Cache_bytes_IN = 0;
+  Query_Cache_bytes_OUT = 0;
+  Query_Cache_Purged = 0;
+  Query_Cache_Entries = 0;
   hostgroup_locked_set_cmds = 0;
   hostgroup_locked_queries = 0;
 

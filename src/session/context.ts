@@ -14,6 +14,7 @@ import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { DigestStats } from '../observe/digest-stats.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { QueryCache } from '../query-cache/query-cache.ts';
 import type { CompiledRules } from '../rules/match.ts';
 import type { MatcherThread } from '../rules/matcher-thread.ts';
 import type { DigestCache } from '../sql/digest-cache.ts';
@@ -49,6 +50,7 @@ export interface WorkerContext {
   readonly matcher: MatcherThread;
   readonly counters: Counters;
   readonly digestStats: DigestStats;
+  readonly queryCache: QueryCache;
   /** Hits by rule_id since the rules were loaded. */
   readonly ruleHits: Map<number, number>;
   /** Rules that are only tried out. */

@@ -19,11 +19,13 @@ import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
+import type { CachedAnswer } from '../query-cache/query-cache.ts';
 import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import { SessionEffect } from '../sql/facts.ts';
+import { throughCache } from './cached-statement.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
 import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
@@ -61,6 +63,9 @@ export interface SessionLogin {
 /** Character sets in which the second byte of a character may be a quote or a backslash of ASCII. */
 const ASCII_TRAIL_CHARSETS: ReadonlySet<string> = new Set(['big5', 'cp932', 'gbk', 'gb18030', 'sjis']);
 const ASCII_TRAIL_BYTES: ClassifyOptions = { asciiTrailBytes: true };
+
+/** Where the digest table shows statements that the query cache answered, as in ProxySQL. */
+const CACHE_HOSTGROUP = -1;
 
 /** Scratch of this worker: answers are encoded here and copied out, one at a time. */
 const scratch = new PacketWriter();
@@ -304,6 +309,23 @@ export class Session implements RunOwner {
 
   runOnServer(statement: Statement): void {
     if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#lockIfNeeded(statement);
+    if (statement.decision.cacheTtlMs > 0) {
+      const cached = throughCache(this, statement, this.context.queryCache);
+      if ('answer' in cached) return this.#answerFromCache(statement, cached.answer);
+      return this.#start(cached.statement);
+    }
+    this.#start(statement);
+  }
+
+  /** What was asked before is forgotten with it, as with any statement. */
+  #answerFromCache(statement: Statement, answer: CachedAnswer): void {
+    this.leases.endLinger(undefined);
+    this.record({ ...statement, hostgroup: CACHE_HOSTGROUP }, 0, answer.rows);
+    this.client.write(answer.bytes);
+    this.ready();
+  }
+
+  #start(statement: Statement): void {
     this.leases.endLinger(this.leases.find(statement.hostgroup));
     const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay);
     if (delayMs <= 0) return this.#run.run(statement);

@@ -1,6 +1,7 @@
 /**
  * A data plane without traffic: remembers what was published and answers collect() with rows a test sets.
  */
+import type { WorkerOrder } from '../../../runtime/messages.ts';
 import type { DataPlane } from '../../../runtime/plane.ts';
 import type { RouteExplanation, RouteQuestion } from '../../../runtime/route.ts';
 import { EMPTY_SNAPSHOT, generation, type RuntimeSnapshot } from '../../../runtime/snapshot.ts';
@@ -27,6 +28,12 @@ export class FakePlane implements DataPlane {
   async explainRoute(question: RouteQuestion): Promise<RouteExplanation> {
     this.questions.push(question);
     return this.explanation;
+  }
+
+  readonly orders: WorkerOrder[] = [];
+
+  async order(order: WorkerOrder): Promise<void> {
+    this.orders.push(order);
   }
 
   async collect<K extends StatsKind>(

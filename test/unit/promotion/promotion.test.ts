@@ -43,6 +43,7 @@ class RememberingPlane implements DataPlane {
   async explainRoute(): Promise<never> {
     throw new Error('nobody asks');
   }
+  async order(): Promise<void> {}
 
   async collect<K extends StatsKind>(kind: K): Promise<readonly StatsRows[K][]> {
     return kind === 'connection-pool' ? (this.pool as unknown as StatsRows[K][]) : [];
