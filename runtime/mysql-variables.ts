@@ -43,7 +43,7 @@ export const MYSQL_VARIABLES = {
   client_session_track_gtid: bool(true),
   enable_client_deprecate_eof: bool(true, ACTS),
   enable_server_deprecate_eof: bool(true, ACTS),
-  enable_load_data_local_infile: bool(false),
+  enable_load_data_local_infile: bool(false, ACTS),
   client_host_cache_size: int(0, 0, 1_048_576),
   client_host_error_counts: int(0, 0, 1_048_576),
   add_ldap_user_comment: text(''),

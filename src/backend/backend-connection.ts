@@ -18,6 +18,8 @@ import type { MirroredState } from './mirrored-state.ts';
 export interface AnswerOwner {
   /** Bytes of the answer, whole packets or not. The chunk belongs to the owner from here on. */
   answerBytes(chunk: Buffer, connection: BackendConnection): void;
+  /** LOAD DATA LOCAL: the server waits for the client's file. Whoever cannot have one sent lacks this. */
+  fileWanted?(connection: BackendConnection): void;
   /** The answer is complete; `walker` describes it until the owner returns. */
   answerDone(connection: BackendConnection, walker: ResponseWalker): void;
   /** The connection was lost before the answer was complete. */
@@ -205,8 +207,15 @@ export class BackendConnection {
       head.owner.answerBytes(offset === 0 && end === chunk.length ? chunk : chunk.subarray(offset, end), this);
       offset = end;
       if (this.#walker.malformed) return this.destroy();
-      if (this.#walker.done) this.#finishHead(head);
+      if (this.#walker.infileRequested) this.#askForFile(head);
+      else if (this.#walker.done) this.#finishHead(head);
     }
+  }
+
+  /** A server that wants a file nobody offered may not have it. */
+  #askForFile(head: Expected): void {
+    if (head.owner.fileWanted === undefined) this.destroy(errors.localInfileUnsupported());
+    else head.owner.fileWanted(this);
   }
 
   #finishHead(head: Expected): void {

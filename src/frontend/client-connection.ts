@@ -3,6 +3,7 @@
  * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
  */
 import type { Socket } from 'node:net';
+import { FileUpload } from '../protocol/file-upload.ts';
 import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
 
 export interface ClientConnectionHandlers {
@@ -23,6 +24,11 @@ type Waiting =
   | { readonly kind: 'command'; readonly payload: Buffer; readonly sequenceId: number }
   | { readonly kind: 'too-large'; readonly bytes: number; readonly sequenceId: number };
 
+interface Upload {
+  readonly file: FileUpload;
+  sink(bytes: Buffer): void;
+}
+
 export class ClientConnection {
   readonly socket: Socket;
   readonly address: string;
@@ -36,6 +42,8 @@ export class ClientConnection {
   readonly #framer: Framer;
   readonly #waiting: Waiting[] = [];
   #busy = false;
+  /** The client sends a file instead of commands. */
+  #upload: Upload | undefined;
   #closed = false;
 
   constructor(socket: Socket, handlers: ClientConnectionHandlers, options: { readonly maxPacketBytes: number }) {
@@ -51,7 +59,8 @@ export class ClientConnection {
     });
     socket.on('data', (chunk: Buffer) => {
       this.bytesReceived += chunk.length;
-      this.#framer.push(chunk);
+      if (this.#upload === undefined) this.#framer.push(chunk);
+      else this.#receiveFile(this.#upload, chunk);
     });
     socket.on('close', () => this.#onClose());
     socket.on('error', () => socket.destroy());
@@ -104,6 +113,20 @@ export class ClientConnection {
       for (const event of ['data', 'close', 'error', 'drain']) this.socket.removeAllListeners(event);
       this.#handlers.onChangeUser(copy, this.#framer.takeRemainder());
     });
+  }
+
+  /** Until its file ends, what the client sends goes to `sink` as it is; then commands again. */
+  takeFile(sink: (bytes: Buffer) => void): void {
+    // What a client sent ahead as commands would have been a file to a server.
+    if (this.#waiting.length > 0) return this.destroy();
+    this.#upload = { file: new FileUpload(), sink };
+  }
+
+  #receiveFile(upload: Upload, chunk: Buffer): void {
+    const end = upload.file.push(chunk);
+    if (upload.file.done) this.#upload = undefined;
+    upload.sink(end === chunk.length ? chunk : chunk.subarray(0, end));
+    if (end < chunk.length) this.#framer.push(chunk.subarray(end));
   }
 
   /** Sends what is written and closes. */

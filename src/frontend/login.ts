@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { SESSION_ID_BITS } from '../../runtime/messages.ts';
 import type { UserEntry } from '../../runtime/snapshot.ts';
+import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
@@ -19,7 +20,16 @@ import { ClientConnection } from './client-connection.ts';
 import { ClientPlaces } from './places.ts';
 
 /** ProxySQL announces these two as well, which mean nothing. */
-const OFFERED_CAPABILITIES = SERVING_CAPABILITIES | Capability.IGNORE_SIGPIPE | Capability.RESERVED;
+const OFFERED_CAPABILITIES =
+  SERVING_CAPABILITIES | Capability.SESSION_TRACK | Capability.IGNORE_SIGPIPE | Capability.RESERVED;
+
+/** What the variables let clients have besides. */
+function offeredCapabilities(variables: MysqlVariables): number {
+  let offered = OFFERED_CAPABILITIES;
+  if (variables.enableLoadDataLocalInfile) offered |= Capability.LOCAL_FILES;
+  if (!variables.enableClientDeprecateEof) offered &= ~Capability.DEPRECATE_EOF;
+  return offered >>> 0;
+}
 
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
 const GREETING_COLLATION_ID = 33;
@@ -181,7 +191,7 @@ export class Frontend {
         variables.defaultAuthenticationPlugin === 'caching_sha2_password'
           ? 'caching_sha2_password'
           : 'mysql_native_password',
-      capabilities: OFFERED_CAPABILITIES,
+      capabilities: offeredCapabilities(variables),
       charset: charsetById(collation) === undefined || collation > 255 ? GREETING_COLLATION_ID : collation,
       statusFlags: StatusFlag.AUTOCOMMIT,
       secureContext: () => (variables.haveSsl ? this.#tls.secureContext : undefined),

@@ -30,7 +30,8 @@ export const SHAPE_CAPABILITIES =
   Capability.MULTI_STATEMENTS |
   Capability.MULTI_RESULTS |
   Capability.PS_MULTI_RESULTS |
-  Capability.IGNORE_SPACE;
+  Capability.IGNORE_SPACE |
+  Capability.SESSION_TRACK;
 
 /** Of the shape, what a server has to have; it may lack the others, and then just never makes use of them. */
 const NEEDED_CAPABILITIES = Capability.DEPRECATE_EOF | Capability.FOUND_ROWS;
@@ -38,6 +39,7 @@ const NEEDED_CAPABILITIES = Capability.DEPRECATE_EOF | Capability.FOUND_ROWS;
 const BASE_CAPABILITIES =
   Capability.LONG_PASSWORD |
   Capability.LONG_FLAG |
+  Capability.LOCAL_FILES |
   Capability.PROTOCOL_41 |
   Capability.TRANSACTIONS |
   Capability.SECURE_CONNECTION |

@@ -58,6 +58,13 @@ export const errors = {
 
   // Statements
   localInfileUnsupported: () => protocolError(1047, 'HY000', "Unsupported 'LOAD DATA LOCAL INFILE' command"),
+  /** MySQL's own words: its client lacks CLIENT_LOCAL_FILES. */
+  localInfileDisabled: () =>
+    protocolError(
+      3948,
+      '42000',
+      'Loading local data is disabled; this must be enabled on both the client and server sides',
+    ),
   unknownProxysqlInternal: () => protocolError(1064, '42000', 'Unknown PROXYSQL INTERNAL command'),
   emptyQuery: () => protocolError(1065, '42000', 'Query was empty'),
   unknownCharset: (charset: string) => protocolError(1115, '42000', `Unknown character set: '${charset}'`),

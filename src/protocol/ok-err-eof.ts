@@ -6,8 +6,10 @@
  */
 import { Capability, hasCapability } from './capabilities.ts';
 import type { ProtocolError } from './errors.ts';
+import { HEADER_BYTES } from './framer.ts';
 import { MalformedPacket, PacketReader } from './packet-reader.ts';
-import type { PacketWriter } from './packet-writer.ts';
+import { PacketWriter } from './packet-writer.ts';
+import { StatusFlag } from './status-flags.ts';
 
 /** First payload bytes that tell the packets apart. 0xfe is also an OK when CLIENT_DEPRECATE_EOF is on. */
 export const OK_HEADER = 0x00;
@@ -15,6 +17,8 @@ export const EOF_HEADER = 0xfe;
 export const ERR_HEADER = 0xff;
 export const LOCAL_INFILE_HEADER = 0xfb;
 
+/** Type of an entry of session state. */
+const SESSION_TRACK_SCHEMA = 0x01;
 const SQL_STATE_MARKER = 0x23; // '#'
 const SQL_STATE_BYTES = 5;
 /** What stands for the SQL state when a server sends none. */
@@ -26,6 +30,8 @@ export interface OkFields {
   readonly statusFlags: number;
   readonly warnings?: number;
   readonly info?: string;
+  /** The schema is this one from now on: told to a client with CLIENT_SESSION_TRACK. */
+  readonly trackedSchema?: string | undefined;
   /** EOF_HEADER makes it the OK that ends a result set under CLIENT_DEPRECATE_EOF. */
   readonly header?: typeof OK_HEADER | typeof EOF_HEADER;
 }
@@ -50,11 +56,21 @@ export function writeOk(writer: PacketWriter, sequenceId: number, ok: OkFields):
     .u8(ok.header ?? OK_HEADER)
     .lenencInt(ok.affectedRows ?? 0)
     .lenencInt(ok.lastInsertId ?? 0)
-    .u16(ok.statusFlags)
+    .u16(ok.trackedSchema === undefined ? ok.statusFlags : ok.statusFlags | StatusFlag.SESSION_STATE_CHANGED)
     .u16(ok.warnings ?? 0);
   // The manual says string<EOF> without CLIENT_SESSION_TRACK; servers send it length-encoded either way.
-  if (ok.info !== undefined && ok.info !== '') writer.lenencString(ok.info);
+  if (ok.trackedSchema !== undefined) writer.lenencString(ok.info ?? '').lenencBytes(schemaChange(ok.trackedSchema));
+  else if (ok.info !== undefined && ok.info !== '') writer.lenencString(ok.info);
   return writer.end();
+}
+
+/** Session state as OK packets carry it: entries of a type and length-encoded data, here SESSION_TRACK_SCHEMA. */
+function schemaChange(schema: string): Buffer {
+  const entry = new PacketWriter();
+  entry.begin(0).lenencString(schema).end();
+  const data = entry.take().subarray(HEADER_BYTES);
+  entry.begin(0).u8(SESSION_TRACK_SCHEMA).lenencBytes(data).end();
+  return entry.take().subarray(HEADER_BYTES);
 }
 
 /** Writes an ERR packet in the form of protocol 4.1; returns the next sequence id. */

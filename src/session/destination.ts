@@ -3,6 +3,7 @@
  * nothing, so that EXPLAIN ROUTE asks the same code as a session does.
  */
 import type { MysqlVariables } from '../../runtime/variables.ts';
+import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { Decision } from '../rules/decision.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
@@ -14,6 +15,9 @@ export interface DestinationView {
   readonly leases: Pick<Leases, 'inTransaction' | 'find' | 'lastHostgroup'>;
   /** The hostgroup whose connection has session state nobody can mirror; -1 when there is none. */
   readonly lockedHostgroup: number;
+  /** What the client can do, as negotiated. */
+  readonly capabilities: number;
+  readonly variables: Pick<MysqlVariables, 'enableLoadDataLocalInfile'>;
 }
 
 /** The hostgroup of a statement. Source: ProxySQL, surface of rules and transactions (destination, persistence). */
@@ -56,7 +60,10 @@ export function refusalOf(
   if (decision.okMsg !== undefined) return 'ok';
   if (decision.errorMsg !== undefined) return errors.notAllowed(decision.errorMsg);
   if (facts.kind === 'empty') return errors.emptyQuery();
-  if ((facts.effects & SessionEffect.LOCAL_INFILE) !== 0) return errors.localInfileUnsupported();
+  if ((facts.effects & SessionEffect.LOCAL_INFILE) !== 0) {
+    if (!view.variables.enableLoadDataLocalInfile) return errors.localInfileUnsupported();
+    if ((view.capabilities & Capability.LOCAL_FILES) === 0) return errors.localInfileDisabled();
+  }
   if (facts.multiStatement && (facts.effects & SessionEffect.SCHEMA) !== 0) {
     return errors.notAllowed('Unable to parse multi-statements command with USE statement');
   }

@@ -5,6 +5,7 @@
 import type { RouteExplanation, RouteQuestion, RouteStep } from '../../runtime/route.ts';
 import type { UserEntry } from '../../runtime/snapshot.ts';
 import { mirroredState } from '../backend/mirrored-state.ts';
+import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
@@ -72,7 +73,14 @@ export async function explainRoute(
     steps.push(...serverSteps(context, user.defaultHostgroup));
     return { steps };
   }
-  const view = { user, leases: NO_LEASES, lockedHostgroup: -1, connectionId: 0, capabilities: 0 };
+  const view = {
+    user,
+    leases: NO_LEASES,
+    lockedHostgroup: -1,
+    connectionId: 0,
+    capabilities: Capability.LOCAL_FILES,
+    variables: runtime.variables,
+  };
   const local = answerLocally(view, facts, text, 0, text.length);
   if (local !== undefined) {
     steps.push({ step: 'answer', item: 'before the rules', result: local.kind, detail: 'the proxy answers it itself' });

@@ -449,13 +449,20 @@ export class Session implements RunOwner {
 
   // ---------------------------------------------------------------- answers
 
-  answerOk(options: { readonly info?: string | undefined; readonly affectedRows?: number } = {}): void {
+  answerOk(
+    options: {
+      readonly info?: string | undefined;
+      readonly affectedRows?: number;
+      readonly trackedSchema?: string;
+    } = {},
+  ): void {
     writeOk(scratch, this.#sequenceId, {
       affectedRows: options.affectedRows ?? 0,
       lastInsertId: 0,
       statusFlags: this.statusFlags(),
       warnings: 0,
       info: options.info ?? '',
+      trackedSchema: options.trackedSchema,
     });
     this.#finish();
   }
@@ -464,6 +471,13 @@ export class Session implements RunOwner {
     this.context.counters.generated_error_packets += 1;
     writeErr(scratch, this.#sequenceId, error);
     this.#finish();
+  }
+
+  /** Whether there is such a schema is the server's to say, with the next statement. */
+  useSchema(schema: string): void {
+    this.state = withSchema(this.state, schema);
+    const tracks = (this.capabilities & Capability.SESSION_TRACK) !== 0;
+    this.answerOk(tracks ? { trackedSchema: schema } : {});
   }
 
   #answerLocal(answer: LocalAnswer): void {
@@ -476,8 +490,7 @@ export class Session implements RunOwner {
         return this.answerError(answer.error);
       case 'schema':
         this.context.counters.Com_frontend_use_db += 1;
-        this.state = withSchema(this.state, answer.schema);
-        return this.answerOk();
+        return this.useSchema(answer.schema);
       case 'names':
         this.context.counters.Com_frontend_set_names += 1;
         this.state = withNames(this.state, answer.names);

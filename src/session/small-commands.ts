@@ -1,17 +1,14 @@
 /** Commands that are no statements: each is answered here, at once, without a server. */
 
-import { withSchema } from '../backend/mirrored-state.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { commandName } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { writeEof } from '../protocol/ok-err-eof.ts';
 import type { Session } from './session.ts';
 
-/** COM_INIT_DB: whether there is such a schema is the server's to say, with the next statement. */
 export function onInitDb(session: Session, buffer: Buffer, start: number, end: number): void {
   session.context.counters.Com_frontend_init_db += 1;
-  session.state = withSchema(session.state, buffer.toString('utf8', start, end));
-  session.answerOk();
+  session.useSchema(buffer.toString('utf8', start, end));
 }
 
 /** COM_STATISTICS: of the proxy, in the words of ProxySQL. */

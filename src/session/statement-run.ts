@@ -181,6 +181,17 @@ export class StatementRun implements AnswerOwner {
     this.#owner.client.onceDrained(() => this.#resumePaused());
   }
 
+  /** The client's file goes to the server as it comes; what the server no longer wants is thrown away. */
+  fileWanted(connection: BackendConnection): void {
+    const statement = this.statement;
+    if (statement === undefined || (statement.facts.effects & SessionEffect.LOCAL_INFILE) === 0)
+      return connection.destroy(errors.localInfileUnsupported());
+    this.#owner.client.takeFile((bytes) => {
+      if (this.statement === statement && this.phase === 'relaying' && !connection.write(bytes))
+        this.#pauseClient(connection);
+    });
+  }
+
   answerDone(connection: BackendConnection, walker: ResponseWalker): void {
     switch (this.phase) {
       case 'syncing':
@@ -381,11 +392,13 @@ export class StatementRun implements AnswerOwner {
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
-    const { client } = this.#owner;
-    if (connection.send(statement.frame, statement.command, this)) return;
-    // The server does not keep up: no more from the client until it does, or until the statement is over.
+    if (!connection.send(statement.frame, statement.command, this)) this.#pauseClient(connection);
+  }
+
+  /** The server does not keep up: no more from the client until it does, or until the statement is over. */
+  #pauseClient(connection: BackendConnection): void {
     this.#clientPaused = true;
-    client.socket.pause();
+    this.#owner.client.socket.pause();
     connection.onceDrained(() => this.#resumeClient());
   }
 
