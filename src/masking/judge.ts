@@ -1,10 +1,29 @@
 /**
  * The judge: what one text does with protected columns, decided from its meaning before it is sent, failing closed.
  * Synchronous and pure; a judge belongs to one policy, one catalog and one kind of server. It sends and masks nothing.
+ *
+ * Most texts end at the token test: one pass over the bytes that meets no name which leads to a protected column. What
+ * is left is parsed and resolved once per shape; verdicts that depend on a literal are remembered per text.
  */
-import type { Catalog } from './catalog.ts';
+import { LruMap } from '../util/lru-map.ts';
+import type { Catalog, CatalogTable } from './catalog.ts';
+import { readingOf, type TextReading } from './charset.ts';
+import { CATALOG_READING, type Dependents, dependentsOf } from './dependents.ts';
+import type { LexerMode } from './lexer.ts';
 import type { CompiledPolicy } from './policy.ts';
-import { PASS, type Verdict } from './verdict.ts';
+import { QueryParser } from './query-parser.ts';
+import type { Columns, Knowledge, Resolver } from './resolver.ts';
+import { type SqlMode, sqlModeOf } from './sql-mode.ts';
+import { StatementReader } from './statements.ts';
+import { isSystemSchema } from './system-objects.ts';
+import { TokenTest } from './token-test.ts';
+import { Tokens } from './tokens.ts';
+import { PASS, Reason, refuseStatement, type Verdict } from './verdict.ts';
+
+/** Verdicts that are remembered per judge; the one used longest ago makes room. */
+export const JUDGE_CACHE_ENTRIES_MAX = 4096;
+/** Longer texts and shapes are judged anew each time. */
+export const JUDGE_CACHE_KEY_BYTES_MAX = 4096;
 
 /** The kind of server that reads the text; version as MYSQL_VERSION_ID has it: 101114, 90700. */
 export interface ServerKind {
@@ -23,26 +42,111 @@ export interface StatementContext {
   readonly sqlMode: string | undefined;
   /** character_set_client. */
   readonly charset: string;
-  /** CLIENT_MULTI_STATEMENTS is on: text behind a `;` is another statement. */
+  /** CLIENT_MULTI_STATEMENTS is on: text behind a `;` is another statement. (It is judged as one in any case.) */
   readonly multiStatements: boolean;
 }
+
+const PASSED: readonly Verdict[] = Object.freeze([PASS]);
 
 export class Judge {
   readonly policy: CompiledPolicy;
   readonly catalog: Catalog;
   readonly server: ServerKind;
+  readonly dependents: Dependents;
+
+  readonly #knowledge: Knowledge;
+  readonly #test: TokenTest;
+  readonly #cache = new LruMap<string, readonly Verdict[] | 'per text'>({ entriesMax: JUDGE_CACHE_ENTRIES_MAX });
 
   constructor(policy: CompiledPolicy, catalog: Catalog, server: ServerKind) {
     this.policy = policy;
     this.catalog = catalog;
     this.server = server;
+    this.dependents = dependentsOf(policy, catalog);
+    this.#test = new TokenTest(this.dependents.names);
+    this.#knowledge = {
+      policy,
+      catalog,
+      dependents: this.dependents,
+      readView: (view, resolver) => this.#readView(view, resolver),
+      relations: new Map(),
+      views: new Map(),
+    };
   }
 
   /**
-   * One verdict per statement of the text, in order; at least one. When one of them refuses, the text as a whole must not
-   * be sent. Never throws.
+   * One verdict per statement of the text, in order; at least one. When one of them refuses it is the last, and the text as
+   * a whole must not be sent. Never throws.
    */
-  judge(_context: StatementContext): readonly Verdict[] {
-    return [PASS];
+  judge(context: StatementContext): readonly Verdict[] {
+    if (this.policy.columns.length === 0) return PASSED;
+    const reading = readingOf(context.charset);
+    if (reading === undefined) {
+      return [
+        refuseStatement(Reason.AMBIGUOUS, `texts in character set ${context.charset} cannot be read with certainty`),
+      ];
+    }
+    const sqlMode = sqlModeOf(context.sqlMode);
+    const mode = this.#lexerMode(sqlMode, reading);
+    const everything = this.policy.hasOpenTables || isSystemSchema(context.schema);
+    const outcome = this.#test.run(context.text, mode, sqlMode);
+    if (outcome === 'ambiguous') {
+      if (!everything && !this.#test.mayTouch(context.text)) return PASSED;
+      return [refuseStatement(Reason.AMBIGUOUS, 'servers may read the statement in more than one way')];
+    }
+    if (outcome === 'clear' && !everything) return PASSED;
+    return this.#remembered(context, mode);
+  }
+
+  #remembered(context: StatementContext, mode: LexerMode): readonly Verdict[] {
+    const tokens = new Tokens(context.text, mode);
+    if (tokens.tooMany) return [refuseStatement(Reason.TOO_COMPLEX, 'the statement is too large to be judged')];
+    if (context.text.length > JUDGE_CACHE_KEY_BYTES_MAX) return this.#decide(tokens, mode, context.schema).verdicts;
+    const circumstances = `${context.schema}\0${mode.ansiQuotes ? 'a' : ''}${mode.backslashEscapes ? 'b' : ''}\0${context.charset}\0`;
+    const shapeKey = circumstances + tokens.shape();
+    const byShape = this.#cache.get(shapeKey);
+    if (byShape !== undefined && byShape !== 'per text') return byShape;
+    const textKey = `${circumstances}\0${Buffer.from(context.text).toString('latin1')}`;
+    const byText = byShape === 'per text' ? this.#cache.get(textKey) : undefined;
+    if (byText !== undefined && byText !== 'per text') return byText;
+    const { verdicts, usedLiteral } = this.#decide(tokens, mode, context.schema);
+    this.#cache.set(shapeKey, usedLiteral ? 'per text' : verdicts);
+    if (usedLiteral) this.#cache.set(textKey, verdicts);
+    return verdicts;
+  }
+
+  #decide(tokens: Tokens, mode: LexerMode, schema: string): { verdicts: readonly Verdict[]; usedLiteral: boolean } {
+    const inner = (text: string, current: string): readonly Verdict[] => {
+      const bytes = Buffer.from(text);
+      const within = new Tokens(bytes, { ...mode, reading: CATALOG_READING });
+      if (within.ambiguous && this.#test.mayTouch(bytes)) {
+        return [refuseStatement(Reason.AMBIGUOUS, 'servers may read the text to run in more than one way')];
+      }
+      return this.#decide(within, mode, current).verdicts;
+    };
+    const reader = new StatementReader(tokens, mode.mariadb, this.#knowledge, schema, inner);
+    return { verdicts: reader.all(), usedLiteral: reader.usedLiteral };
+  }
+
+  #lexerMode(sqlMode: SqlMode, reading: TextReading): LexerMode {
+    return {
+      ansiQuotes: sqlMode.ansiQuotes,
+      backslashEscapes: !sqlMode.noBackslashEscapes,
+      mariadb: this.server.family === 'mariadb',
+      version: this.server.version,
+      reading,
+    };
+  }
+
+  /** Definitions of views are the server's own text: names in backquotes, escapes with backslashes. */
+  #readView(view: CatalogTable, resolver: Resolver): Columns {
+    const { family, version } = this.server;
+    const mariadb = family === 'mariadb';
+    const text = Buffer.from(view.view?.definition ?? '');
+    const mode = { ansiQuotes: false, backslashEscapes: true, mariadb, version, reading: CATALOG_READING };
+    const parser = new QueryParser(new Tokens(text, mode), mariadb);
+    const query = parser.query();
+    if (!parser.atEnd()) parser.fail();
+    return resolver.query(query, undefined);
   }
 }

@@ -1,0 +1,577 @@
+/**
+ * Resolves a parsed query against the catalog: what every output column is, and whether a protected column is used in any
+ * other way than being shown. The first such use ends it with a Refused. It reads no text and knows no statements.
+ */
+import { type Catalog, type CatalogTable, tableKey } from './catalog.ts';
+import type { Dependents } from './dependents.ts';
+import { fold } from './identifiers.ts';
+import type { CompiledPolicy } from './policy.ts';
+import type { Block, ColumnName, CommonTable, Expression, Item, JoinTree, Query, TableName } from './query-ast.ts';
+import { find, newScope, type Relation, relationOf, relationsNamed, type Scope, type ScopeColumn } from './scope.ts';
+import { isSystemSchema, isValueBearing, isValueBearingFunction } from './system-objects.ts';
+import { NotUnderstood } from './token-cursor.ts';
+import {
+  Reason,
+  type ReasonCode,
+  type RefuseVerdict,
+  refuseColumn,
+  refuseStatement,
+  type SourceColumn,
+} from './verdict.ts';
+
+/** A protected column is used in a way that is not allowed. */
+export class Refused extends Error {
+  readonly verdict: RefuseVerdict;
+
+  constructor(verdict: RefuseVerdict) {
+    super(verdict.refusal.message);
+    this.verdict = verdict;
+  }
+}
+
+/** Where an expression stands: the code and the words of a refusal. */
+export interface Use {
+  readonly code: ReasonCode;
+  readonly words: string;
+}
+
+export const USES = {
+  expression: { code: Reason.EXPRESSION, words: 'used in an expression' },
+  where: { code: Reason.WHERE, words: 'used in WHERE' },
+  having: { code: Reason.HAVING, words: 'used in HAVING' },
+  join: { code: Reason.JOIN, words: 'used in a join condition' },
+  groupBy: { code: Reason.GROUP_BY, words: 'used in GROUP BY' },
+  orderBy: { code: Reason.ORDER_BY, words: 'used in ORDER BY' },
+  window: { code: Reason.WINDOW, words: 'used in a window' },
+  values: { code: Reason.EXPRESSION, words: 'used in VALUES' },
+} as const satisfies Record<string, Use>;
+
+/** What comes out of a query. */
+export interface Columns {
+  readonly columns: readonly ScopeColumn[];
+  /** A star over a table whose columns are not known: positions behind it are not known either. */
+  readonly open: boolean;
+  /** The scope of its block, for what may refer to it from outside (ON DUPLICATE KEY UPDATE). */
+  readonly scope: Scope | undefined;
+}
+
+/** The common tables in reach, nearest first. */
+interface Names {
+  readonly entries: Map<string, { readonly written: string; readonly relation: Columns | undefined }>;
+  readonly parent: Names | undefined;
+}
+
+/** A view's columns, or that it uses protected columns otherwise than by showing them. */
+type ResolvedView = { readonly columns: readonly ScopeColumn[] } | 'unusable';
+
+/** Parses and resolves the text of a view; throws Refused or NotUnderstood. */
+export type ViewReader = (table: CatalogTable, resolver: Resolver) => Columns;
+
+/** What stays the same for all statements under one policy and one catalog. */
+export interface Knowledge {
+  readonly policy: CompiledPolicy;
+  readonly catalog: Catalog;
+  readonly dependents: Dependents;
+  readonly readView: ViewReader;
+  /** Base tables met so far, without an alias. */
+  readonly relations: Map<string, Relation>;
+  readonly views: Map<string, ResolvedView | 'in progress'>;
+}
+
+export class Resolver {
+  /** A protected column was met, be it only shown. */
+  met: ScopeColumn | undefined;
+  /** The session's diagnostics are read. */
+  diagnostics = false;
+
+  readonly #knowledge: Knowledge;
+  /** Current schema, '' for none. */
+  readonly #schema: string;
+  #names: Names | undefined;
+
+  constructor(knowledge: Knowledge, schema: string) {
+    this.#knowledge = knowledge;
+    this.#schema = schema;
+  }
+
+  /** @param orders sort keys from around parentheses, which servers apply to the query within. */
+  query(query: Query, parent: Scope | undefined, orders: readonly Expression[] = []): Columns {
+    const outer = this.#names;
+    try {
+      if (query.commonTables.length > 0) this.#defineCommonTables(query, parent);
+      const orderBy = [...query.orderBy, ...orders];
+      const result = this.#body(query, orderBy, parent);
+      for (const expression of query.rest) this.expression(expression, parent ?? newScope(undefined), USES.expression);
+      const shown = result.columns.find(isProtected);
+      if (shown !== undefined) {
+        if (query.into === 'variable') refuse(shown, { code: Reason.VARIABLE, words: 'stored in a variable' });
+        if (query.into === 'file') refuse(shown, { code: Reason.OUTFILE, words: 'written to a file of the server' });
+        if (query.procedure) refuse(shown, { code: Reason.EXPRESSION, words: 'used by PROCEDURE' });
+      }
+      return result;
+    } finally {
+      this.#names = outer;
+    }
+  }
+
+  #body(query: Query, orderBy: readonly Expression[], parent: Scope | undefined): Columns {
+    const { body } = query;
+    switch (body.kind) {
+      case 'query':
+        return this.query(body, parent, orderBy);
+      case 'block':
+        return this.#block(body, orderBy, parent);
+      case 'values': {
+        const scope = newScope(parent);
+        for (const expression of body.expressions) this.expression(expression, scope, USES.values);
+        const column = { name: undefined, source: undefined, mask: -1 };
+        const columns = Array.from({ length: body.width }, () => column);
+        return { columns, open: false, scope };
+      }
+      case 'operation': {
+        const branches = body.branches.map((branch) => this.query(branch, parent));
+        for (const { columns } of branches) {
+          const shown = columns.find(isProtected);
+          if (shown !== undefined) refuse(shown, { code: Reason.SET_OPERATION, words: 'used in a set operation' });
+        }
+        const [first] = branches;
+        const columns = first?.columns ?? [];
+        const open = branches.some((branch) => branch.open);
+        const scope = newScope(parent);
+        scope.relations.push(relationOf(undefined, undefined, columns, { open }));
+        for (const expression of orderBy) this.expression(expression, scope, USES.orderBy);
+        return { columns, open, scope: undefined };
+      }
+    }
+  }
+
+  #defineCommonTables(query: Query, parent: Scope | undefined): void {
+    const names: Names = { entries: new Map(), parent: this.#names };
+    this.#names = names;
+    // MariaDB lets common tables refer to later ones when RECURSIVE is there: nothing is said about such a query.
+    if (query.recursive) {
+      for (const { name } of query.commonTables) names.entries.set(fold(name), { written: name, relation: undefined });
+    }
+    for (const table of query.commonTables) {
+      const relation = this.#commonTable(table, names, query.recursive, parent);
+      names.entries.set(fold(table.name), { written: table.name, relation });
+    }
+  }
+
+  #commonTable(table: CommonTable, names: Names, recursive: boolean, parent: Scope | undefined): Columns {
+    const { body } = table.query;
+    if (!recursive || body.kind !== 'operation') {
+      // Its own name is that of a base table still, and an error when it is not.
+      if (recursive) names.entries.delete(fold(table.name));
+      return renamed(this.query(table.query, parent), table.columns);
+    }
+    // The first branch gives the columns; no protected one can be among them, as it is part of a set operation.
+    const [first] = body.branches;
+    names.entries.delete(fold(table.name));
+    const seed = first === undefined ? undefined : this.query(first, parent);
+    const columns = (seed?.columns ?? []).map((column) => ({ ...column, mask: -1, source: undefined }));
+    const relation = renamed({ columns, open: seed?.open ?? true, scope: undefined }, table.columns);
+    names.entries.set(fold(table.name), { written: table.name, relation });
+    this.query(table.query, parent);
+    return relation;
+  }
+
+  #block(block: Block, orderBy: readonly Expression[], parent: Scope | undefined): Columns {
+    const scope = newScope(parent);
+    const conditions: (() => void)[] = [];
+    const from = block.from === undefined ? undefined : this.from(block.from, scope, conditions);
+    const output = this.items(block.items, scope, from);
+    for (const condition of conditions) condition();
+    if (block.where !== undefined) this.expression(block.where, scope, USES.where);
+    for (const key of block.groupBy) this.#sortKey(key, scope, output, USES.groupBy);
+    if (block.having !== undefined) this.expression(block.having, scope, USES.having, true);
+    for (const window of block.windows) this.expression(window, scope, USES.window, true);
+    for (const key of orderBy) this.#sortKey(key, scope, output, USES.orderBy);
+    const shown = output.columns.find(isProtected);
+    if (shown !== undefined && block.distinct) refuse(shown, { code: Reason.DISTINCT, words: 'used in DISTINCT' });
+    return { ...output, scope };
+  }
+
+  /** The columns of a select list; its expressions are looked at. */
+  items(items: readonly Item[], scope: Scope, from: { columns: readonly ScopeColumn[]; open: boolean } | undefined) {
+    const columns: ScopeColumn[] = [];
+    let open = false;
+    for (const item of items) {
+      if (item.kind === 'star') {
+        const star =
+          item.table === undefined ? (from ?? { columns: [], open: false }) : this.#tableStar(item.table, scope);
+        for (const column of star.columns) this.#meet(column);
+        columns.push(...star.columns);
+        open ||= star.open;
+      } else if (item.kind === 'column') {
+        const column = this.#plainColumn(item.column, scope);
+        const alias = item.alias ?? item.column.column;
+        const output = { ...column, name: fold(alias) };
+        columns.push(output);
+        addAlias(scope, output);
+      } else {
+        const name = item.alias === undefined ? undefined : fold(item.alias);
+        const output = { name, source: undefined, mask: -1 };
+        columns.push(output);
+        if (name !== undefined) addAlias(scope, output);
+      }
+    }
+    for (const item of items) {
+      if (item.kind !== 'expression') continue;
+      const assigned = { code: Reason.VARIABLE, words: 'assigned to a variable' };
+      this.expression(item.expression, scope, item.expression.assigns ? assigned : USES.expression);
+    }
+    return { columns, open };
+  }
+
+  #plainColumn(name: ColumnName, scope: Scope): Omit<ScopeColumn, 'name'> {
+    const { columns, uncertain } = find(scope, name, false);
+    const shown = columns.find(isProtected);
+    if (shown === undefined) {
+      if (columns.length === 0) this.#unresolved(name, scope);
+      return { source: columns.length === 1 ? columns[0]?.source : undefined, mask: -1 };
+    }
+    this.#meet(shown);
+    if (columns.length > 1 || uncertain) {
+      refuse(shown, { code: Reason.POSITION, words: 'named in a way that may mean another column too' });
+    }
+    return { source: shown.source, mask: shown.mask };
+  }
+
+  #tableStar(table: TableName, scope: Scope): { columns: readonly ScopeColumn[]; open: boolean } {
+    const schema = table.schema === undefined ? undefined : fold(table.schema);
+    for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+      const named = relationsNamed(at, fold(table.name), schema);
+      const [only] = named;
+      if (only === undefined) continue;
+      if (named.length === 1) return only;
+      const shown = named.flatMap((relation) => relation.columns).find(isProtected);
+      if (shown !== undefined) refuse(shown, { code: Reason.POSITION, words: '* may mean one of several tables' });
+      return { columns: [], open: true };
+    }
+    return { columns: [], open: true };
+  }
+
+  /** Refuses any use of a protected column; looks into subqueries and at functions. */
+  expression(expression: Expression, scope: Scope, use: Use, withAliases = false, first?: readonly Relation[]): void {
+    if (expression.diagnostics) this.diagnostics = true;
+    for (const reference of expression.references) {
+      const { columns } = find(scope, reference, withAliases, first);
+      const shown = columns.find(isProtected);
+      if (shown !== undefined) {
+        this.#meet(shown);
+        refuse(shown, around(reference.around, use));
+      }
+      if (columns.length === 0) this.#unresolved(reference, scope);
+    }
+    for (const call of expression.calls) this.#call(call);
+    for (const { query, exists } of expression.subqueries) {
+      const shown = this.query(query, scope).columns.find(isProtected);
+      if (shown !== undefined && !exists) refuse(shown, { code: Reason.SUBQUERY, words: 'the value of a subquery' });
+    }
+  }
+
+  /** A name that is nowhere: an error of the server's, unless it reads letters differently. */
+  #unresolved(name: ColumnName, scope: Scope): void {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII is meant.
+    if (/^[\x00-\x7f]*$/.test(name.column)) return;
+    for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+      for (const relation of at.relations) {
+        if (relation.columns.some(isProtected) || relation.unknownColumn !== undefined) {
+          throw new Refused(refuseStatement(Reason.UNREADABLE, `there is no column ${name.column} that is known`));
+        }
+      }
+    }
+  }
+
+  #sortKey(key: Expression, scope: Scope, output: { columns: readonly ScopeColumn[]; open: boolean }, use: Use): void {
+    if (key.position !== undefined) {
+      const chosen = Number.isNaN(key.position) || output.open ? undefined : output.columns[key.position - 1];
+      const shown = chosen === undefined ? output.columns.find(isProtected) : chosen;
+      const sure = chosen !== undefined || (!Number.isNaN(key.position) && !output.open);
+      if (shown !== undefined && isProtected(shown) && (chosen !== undefined || !sure)) refuse(shown, use);
+      return;
+    }
+    // A bare alias of ORDER BY is the select list's, whatever the tables have.
+    if (use === USES.orderBy && key.bare !== undefined && key.bare.table === undefined) {
+      const aliased = scope.aliases.get(fold(key.bare.column)) ?? [];
+      if (aliased.length > 0 && !aliased.some(isProtected)) return;
+    }
+    this.expression(key, scope, use, true);
+  }
+
+  #call(call: TableName): void {
+    if (isValueBearingFunction(call.name)) {
+      const code = fold(call.name) === 'load_file' ? Reason.SERVER_FILE : Reason.SYSTEM;
+      throw new Refused(refuseStatement(code, `${call.name.toUpperCase()}() is not available`));
+    }
+    const { dependents, catalog } = this.#knowledge;
+    const name = fold(call.name);
+    if (!dependents.names.has(name)) return;
+    const schema = fold(call.schema ?? this.#schema);
+    for (const routine of catalog.routines) {
+      if (routine.kind !== 'function' || fold(routine.name) !== name || fold(routine.schema) !== schema) continue;
+      if (!dependents.routineDepends(routine)) continue;
+      const words = `function ${routine.schema}.${routine.name} depends on them`;
+      throw new Refused(refuseStatement(Reason.ROUTINE, words));
+    }
+  }
+
+  /** Adds the relations of a FROM to the scope; conditions are looked at later, when aliases are known. */
+  from(tree: JoinTree, scope: Scope, conditions: (() => void)[]): { columns: readonly ScopeColumn[]; open: boolean } {
+    if (tree.kind !== 'join') {
+      const relation = this.#relation(tree, scope);
+      scope.relations.push(relation);
+      return relation;
+    }
+    const begin = scope.relations.length;
+    const left = this.from(tree.left, scope, conditions);
+    const middle = scope.relations.length;
+    const right = this.from(tree.right, scope, conditions);
+    const inReach = scope.relations.slice(begin);
+    const { on } = tree;
+    if (on !== undefined) conditions.push(() => this.expression(on, scope, USES.join, false, inReach));
+    if (!tree.natural && tree.using === undefined) {
+      return { columns: [...left.columns, ...right.columns], open: left.open || right.open };
+    }
+    const leftRelations = scope.relations.slice(begin, middle);
+    const rightRelations = scope.relations.slice(middle);
+    const common = this.#commonColumns(
+      tree.using,
+      { ...left, relations: leftRelations },
+      { ...right, relations: rightRelations },
+    );
+    const [first, second] = tree.rightFirst ? [right, left] : [left, right];
+    const isCommon = (column: ScopeColumn): boolean => column.name !== undefined && common.has(column.name);
+    const merged = first.columns.filter(isCommon);
+    const rest = [...first.columns, ...second.columns].filter((column) => !isCommon(column));
+    return { columns: [...merged, ...rest], open: left.open || right.open };
+  }
+
+  /** The names that NATURAL or USING compares; refuses when one may be that of a protected column. */
+  #commonColumns(using: readonly string[] | undefined, left: JoinSide, right: JoinSide): ReadonlySet<string> {
+    const names = new Set<string>();
+    if (using !== undefined) {
+      for (const name of using) names.add(fold(name));
+    } else {
+      const leftNames = new Set(left.columns.map((column) => column.name));
+      for (const { name } of right.columns) if (name !== undefined && leftNames.has(name)) names.add(name);
+      for (const [side, other] of [
+        [left, right],
+        [right, left],
+      ] as const) {
+        const shown = side.columns.find(isProtected);
+        if (other.open && shown !== undefined) refuse(shown, USES.join);
+        if (other.open && side.relations.some(({ unknownColumn }) => unknownColumn !== undefined)) {
+          throw new Refused(refuseStatement(Reason.JOIN, 'which columns the natural join compares is not known'));
+        }
+      }
+    }
+    for (const side of [left, right]) {
+      for (const column of side.columns) {
+        if (column.name !== undefined && names.has(column.name) && isProtected(column)) refuse(column, USES.join);
+      }
+      for (const { unknownColumn, byName } of side.relations) {
+        for (const name of names) {
+          const unknown = byName.has(name) ? undefined : unknownColumn?.(name);
+          if (unknown !== undefined) refuse(unknown, USES.join);
+        }
+      }
+    }
+    return names;
+  }
+
+  #relation(tree: Exclude<JoinTree, { kind: 'join' }>, scope: Scope): Relation {
+    switch (tree.kind) {
+      case 'function':
+        this.expression(tree.argument, scope, USES.expression);
+        return relationOf(tree.alias === undefined ? undefined : fold(tree.alias), undefined, [], { open: true });
+      case 'derived': {
+        const result = this.query(tree.query, tree.lateral ? copyOf(scope) : scope.parent);
+        const { columns, open } = renamed(result, tree.columns);
+        const alias = tree.alias === undefined ? undefined : fold(tree.alias);
+        return relationOf(alias, undefined, columns, { open });
+      }
+      case 'table':
+        return this.#namedTable(tree.name, tree.alias, tree);
+    }
+  }
+
+  #namedTable(
+    name: TableName,
+    alias: string | undefined,
+    how: { hints: readonly { indexes: readonly string[] }[]; partitions: boolean },
+  ): Relation {
+    const known = fold(alias ?? name.name);
+    if (name.schema === undefined) {
+      const common = this.#findCommonTable(name.name);
+      if (common !== undefined) return relationOf(known, undefined, common.columns, { open: common.open });
+    }
+    const relation = this.table(name, known);
+    const shown = relation.columns.find(isProtected);
+    if (shown !== undefined && how.partitions) {
+      refuse(shown, { code: Reason.WHERE, words: 'rows are chosen by PARTITION, which may depend on it' });
+    }
+    if (how.hints.length > 0) this.#checkHints(name, shown, how.hints);
+    return relation;
+  }
+
+  /** An index of a protected column gives rows in the column's order. */
+  #checkHints(name: TableName, shown: ScopeColumn | undefined, hints: readonly { indexes: readonly string[] }[]): void {
+    if (shown === undefined) return;
+    const { catalog, policy } = this.#knowledge;
+    const table = catalog.table(name.schema ?? this.#schema, name.name);
+    for (const wanted of hints.flatMap(({ indexes }) => indexes)) {
+      const index = table?.indexes?.find((candidate) => fold(candidate.name) === fold(wanted));
+      const harmless =
+        table !== undefined &&
+        (fold(wanted) === 'primary' ||
+          index?.columns.every((column) => policy.protects(table.schema, table.name, column) < 0) === true);
+      if (!harmless)
+        refuse(shown, { code: Reason.ORDER_BY, words: `rows may be read in its order by index ${wanted}` });
+    }
+  }
+
+  #findCommonTable(name: string): Columns | undefined {
+    const folded = fold(name);
+    for (let names = this.#names; names !== undefined; names = names.parent) {
+      const entry = names.entries.get(folded);
+      if (entry === undefined) continue;
+      // Some servers tell names apart by case, others do not; a later common table is known to some only.
+      if (entry.relation === undefined || entry.written !== name) throw new NotUnderstood();
+      return entry.relation;
+    }
+    return undefined;
+  }
+
+  /** A base table or a view, as a relation of the given folded alias. */
+  table(name: TableName, alias = fold(name.name)): Relation {
+    const schema = name.schema ?? this.#schema;
+    const { catalog, dependents, relations } = this.#knowledge;
+    if (isSystemSchema(schema) && isValueBearing(schema, name.name)) {
+      const words = `${schema}.${name.name} shows values or statements of others`;
+      throw new Refused(refuseStatement(Reason.SYSTEM, words));
+    }
+    const key = tableKey(schema, name.name);
+    const table = catalog.table(schema, name.name);
+    if (table?.view !== undefined && dependents.views.has(key)) {
+      const view = this.#view(table, key);
+      if (view === 'unusable') {
+        const words = `view ${table.schema}.${table.name} uses them otherwise than by showing them`;
+        throw new Refused(refuseStatement(Reason.VIEW, words));
+      }
+      return relationOf(alias, fold(schema), view.columns);
+    }
+    let known = relations.get(key);
+    if (known === undefined) {
+      known = this.#baseTable(schema, name.name, table);
+      // Names of tables nobody has told about come from statements: they are not kept.
+      if (table !== undefined) relations.set(key, known);
+    }
+    return { ...known, alias };
+  }
+
+  #baseTable(schema: string, name: string, table: CatalogTable | undefined): Relation {
+    const { policy } = this.#knowledge;
+    const columnOf = (column: string): ScopeColumn => ({
+      name: fold(column),
+      source: { schema: table?.schema ?? schema, table: table?.name ?? name, column },
+      mask: policy.protects(schema, name, column),
+    });
+    const columns = table?.columns.map(columnOf) ?? [];
+    const hidden = table?.invisible?.map(columnOf) ?? [];
+    const open = table === undefined;
+    if (!policy.touchesTable(schema, name)) return relationOf(undefined, fold(schema), columns, { open, hidden });
+    // Columns that came since the catalog was loaded, and the servers' name for a key.
+    const unknownColumn = (column: string): ScopeColumn | undefined => {
+      if (column === '_rowid') return rowId([...columns, ...hidden].filter(isProtected), table);
+      const unknown = columnOf(column);
+      return isProtected(unknown) ? unknown : undefined;
+    };
+    return relationOf(undefined, fold(schema), columns, { open, hidden, unknownColumn });
+  }
+
+  #view(table: CatalogTable, key: string): ResolvedView {
+    const { views, readView, policy } = this.#knowledge;
+    const known = views.get(key);
+    if (known === 'in progress') return 'unusable';
+    if (known !== undefined) return known;
+    views.set(key, 'in progress');
+    const resolved = this.#readView(table, readView, policy);
+    views.set(key, resolved);
+    return resolved;
+  }
+
+  #readView(table: CatalogTable, readView: ViewReader, policy: CompiledPolicy): ResolvedView {
+    let result: Columns;
+    try {
+      result = readView(table, new Resolver(this.#knowledge, table.schema));
+    } catch (error) {
+      if (error instanceof Refused || error instanceof NotUnderstood) return 'unusable';
+      throw error;
+    }
+    if (result.open || result.columns.length !== table.columns.length) return 'unusable';
+    const columns = table.columns.map((name, i): ScopeColumn => {
+      const source = { schema: table.schema, table: table.name, column: name };
+      const own = policy.protects(table.schema, table.name, name);
+      const below = result.columns[i];
+      if (own >= 0) return { name: fold(name), source: below?.source ?? source, mask: own };
+      return { name: fold(name), source: below?.source ?? source, mask: below?.mask ?? -1 };
+    });
+    return { columns };
+  }
+
+  #meet(column: ScopeColumn): void {
+    if (isProtected(column)) this.met ??= column;
+  }
+}
+
+interface JoinSide {
+  readonly columns: readonly ScopeColumn[];
+  readonly open: boolean;
+  readonly relations: readonly Relation[];
+}
+
+export function isProtected(column: ScopeColumn): boolean {
+  return column.mask >= 0;
+}
+
+/** @throws Refused */
+export function refuse(column: ScopeColumn, use: Use): never {
+  const source: SourceColumn = column.source ?? { schema: '?', table: '?', column: column.name ?? '?' };
+  throw new Refused(refuseColumn(use.code, source, use.words));
+}
+
+function around(surroundings: string, use: Use): Use {
+  if (surroundings === 'aggregate') return { code: Reason.AGGREGATE, words: 'used in an aggregate function' };
+  return surroundings === 'window' ? USES.window : use;
+}
+
+/** `_rowid` is another name of a column that alone is a key. */
+function rowId(columns: readonly ScopeColumn[], table: CatalogTable | undefined): ScopeColumn | undefined {
+  const isKey = (column: ScopeColumn): boolean =>
+    table?.indexes?.some(({ columns: [only, ...more] }) => more.length === 0 && fold(only ?? '') === column.name) ??
+    true;
+  return columns.find(isKey);
+}
+
+function renamed(result: Columns, names: readonly string[] | undefined): Columns {
+  if (names === undefined) return result;
+  const columns = result.columns.map((column, i) => {
+    const name = names[i];
+    return name === undefined ? column : { ...column, name: fold(name) };
+  });
+  return { ...result, columns };
+}
+
+function addAlias(scope: Scope, column: ScopeColumn): void {
+  if (column.name === undefined) return;
+  const same = scope.aliases.get(column.name);
+  if (same === undefined) scope.aliases.set(column.name, [column]);
+  else same.push(column);
+}
+
+/** The scope as it is now: what comes later is out of reach. */
+function copyOf(scope: Scope): Scope {
+  return { relations: [...scope.relations], aliases: new Map(), parent: scope.parent };
+}

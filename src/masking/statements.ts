@@ -1,0 +1,390 @@
+/**
+ * Goes through the statements of one text: which kind each is, where it ends, and its verdict. Queries are resolver.ts's,
+ * INSERT, UPDATE and DELETE are writes.ts's, definitions are definitions.ts's.
+ *
+ * What is not understood is refused when it names anything that leads to protected columns, and passes otherwise.
+ */
+import { judgeDefinition } from './definitions.ts';
+import { judgeExplain } from './explain.ts';
+import { fold } from './identifiers.ts';
+import { DOT, Kind, SEMICOLON } from './lexer.ts';
+import type { Expression } from './query-ast.ts';
+import { QueryParser } from './query-parser.ts';
+import { isProtected, type Knowledge, Refused, Resolver, refuse, USES } from './resolver.ts';
+import { newScope, type ScopeColumn } from './scope.ts';
+import { judgeShow } from './show.ts';
+import { isSystemSchema, isValueBearingAnywhere } from './system-objects.ts';
+import { COMMA, NotUnderstood, OPEN } from './token-cursor.ts';
+import type { Tokens } from './tokens.ts';
+import {
+  type MaskVerdict,
+  PASS,
+  PASS_DIAGNOSTICS,
+  PASS_PREPARED,
+  Reason,
+  refuseStatement,
+  type Verdict,
+} from './verdict.ts';
+import { judgeDelete, judgeInsert, judgeUpdate } from './writes.ts';
+
+/** Judges a text that a statement carries as a literal: PREPARE, EXECUTE IMMEDIATE. */
+export type InnerJudge = (text: string, schema: string) => readonly Verdict[];
+
+export class StatementReader extends QueryParser {
+  readonly knowledge: Knowledge;
+  schema: string;
+  /** Of the statement being judged. */
+  resolver: Resolver;
+  readonly #judgeInner: InnerJudge;
+  /** An earlier statement of the text may have changed how later ones are read. */
+  #unsettled = false;
+  /** An earlier statement of the text may give any number of results. */
+  #manyResults = false;
+
+  constructor(tokens: Tokens, mariadb: boolean, knowledge: Knowledge, schema: string, judgeInner: InnerJudge) {
+    super(tokens, mariadb);
+    this.knowledge = knowledge;
+    this.schema = schema;
+    this.resolver = new Resolver(knowledge, schema);
+    this.#judgeInner = judgeInner;
+  }
+
+  all(): Verdict[] {
+    const verdicts: Verdict[] = [];
+    for (;;) {
+      while (this.take(SEMICOLON));
+      if (this.kind() === Kind.END) return verdicts.length > 0 ? verdicts : [PASS];
+      const verdict = this.#one();
+      verdicts.push(verdict);
+      if (verdict.kind === 'refuse') return verdicts;
+      if (verdict.kind === 'mask' && this.#manyResults) {
+        const words = 'an earlier statement of the text gives any number of results';
+        verdicts[verdicts.length - 1] = refuseStatement(Reason.POSITION, words);
+        return verdicts;
+      }
+    }
+  }
+
+  #one(): Verdict {
+    const start = this.at;
+    this.resolver = new Resolver(this.knowledge, this.schema);
+    this.depth = 0;
+    try {
+      if (this.#unsettled && this.touches(start)) {
+        return refuseStatement(Reason.AMBIGUOUS, 'an earlier statement of the text may change how this one is read');
+      }
+      const verdict = this.statement();
+      if (!this.atEnd()) this.fail();
+      return verdict;
+    } catch (error) {
+      if (error instanceof Refused) return error.verdict;
+      if (!(error instanceof NotUnderstood)) throw error;
+      if (error.tooDeep && this.touches(start)) {
+        return refuseStatement(Reason.TOO_COMPLEX, 'the statement is nested too deeply to be judged');
+      }
+      if (this.touches(start)) return refuseStatement(Reason.UNREADABLE, 'the statement cannot be read with certainty');
+      this.at = start;
+      this.skip();
+      return PASS;
+    }
+  }
+
+  /** The verdict of the statement at the cursor, which then stands behind it. Throws Refused and NotUnderstood. */
+  statement(): Verdict {
+    const word = this.word();
+    if (this.kind() === OPEN || this.startsQuery()) return this.#query();
+    switch (word) {
+      case 'INSERT':
+      case 'REPLACE':
+        return judgeInsert(this);
+      case 'UPDATE':
+        return judgeUpdate(this);
+      case 'DELETE':
+        return judgeDelete(this);
+      case 'SET':
+        return this.#set();
+      case 'USE':
+        this.at += 1;
+        this.schema = this.anyName();
+        return PASS;
+      case 'DO':
+        this.at += 1;
+        for (const expression of this.expressions()) this.alone(expression);
+        return PASS;
+      case 'CALL':
+        return this.#call();
+      case 'PREPARE':
+        this.at += 1;
+        this.anyName();
+        this.needWord('FROM');
+        return this.#prepared('prepare');
+      case 'EXECUTE':
+        return this.#execute();
+      case 'EXPLAIN':
+      case 'DESCRIBE':
+      case 'DESC':
+      case 'ANALYZE':
+        return judgeExplain(this);
+      case 'SHOW':
+        return judgeShow(this);
+      case 'HANDLER':
+        if (this.touches(this.at)) throw new Refused(refuseStatement(Reason.HANDLER, 'HANDLER reads whole rows'));
+        return this.passRest();
+      case 'GET':
+        this.skip();
+        return PASS_DIAGNOSTICS;
+      case 'CREATE':
+      case 'ALTER':
+      case 'RENAME':
+        return judgeDefinition(this);
+      case 'LOAD':
+      case 'IMPORT':
+        return this.#load();
+      case 'CHECKSUM':
+        if (!this.touches(this.at)) return this.passRest();
+        throw new Refused(refuseStatement(Reason.FINGERPRINT, 'a checksum confirms guesses of their values'));
+      case 'BEGIN':
+        if (this.word(1) !== 'NOT') return this.passRest();
+        return this.#compound();
+      case 'IF':
+      case 'CASE':
+      case 'LOOP':
+      case 'WHILE':
+      case 'REPEAT':
+      case 'FOR':
+      case 'DECLARE':
+        return this.#compound();
+      default:
+        if (HARMLESS.has(word)) return this.passRest();
+        // A label of a compound statement, or nothing that is known.
+        if (this.kind(1) === 0x3a) return this.#compound();
+        return this.fail();
+    }
+  }
+
+  #query(): Verdict {
+    const query = this.query();
+    const result = this.resolver.query(query, undefined);
+    if (query.into !== undefined) return this.passed();
+    return this.shown(result.columns, result.open);
+  }
+
+  /** The verdict for a result set of these columns. */
+  shown(columns: readonly ScopeColumn[], open: boolean): Verdict {
+    const shown = columns.find(isProtected);
+    if (shown === undefined) return this.passed();
+    if (open) refuse(shown, { code: Reason.POSITION, words: 'its place in the result is not known' });
+    const plan = columns.map(({ source, mask }) => ({ source, mask: mask < 0 ? undefined : mask }));
+    return { kind: 'mask', columns: plan } satisfies MaskVerdict;
+  }
+
+  passed(): Verdict {
+    return this.resolver.diagnostics ? PASS_DIAGNOSTICS : PASS;
+  }
+
+  passRest(): Verdict {
+    this.skip();
+    return PASS;
+  }
+
+  /** To the end of the statement. */
+  skip(): void {
+    while (!this.atEnd()) this.at += 1;
+  }
+
+  /** Something from this token on, to the end of the text, may lead to a protected column. */
+  touches(from: number, to = this.tokens.count): boolean {
+    if (this.knowledge.policy.hasOpenTables) return true;
+    let system = isSystemSchema(this.schema);
+    let bearing = false;
+    for (let i = from; i < to; i += 1) {
+      const kind = this.tokens.kind(i);
+      if (kind !== Kind.WORD && kind !== Kind.NAME) continue;
+      const name = this.tokens.foldedName(i);
+      if (name === undefined || this.knowledge.dependents.names.has(name)) return true;
+      if (isSystemSchema(name)) system = true;
+      if (isValueBearingAnywhere(name)) bearing = true;
+    }
+    return system && bearing;
+  }
+
+  /** An expression outside any query. */
+  alone(expression: Expression, use: keyof typeof USES = 'expression'): void {
+    this.resolver.expression(expression, newScope(undefined), USES[use]);
+  }
+
+  #set(): Verdict {
+    const start = this.at;
+    this.at += 1;
+    if (this.word() === 'STATEMENT' && this.kind(1) !== 0x3d) return this.#setStatement();
+    let end = this.at;
+    let settings = false;
+    for (; this.tokens.kind(end) !== Kind.END && this.tokens.kind(end) !== SEMICOLON; end += 1) {
+      if (this.tokens.kind(end) === Kind.ERROR) this.fail();
+      if (CHANGES_READING.has(this.tokens.upper(end))) settings = true;
+      // Quoted names of variables.
+      else if (this.tokens.kind(end) === Kind.NAME) settings = true;
+    }
+    if (settings) this.#unsettled = true;
+    if (!this.touches(start, end) && !this.#namesSystem(start, end)) {
+      this.at = end;
+      return PASS;
+    }
+    this.#assignments();
+    return this.passed();
+  }
+
+  /** Something of a server's own is named: worth looking at more closely. */
+  #namesSystem(from: number, to: number): boolean {
+    for (let i = from; i < to; i += 1) {
+      const word = this.tokens.upper(i);
+      if (word === 'LOAD_FILE' || word === 'WARNING_COUNT' || word === 'ERROR_COUNT') return true;
+    }
+    return false;
+  }
+
+  #assignments(): void {
+    do {
+      if (this.takeWord('NAMES', 'CHARSET')) {
+        this.skip();
+        return;
+      }
+      this.takeWord('GLOBAL', 'SESSION', 'LOCAL', 'PERSIST', 'PERSIST_ONLY');
+      if (this.kind() === Kind.VARIABLE) this.at += 1;
+      else {
+        this.take(Kind.SYSTEM);
+        do this.anyName();
+        while (this.take(DOT));
+      }
+      if (!this.take(0x3d)) this.need(Kind.ASSIGN);
+      if (this.takeWord('ON', 'DEFAULT', 'BINARY', 'ALL', 'ROW', 'SYSTEM')) continue;
+      const expression = this.expression();
+      this.alone(expression);
+    } while (this.take(COMMA));
+  }
+
+  /** MariaDB: SET STATEMENT a = b FOR statement. */
+  #setStatement(): Verdict {
+    const start = this.at;
+    this.at += 1;
+    while (this.word() !== 'FOR') {
+      if (this.atEnd()) this.fail();
+      if (CHANGES_READING.has(this.word()) || this.kind() === Kind.NAME || this.word() === 'SELECT') {
+        if (this.touches(start)) this.fail();
+      }
+      this.at += 1;
+    }
+    this.at += 1;
+    return this.statement();
+  }
+
+  #call(): Verdict {
+    this.at += 1;
+    const { schema = this.schema, name } = this.tableName();
+    if (this.take(OPEN)) {
+      if (this.kind() !== 0x29) for (const expression of this.expressions()) this.alone(expression);
+      this.need(0x29);
+    }
+    this.#unsettled = true;
+    this.#manyResults = true;
+    const { catalog, dependents } = this.knowledge;
+    const routine = catalog.routines.find(
+      (candidate) =>
+        candidate.kind === 'procedure' &&
+        fold(candidate.name) === fold(name) &&
+        fold(candidate.schema) === fold(schema),
+    );
+    if (isSystemSchema(schema)) {
+      throw new Refused(refuseStatement(Reason.ROUTINE, `procedures of ${schema} may run any statement`));
+    }
+    if (routine === undefined) {
+      throw new Refused(refuseStatement(Reason.ROUTINE, `procedure ${schema}.${name} is not known`));
+    }
+    if (dependents.routineDepends(routine)) {
+      throw new Refused(refuseStatement(Reason.ROUTINE, `procedure ${schema}.${name} depends on them`));
+    }
+    return this.passed();
+  }
+
+  #execute(): Verdict {
+    this.at += 1;
+    if (this.takeWord('IMMEDIATE')) return this.#prepared('execute');
+    this.anyName();
+    if (this.takeWord('USING')) for (const expression of this.expressions()) this.alone(expression);
+    this.#unsettled = true;
+    this.#manyResults = true;
+    return PASS_PREPARED;
+  }
+
+  /** A text in a literal is judged; any other text cannot be seen. */
+  #prepared(what: 'prepare' | 'execute'): Verdict {
+    const next = this.kind(1);
+    const usesLiteral =
+      this.kind() === Kind.STRING && (next === Kind.END || next === SEMICOLON || this.word(1) === 'USING');
+    if (!usesLiteral) throw new Refused(refuseStatement(Reason.DYNAMIC, 'the text to run is not a literal'));
+    const verdicts = this.#judgeInner(this.literal(), this.schema);
+    if (this.takeWord('USING')) for (const expression of this.expressions()) this.alone(expression);
+    this.#unsettled = true;
+    const [verdict] = verdicts;
+    if (verdict === undefined || verdicts.length !== 1) {
+      throw new Refused(refuseStatement(Reason.DYNAMIC, 'the text to run is not one statement'));
+    }
+    if (verdict.kind === 'refuse') throw new Refused(verdict);
+    if (verdict.kind === 'mask' && what === 'prepare') {
+      throw new Refused(refuseStatement(Reason.DYNAMIC, 'a text prepared in SQL may not show them'));
+    }
+    if (what === 'execute') this.#manyResults = true;
+    return verdict.kind === 'pass' && verdict.prepared ? PASS_PREPARED : verdict;
+  }
+
+  #load(): Verdict {
+    const start = this.at;
+    const [kind, local] = [
+      this.word(1),
+      ['LOW_PRIORITY', 'CONCURRENT'].includes(this.word(2)) ? this.word(3) : this.word(2),
+    ];
+    if (this.word() === 'IMPORT' || ((kind === 'DATA' || kind === 'XML') && local !== 'LOCAL')) {
+      throw new Refused(refuseStatement(Reason.SERVER_FILE, 'files of the server are not read'));
+    }
+    if (this.touches(start)) throw new Refused(refuseStatement(Reason.WRITE, 'LOAD fills a table that has them'));
+    return this.passRest();
+  }
+
+  /** MariaDB's blocks outside of routines: everything up to the end of the text belongs to them. */
+  #compound(): Verdict {
+    this.notInBody(this.at, Reason.UNREADABLE, 'a compound statement may use them in any way');
+    this.#manyResults = true;
+    return PASS;
+  }
+
+  /** A body of statements may name nothing that leads to protected columns and run no text; to the end of the text. */
+  notInBody(from: number, code: (typeof Reason)[keyof typeof Reason], words: string): void {
+    let dynamic = false;
+    for (let i = from; i < this.tokens.count; i += 1) {
+      if (DYNAMIC_WORDS.has(this.tokens.upper(i))) dynamic = true;
+    }
+    if (this.touches(from)) throw new Refused(refuseStatement(code, words));
+    if (dynamic) throw new Refused(refuseStatement(Reason.DYNAMIC, 'a body that prepares or calls is not followed'));
+    this.at = this.tokens.count;
+  }
+}
+
+/** Words in a SET that change how texts are read. */
+const CHANGES_READING: ReadonlySet<string> = new Set([
+  'SQL_MODE',
+  'NAMES',
+  'CHARACTER',
+  'CHARSET',
+  'CHARACTER_SET_CLIENT',
+  'CHAR',
+]);
+
+const DYNAMIC_WORDS: ReadonlySet<string> = new Set(['PREPARE', 'EXECUTE', 'CALL', 'HANDLER', 'LOAD', 'LOAD_FILE']);
+
+/** Statements that show no rows of tables and copy none. */
+const HARMLESS: ReadonlySet<string> = new Set(
+  (
+    'BINLOG CACHE CHANGE CHECK CLONE COMMIT DEALLOCATE DROP FLUSH GRANT HELP INSTALL KILL LOCK OPTIMIZE PURGE RELEASE ' +
+    'REPAIR RESET RESIGNAL RESTART REVOKE ROLLBACK SAVEPOINT SHUTDOWN SIGNAL START STOP TRUNCATE UNINSTALL UNLOCK XA BACKUP'
+  ).split(' '),
+);
