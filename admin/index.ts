@@ -12,7 +12,7 @@ import type { Logger } from '../src/observe/logger.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import type { AdminContext, ShutdownMode } from './context.ts';
 import { readAccounts } from './credentials.ts';
-import { openAdminDatabase } from './db/open.ts';
+import { memoryBytes, openAdminDatabase } from './db/open.ts';
 import { loadUuid } from './db/uuid.ts';
 import { dispatch } from './dispatch.ts';
 import type { CheckRules } from './modules/module.ts';
@@ -61,8 +61,15 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
   const db = openAdminDatabase(options);
   try {
     const uuid = loadUuid(db.handle, options.uuid);
-    const stats = createStatsRefresher({ plane, nowMs: () => performance.now() });
     const promotion = createPromotion({ ...options, db, onAdminVariables: listenWhere });
+    const stats = createStatsRefresher({
+      plane,
+      nowMs: () => performance.now(),
+      facts: () => ({
+        serversVersion: promotion.checksums.versionOf('mysql_servers'),
+        sqliteBytes: memoryBytes(db.handle),
+      }),
+    });
     const context: AdminContext = { db, promotion, plane, stats, logger, onShutdown: options.onShutdown };
     const server = createAdminServer({
       logger,

@@ -2,7 +2,15 @@
  * How rows of several workers become one table: counters add up, extremes stay extremes, and rows that are a
  * worker's own (processlist) are put one after the other. The only place where counters are aggregated.
  */
-import type { ConnectionPoolRow, QueryDigestRow, StatsKind, StatsRows } from './stats.ts';
+import type {
+  CommandCountersRow,
+  ConnectionPoolRow,
+  ErrorRow,
+  PreparedStatementRow,
+  QueryDigestRow,
+  StatsKind,
+  StatsRows,
+} from './stats.ts';
 
 type Merger<K extends StatsKind> = {
   /** Rows with the same key are one row of the table; `undefined` when every row stands for itself. */
@@ -25,7 +33,15 @@ const MERGERS: { readonly [K in StatsKind]: Merger<K> } = {
     merge: (a, b) => ({ ...a, frontendConnections: a.frontendConnections + b.frontendConnections }),
   },
   processlist: { key: undefined, merge: (a) => a },
-  global: { key: (r) => r.name, merge: (a, b) => ({ name: a.name, value: a.value + b.value }) },
+  global: { key: (r) => r.name, merge: addValues },
+  commands: { key: (r) => r.command, merge: mergeCommands },
+  errors: {
+    key: (r) => [r.hostgroup, r.hostname, r.port, r.username, r.clientAddress, r.schemaname, r.errno].join('\0'),
+    merge: mergeErrors,
+  },
+  'free-connections': { key: undefined, merge: (a) => a },
+  'prepared-statements': { key: (r) => `${r.username}\0${r.schemaname}\0${r.query}`, merge: mergePrepared },
+  memory: { key: (r) => r.name, merge: addValues },
 };
 
 /** One list from the lists of all workers, in the order in which keys were first seen. */
@@ -45,6 +61,36 @@ export function mergeRows<K extends StatsKind>(
     }
   }
   return [...rows.values()];
+}
+
+function addValues<Row extends { readonly name: string; readonly value: number }>(a: Row, b: Row): Row {
+  return { ...a, value: a.value + b.value };
+}
+
+function mergeCommands(a: CommandCountersRow, b: CommandCountersRow): CommandCountersRow {
+  return {
+    command: a.command,
+    totalTimeUs: a.totalTimeUs + b.totalTimeUs,
+    count: a.count + b.count,
+    steps: a.steps.map((count, step) => count + (b.steps[step] ?? 0)),
+  };
+}
+
+function mergeErrors(a: ErrorRow, b: ErrorRow): ErrorRow {
+  return {
+    ...(a.lastSeen >= b.lastSeen ? a : b),
+    countStar: a.countStar + b.countStar,
+    firstSeen: Math.min(a.firstSeen, b.firstSeen),
+  };
+}
+
+/** Each worker numbers its statements itself; the smaller number is shown. */
+function mergePrepared(a: PreparedStatementRow, b: PreparedStatementRow): PreparedStatementRow {
+  return {
+    ...(a.globalStmtId <= b.globalStmtId ? a : b),
+    refCountClient: a.refCountClient + b.refCountClient,
+    refCountServer: a.refCountServer + b.refCountServer,
+  };
 }
 
 function mergePool(a: ConnectionPoolRow, b: ConnectionPoolRow): ConnectionPoolRow {

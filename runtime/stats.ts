@@ -69,13 +69,74 @@ export interface ProcesslistRow {
   readonly command: string;
   readonly timeMs: number;
   readonly info: string | null;
-  readonly statusFlags: number;
+  /** Bits of ProxySQL's connection flags; null without a backend connection. */
+  readonly statusFlags: number | null;
   /** JSON text; holds why a session is pinned. */
   readonly extendedInfo: string | null;
 }
 
 /** Counters by the names of stats_mysql_global; only those the data plane owns. */
 export interface GlobalCounterRow {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** One kind of command, as stats_mysql_commands_counters names it. */
+export interface CommandCountersRow {
+  readonly command: string;
+  readonly totalTimeUs: number;
+  readonly count: number;
+  /** Counts of the twelve steps, cnt_100us to cnt_INFs. */
+  readonly steps: readonly number[];
+}
+
+export interface ErrorRow {
+  readonly hostgroup: number;
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+  readonly clientAddress: string;
+  readonly schemaname: string;
+  readonly errno: number;
+  readonly countStar: number;
+  /** Unix seconds. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  readonly lastError: string;
+}
+
+export interface FreeConnectionRow {
+  readonly fd: number;
+  readonly hostgroup: number;
+  readonly srvHost: string;
+  readonly srvPort: number;
+  readonly user: string;
+  readonly schema: string | null;
+  readonly initConnect: string | null;
+  readonly timeZone: string | null;
+  readonly sqlMode: string | null;
+  readonly autocommit: string | null;
+  readonly idleMs: number;
+  /** JSON texts. */
+  readonly statistics: string;
+  readonly mysqlInfo: string;
+}
+
+export interface PreparedStatementRow {
+  readonly globalStmtId: number;
+  readonly schemaname: string;
+  readonly username: string;
+  /** `0x%016X`. */
+  readonly digest: string;
+  readonly refCountClient: number;
+  readonly refCountServer: number;
+  readonly numColumns: number;
+  readonly numParams: number;
+  readonly query: string;
+}
+
+/** Memory of one process in bytes, by the names of stats_memory_metrics. */
+export interface MemoryRow {
   readonly name: string;
   readonly value: number;
 }
@@ -87,6 +148,11 @@ export interface StatsRows {
   readonly users: UserConnectionsRow;
   readonly processlist: ProcesslistRow;
   readonly global: GlobalCounterRow;
+  readonly commands: CommandCountersRow;
+  readonly errors: ErrorRow;
+  readonly 'free-connections': FreeConnectionRow;
+  readonly 'prepared-statements': PreparedStatementRow;
+  readonly memory: MemoryRow;
 }
 
 export type StatsKind = keyof StatsRows;

@@ -6,7 +6,6 @@ import { type KillOrder, type PrimaryToWorker, sessionWorkerOf, type WorkerToPri
 import { QuotaHolder } from '../runtime/quota/holder.ts';
 import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/messages.ts';
 import type { RouteExplanation, RouteQuestion } from '../runtime/route.ts';
-import type { StatsKind, StatsRows, UserConnectionsRow } from '../runtime/stats.ts';
 import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
 import { Frontend } from './frontend/login.ts';
@@ -15,8 +14,10 @@ import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
 import { createListener, parseInterfaces } from './net/listener.ts';
 import type { TlsIdentity } from './net/tls.ts';
+import { CommandStats } from './observe/command-stats.ts';
 import { Counters } from './observe/counters.ts';
 import { DigestStats } from './observe/digest-stats.ts';
+import { ErrorStats } from './observe/error-stats.ts';
 import type { Logger } from './observe/logger.ts';
 import { QueryCache } from './query-cache/query-cache.ts';
 import { compileRules } from './rules/compile.ts';
@@ -26,6 +27,7 @@ import { DryRunLog } from './session/dry-run-log.ts';
 import { explainRoute } from './session/explain-route.ts';
 import { Lingering } from './session/leases.ts';
 import type { Session } from './session/session.ts';
+import { WorkerRows } from './session/worker-rows.ts';
 import { DigestCache } from './sql/digest-cache.ts';
 import { type Clock, SYSTEM_CLOCK } from './util/clock.ts';
 
@@ -51,6 +53,7 @@ export class Worker {
   readonly #subscriber = new Subscriber((snapshot, changed) => this.#apply(snapshot, changed));
   readonly #context: WorkerContext;
   readonly #frontend: Frontend;
+  readonly #rows: WorkerRows;
   readonly #sweepTimer: NodeJS.Timeout;
   readonly #listener = createListener((socket) => void this.#frontend.accept(socket));
 
@@ -91,6 +94,8 @@ export class Worker {
       counters,
       digestStats: new DigestStats(),
       queryCache: new QueryCache(counters),
+      commandStats: new CommandStats(),
+      errorStats: new ErrorStats(),
       ruleHits: new Map(),
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
@@ -105,6 +110,7 @@ export class Worker {
       },
     };
     this.#frontend = new Frontend(this.#context, options.tls);
+    this.#rows = new WorkerRows(this.#context, () => this.#frontend.places.byUser);
     this.#sweepTimer = setInterval(() => this.sweep(), sweepIntervalMs);
     this.#sweepTimer.unref();
   }
@@ -136,7 +142,7 @@ export class Worker {
         this.#options.send({
           type: 'rows',
           requestId: message.requestId,
-          rows: this.#collect(message.kind, message.reset),
+          rows: this.#rows.collect(message.kind, message.reset),
         });
         return;
       case 'explain-route':
@@ -241,32 +247,6 @@ export class Worker {
     }
     await this.close();
     this.#options.send({ type: 'drained' });
-  }
-
-  #collect(kind: StatsKind, reset: boolean): readonly StatsRows[StatsKind][] {
-    const context = this.#context;
-    switch (kind) {
-      case 'connection-pool':
-        return context.hostgroups.rows(reset);
-      case 'query-rules':
-        return [...context.ruleHits].map(([ruleId, hits]) => ({ ruleId, hits }));
-      case 'query-digest':
-        return context.digestStats.rows(reset);
-      case 'users':
-        return this.#userRows();
-      case 'processlist':
-        return [...context.sessions.values()].map((session) => session.row());
-      case 'global':
-        return context.counters.rows();
-    }
-  }
-
-  /** Those who are there: who may log in is known to whoever asks. */
-  #userRows(): UserConnectionsRow[] {
-    return [...this.#frontend.places.byUser].map(([username, frontendConnections]) => ({
-      username,
-      frontendConnections,
-    }));
   }
 }
 

@@ -51,6 +51,11 @@ export class RuntimeChecksums {
     this.#entries.set(name, { version, epoch: Math.floor(this.#nowMs() / 1000), checksum: undefined, compute });
   }
 
+  /** How often the module was loaded. */
+  versionOf(name: ChecksumName): number {
+    return this.#entries.get(name)?.version ?? 0;
+  }
+
   async rows(): Promise<readonly ChecksumRow[]> {
     return Promise.all(CHECKSUM_NAMES.map((name) => this.#row(name)));
   }

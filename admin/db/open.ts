@@ -125,3 +125,11 @@ function checkWhole(db: Database.Database, schema: string): void {
 function fillStatsVariables(db: Database.Database, schema: string): void {
   db.exec(`INSERT OR REPLACE INTO ${schema}.global_variables VALUES ('mysql-max_allowed_packet', '4194304')`);
 }
+
+/** Bytes of all pages of the databases that live in memory. */
+export function memoryBytes(db: Database.Database): number {
+  const bytes = (schema: string): number =>
+    Number(db.pragma(`${schema}.page_count`, { simple: true })) *
+    Number(db.pragma(`${schema}.page_size`, { simple: true }));
+  return bytes('main') + bytes('stats') + bytes('monitor');
+}

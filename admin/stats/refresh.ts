@@ -4,7 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { DataPlane } from '../../runtime/plane.ts';
-import { STATS_TABLES, type StatsRow, type StatsTable } from './tables.ts';
+import { type PrimaryFacts, STATS_TABLES, type StatsRow, type StatsTable } from './tables.ts';
 
 /** Fills the tables in one step; `schema` is where they are in that connection. */
 export type FillStats = (db: Database, schema: 'main' | 'stats') => void;
@@ -13,6 +13,8 @@ export interface StatsRefresherOptions {
   readonly plane: DataPlane;
   /** Milliseconds on a clock that does not jump. */
   readonly nowMs: () => number;
+  /** What the primary knows besides the time. */
+  readonly facts: () => Omit<PrimaryFacts, 'uptimeS'>;
 }
 
 export interface StatsRefresher {
@@ -30,7 +32,7 @@ interface Content {
   readonly rows: readonly StatsRow[];
 }
 
-export function createStatsRefresher({ plane, nowMs }: StatsRefresherOptions): StatsRefresher {
+export function createStatsRefresher({ plane, nowMs, facts }: StatsRefresherOptions): StatsRefresher {
   const startedMs = nowMs();
   const uptimeS = (): number => (nowMs() - startedMs) / 1000;
 
@@ -38,7 +40,7 @@ export function createStatsRefresher({ plane, nowMs }: StatsRefresherOptions): S
     const plain = names.has(table.name);
     const reset = table.hasReset && names.has(`${table.name}_reset`);
     if (!plain && !reset) return [];
-    const rows = await table.collect(plane, uptimeS, reset);
+    const rows = await table.collect(plane, () => ({ ...facts(), uptimeS: uptimeS() }), reset);
     return [
       ...(plain ? [{ table: table.name, rows }] : []),
       ...(reset ? [{ table: `${table.name}_reset`, rows }] : []),

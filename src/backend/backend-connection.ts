@@ -39,7 +39,21 @@ export interface ConnectionHome {
   bytesReceived(bytes: number): void;
   bytesSent(bytes: number): void;
   connectionLost(connection: BackendConnection): void;
+  /** A command that is not a plain query was sent. */
+  commandSent(kind: ResponseKind): void;
 }
+
+/** Bits of ProxySQL's MySQL_Connection::status_flags, as its processlist shows them. */
+export const ConnectionFlag = {
+  USER_VARIABLE: 0x4,
+  PREPARED_STATEMENT: 0x8,
+  LOCK_TABLES: 0x10,
+  TEMPORARY_TABLE: 0x20,
+  GET_LOCK: 0x40,
+  NO_MULTIPLEX: 0x80,
+  FOUND_ROWS: 0x200,
+  HAS_SAVEPOINT: 0x800,
+} as const;
 
 export interface BackendConnectionOptions {
   readonly socket: Socket;
@@ -62,6 +76,7 @@ export class BackendConnection {
   readonly shape: number;
   readonly threadId: number;
   readonly mariadb: boolean;
+  readonly serverVersion: string;
   readonly ignoreSpace: boolean;
   readonly createdAtMs: number;
   /** When it was last given back or pinged, by the pool's coarse clock. */
@@ -95,6 +110,7 @@ export class BackendConnection {
     this.shape = options.shape;
     this.threadId = options.threadId;
     this.mariadb = /mariadb/i.test(options.serverVersion);
+    this.serverVersion = options.serverVersion;
     this.ignoreSpace = (options.shape & Capability.IGNORE_SPACE) !== 0;
     this.state = options.state;
     this.statusFlags = options.statusFlags;
@@ -121,6 +137,12 @@ export class BackendConnection {
     return this.#socket.localAddress;
   }
 
+  /** The socket's number in this process, -1 when it has none. */
+  get fileDescriptor(): number {
+    const handle = (this.#socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle;
+    return handle?.fd ?? -1;
+  }
+
   get localPort(): number | undefined {
     return this.#socket.localPort;
   }
@@ -142,6 +164,7 @@ export class BackendConnection {
     }
     this.#queue.push({ kind, owner });
     if (this.#queue.length === 1) this.#begin(kind);
+    if (kind !== 'query') this.home.commandSent(kind);
     return this.write(frame);
   }
 

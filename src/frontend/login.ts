@@ -146,7 +146,10 @@ export class Frontend {
   /** A session is over: its client is gone, or has become somebody else. */
   #end(session: Session): void {
     this.#context.sessions.delete(session.connectionId);
-    this.#context.counters.Client_Connections_connected -= 1;
+    const { counters } = this.#context;
+    counters.Client_Connections_connected -= 1;
+    counters.Queries_frontends_bytes_recv += session.client.bytesReceived;
+    counters.Queries_frontends_bytes_sent += session.client.bytesSent;
     session.onClosed();
     this.#places.release(session.user.username);
   }

@@ -156,6 +156,8 @@ export class HostgroupManager {
     if (group === undefined || group.waiting.length > 0) return undefined;
     const free = this.#pick(group, wish)?.takeFree(wish);
     if (free === undefined) return undefined;
+    this.#counters.MyHGM_myconnpoll_get += 1;
+    this.#counters.MyHGM_myconnpoll_get_ok += 1;
     this.#counters.ConnPool_get_conn_immediate += 1;
     this.#counters.ConnPool_get_conn_success += 1;
     return free;
@@ -164,6 +166,7 @@ export class HostgroupManager {
   /** Calls back with a connection or a failure, later; returns how to give the request up. */
   request(request: ConnectionRequest): () => void {
     const group = this.#hostgroup(request.hostgroup);
+    this.#counters.MyHGM_myconnpoll_get += 1;
     const nowMs = this.#clock.nowMs();
     const waiting: Waiting = {
       request,
@@ -189,6 +192,7 @@ export class HostgroupManager {
   giveBack(connection: BackendConnection): void {
     const server = connection.home as Server;
     if (connection.lost) return;
+    this.#counters.MyHGM_myconnpoll_push += 1;
     if (server.contested) {
       // Another worker's sessions wait, and this one has had its share: the place is theirs now.
       connection.destroy();
@@ -214,7 +218,10 @@ export class HostgroupManager {
   giveBackUsed(connection: BackendConnection): void {
     if (connection.lost) return;
     if (!connection.idle || this.#variables.initConnect !== '') connection.destroy();
-    else resetAndGiveBack(connection, (clean) => this.giveBack(clean));
+    else {
+      this.#counters.MyHGM_myconnpoll_reset += 1;
+      resetAndGiveBack(connection, (clean) => this.giveBack(clean));
+    }
   }
 
   /** The servers of a hostgroup as a choice among them sees them now. */
@@ -243,6 +250,12 @@ export class HostgroupManager {
     const server = this.#serverOf(key);
     const group = server === undefined ? undefined : this.#hostgroups.get(server.hostgroup);
     if (group !== undefined) this.#serveWaiting(group);
+  }
+
+  /** Connections nobody uses, each with its server. */
+  *free(): Generator<readonly [Server, BackendConnection]> {
+    for (const group of this.#hostgroups.values())
+      for (const server of group.servers) for (const connection of server.free) yield [server, connection];
   }
 
   rows(reset: boolean): ConnectionPoolRow[] {
@@ -374,6 +387,7 @@ export class HostgroupManager {
   }
 
   #satisfy(group: Hostgroup, waiting: Waiting, connection: BackendConnection): void {
+    this.#counters.MyHGM_myconnpoll_get_ok += 1;
     this.#counters.ConnPool_get_conn_success += 1;
     this.#remove(group, waiting);
     try {

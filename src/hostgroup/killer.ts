@@ -22,7 +22,7 @@ export async function killOnServer(options: KillOptions): Promise<void> {
   const { connection, what, user, variables, logger } = options;
   const server = connection.home as Server;
   const { hostname, port, hostgroup } = server;
-  const home = { hostname, port, hostgroup, bytesReceived() {}, bytesSent() {}, connectionLost() {} };
+  const home = { hostname, port, hostgroup, bytesReceived() {}, bytesSent() {}, commandSent() {}, connectionLost() {} };
   try {
     const killer = await openBackendConnection({
       home,

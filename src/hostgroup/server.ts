@@ -7,7 +7,9 @@ import { type QuotaKey, serverKey } from '../../runtime/quota/messages.ts';
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
+import type { SyncStep } from '../backend/backend-sync.ts';
 import type { Counters } from '../observe/counters.ts';
+import type { ResponseKind } from '../protocol/response-walker.ts';
 
 /** Who wants a connection, and what it should look like. */
 export interface ConnectionWish {
@@ -170,6 +172,21 @@ export class Server implements ConnectionHome {
     this.#queries += 1;
   }
 
+  commandSent(kind: ResponseKind): void {
+    if (kind === 'prepare') this.#counters.Com_backend_stmt_prepare += 1;
+    else if (kind === 'execute') this.#counters.Com_backend_stmt_execute += 1;
+  }
+
+  noteStatementClosed(): void {
+    this.#counters.Com_backend_stmt_close += 1;
+  }
+
+  /** A statement of ours that brings a connection to its session's state. */
+  noteSyncStep(step: SyncStep): void {
+    if (step.kind === 'init-db') this.#counters.Com_backend_init_db += 1;
+    else if (step.kind === 'query' && step.sql.startsWith('SET NAMES')) this.#counters.Com_backend_set_names += 1;
+  }
+
   bytesReceived(bytes: number): void {
     this.#bytesReceived += bytes;
     this.#counters.Queries_backends_bytes_recv += bytes;
@@ -187,6 +204,7 @@ export class Server implements ConnectionHome {
     else this.used -= 1;
     this.#counters.Server_Connections_connected -= 1;
     this.#places.released(this.key);
+    this.#counters.MyHGM_myconnpoll_destroy += 1;
     this.#onLost(connection, this);
   }
 

@@ -23,6 +23,14 @@ export class Counters {
   Com_backend_stmt_close = 0;
   Com_commit_filtered = 0;
   Com_rollback_filtered = 0;
+  /** COMMIT and ROLLBACK of sessions that are locked to no hostgroup; those without a transaction are filtered. */
+  Com_commit = 0;
+  Com_rollback = 0;
+  /** SET autocommit; filtered when the proxy answers it. */
+  Com_autocommit = 0;
+  Com_autocommit_filtered = 0;
+  Com_backend_init_db = 0;
+  Com_backend_set_names = 0;
   Questions = 0;
   Slow_queries = 0;
   Queries_backends_bytes_recv = 0;
@@ -52,6 +60,16 @@ export class Counters {
   Query_Cache_Entries = 0;
   hostgroup_locked_set_cmds = 0;
   hostgroup_locked_queries = 0;
+  Selects_for_update__autocommit0 = 0;
+  /** Only while mysql-stats_time_query_processor and mysql-stats_time_backend_query are on. */
+  Query_Processor_time_nsec = 0;
+  Backend_query_time_nsec = 0;
+  /** Connections asked of the pools, got from them, given back, closed and reset. */
+  MyHGM_myconnpoll_get = 0;
+  MyHGM_myconnpoll_get_ok = 0;
+  MyHGM_myconnpoll_push = 0;
+  MyHGM_myconnpoll_destroy = 0;
+  MyHGM_myconnpoll_reset = 0;
 
   rows(): GlobalCounterRow[] {
     return Object.entries(this).map(([name, value]) => ({ name, value: value as number }));

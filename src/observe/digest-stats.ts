@@ -7,6 +7,9 @@ import type { QueryDigestRow } from '../../runtime/stats.ts';
 /** Combinations kept; further new ones are counted as not recorded until the next reset. */
 export const digestStatsEntriesMax = 200_000;
 
+/** About what an entry of the table weighs without its text. */
+const ENTRY_BYTES = 400;
+
 type Stat = { -readonly [Column in keyof QueryDigestRow]: QueryDigestRow[Column] };
 
 /** The last stat of a digest: most statements of one digest come from one user in one schema. */
@@ -54,6 +57,13 @@ export class DigestStats {
     if (timeUs > stat.maxTimeUs) stat.maxTimeUs = timeUs;
     stat.sumRowsAffected += rowsAffected;
     stat.sumRowsSent += rowsSent;
+  }
+
+  /** A rough figure: texts, and what an entry weighs besides. */
+  get approximateBytes(): number {
+    let bytes = 0;
+    for (const stat of this.#stats.values()) bytes += 2 * stat.digestText.length + ENTRY_BYTES;
+    return bytes;
   }
 
   rows(reset: boolean): QueryDigestRow[] {

@@ -11,8 +11,10 @@ import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import type { CommandStats } from '../observe/command-stats.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { DigestStats } from '../observe/digest-stats.ts';
+import type { ErrorStats } from '../observe/error-stats.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { QueryCache } from '../query-cache/query-cache.ts';
 import type { CompiledRules } from '../rules/match.ts';
@@ -51,6 +53,8 @@ export interface WorkerContext {
   readonly counters: Counters;
   readonly digestStats: DigestStats;
   readonly queryCache: QueryCache;
+  readonly commandStats: CommandStats;
+  readonly errorStats: ErrorStats;
   /** Hits by rule_id since the rules were loaded. */
   readonly ruleHits: Map<number, number>;
   /** Rules that are only tried out. */

@@ -50,16 +50,20 @@ export function locksSession(
   return variables.setQueryLockOnHostgroup === 1 && decision.multiplex < 0;
 }
 
-/** What the client is told instead of an answer of a server: an error, or 'ok' with the rule's OK_msg. */
+/**
+ * What the client is told instead of an answer of a server: an error, or 'ok' with the rule's OK_msg. An empty statement
+ * that is not `blank` holds a comment, and is the server's to refuse.
+ */
 export function refusalOf(
   view: DestinationView,
   decision: Decision,
   facts: StatementFacts,
   hostgroup: number,
+  blank = true,
 ): ProtocolError | 'ok' | undefined {
   if (decision.okMsg !== undefined) return 'ok';
   if (decision.errorMsg !== undefined) return errors.notAllowed(decision.errorMsg);
-  if (facts.kind === 'empty') return errors.emptyQuery();
+  if (facts.kind === 'empty' && blank) return errors.emptyQuery();
   if ((facts.effects & SessionEffect.LOCAL_INFILE) !== 0) {
     if (!view.variables.enableLoadDataLocalInfile) return errors.localInfileUnsupported();
     if ((view.capabilities & Capability.LOCAL_FILES) === 0) return errors.localInfileDisabled();

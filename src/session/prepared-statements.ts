@@ -57,6 +57,10 @@ export class PreparedStatements {
     return this.#byId.size;
   }
 
+  [Symbol.iterator](): Iterator<PreparedStatement> {
+    return this.#byId.values();
+  }
+
   get(id: number): PreparedStatement | undefined {
     return this.#byId.get(id);
   }

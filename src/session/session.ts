@@ -24,7 +24,7 @@ import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
-import { SessionEffect } from '../sql/facts.ts';
+import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { throughCache } from './cached-statement.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
@@ -35,6 +35,7 @@ import { onKill, onProcessKill } from './kill-statement.ts';
 import { Leases, pinNames } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
 import { PreparedStatements } from './prepared-statements.ts';
+import { connectionFlags } from './processlist-row.ts';
 import { applySet } from './set-statement.ts';
 import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
 import type { Statement } from './statement.ts';
@@ -47,7 +48,7 @@ import {
   onStatementClose,
   onStatementReset,
 } from './statement-commands.ts';
-import { frameOf, textOf } from './statement-frames.ts';
+import { frameOf, isBlank, textOf } from './statement-frames.ts';
 import { elapsedUs, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { TimeLimits } from './time-limits.ts';
 
@@ -203,7 +204,8 @@ export class Session implements RunOwner {
     const entry = this.runtime.digests.lookup(buffer, start, end);
     const facts = this.runtime.digests.factsOf(entry, buffer, start, end, this.quoting());
     const local = answerLocally(this, facts, buffer, start, end);
-    if (local !== undefined) return this.#answerUnasked(local, entry, startedAt);
+    if (facts.kind === 'commit' || facts.kind === 'rollback') this.#countEnd(facts, local !== undefined);
+    if (local !== undefined) return this.#answerUnasked(local, entry, facts, startedAt);
     const frame = frameOf(buffer, start - 1, end);
     this.decide(entry, buffer, start, end, true, (decision) =>
       this.afterDecision({
@@ -217,6 +219,19 @@ export class Session implements RunOwner {
         preparing: undefined,
       }),
     );
+  }
+
+  /** ProxySQL counts these before it looks whether a session is locked; a locked one's go to its server uncounted. */
+  #countEnd({ kind }: StatementFacts, filtered: boolean): void {
+    if (this.lockedHostgroup >= 0) return;
+    const { counters } = this.context;
+    if (kind === 'commit') {
+      counters.Com_commit += 1;
+      if (filtered) counters.Com_commit_filtered += 1;
+    } else {
+      counters.Com_rollback += 1;
+      if (filtered) counters.Com_rollback_filtered += 1;
+    }
   }
 
   /** Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided. */
@@ -289,7 +304,7 @@ export class Session implements RunOwner {
       startedAt,
       schema,
     };
-    const refused = refusalOf(this, decision, facts, hostgroup);
+    const refused = refusalOf(this, decision, facts, hostgroup, facts.kind === 'empty' && isBlank(frame));
     if (refused !== undefined) {
       if (isLockedOut(this, hostgroup)) this.context.counters.hostgroup_locked_queries += 1;
       this.record(statement, 0, 0);
@@ -309,6 +324,8 @@ export class Session implements RunOwner {
 
   runOnServer(statement: Statement): void {
     if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#lockIfNeeded(statement);
+    if (statement.facts.command === 'SELECT_FOR_UPDATE' && this.state.variables.get('autocommit') === '0')
+      this.context.counters.Selects_for_update__autocommit0 += 1;
     if (statement.decision.cacheTtlMs > 0) {
       const cached = throughCache(this, statement, this.context.queryCache);
       if ('answer' in cached) return this.#answerFromCache(statement, cached.answer);
@@ -348,6 +365,8 @@ export class Session implements RunOwner {
       this.#nextTransaction.push(text);
       return this.answerOk();
     }
+    const { counters } = this.context;
+    if (result.autocommit) counters.Com_autocommit += 1;
     this.state = result.state;
     if ((result.endsTransaction && inTransaction) || this.leases.pinned) {
       // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
@@ -355,6 +374,7 @@ export class Session implements RunOwner {
       const facts = { ...statement.facts, effects: statement.facts.effects & ~SessionEffect.SESSION_VARIABLE };
       return this.runOnServer({ ...statement, facts });
     }
+    if (result.autocommit) counters.Com_autocommit_filtered += 1;
     this.record(statement, 0, 0);
     this.answerOk();
   }
@@ -406,6 +426,10 @@ export class Session implements RunOwner {
     this.ready();
   }
 
+  serverRefused(statement: Statement, { home }: BackendConnection, error: ProtocolError): void {
+    this.context.errorStats.record(home, this.user.username, this.client.address, statement.schema, error);
+  }
+
   statementFailed(statement: Statement, error: ProtocolError): void {
     this.record(statement, 0, 0);
     if (!this.client.closed) this.answerError(error);
@@ -418,20 +442,21 @@ export class Session implements RunOwner {
   }
 
   /** What the rules do not get to see counts as a statement all the same, in the schema it leaves. */
-  #answerUnasked(local: LocalAnswer, entry: DigestEntry, startedAt: number): void {
+  #answerUnasked(local: LocalAnswer, entry: DigestEntry, facts: StatementFacts, startedAt: number): void {
     this.#answerLocal(local);
     const hostgroup = this.leases.inTransaction()?.home.hostgroup ?? this.user.defaultHostgroup;
-    this.record({ entry, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
+    this.record({ entry, facts, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
   }
 
   record(
-    statement: Pick<Statement, 'entry' | 'hostgroup' | 'schema' | 'startedAt'>,
+    statement: Pick<Statement, 'entry' | 'facts' | 'hostgroup' | 'schema' | 'startedAt'>,
     rowsAffected: number,
     rowsSent: number,
   ): void {
     const { variables } = this;
     const timeUs = elapsedUs(statement.startedAt);
     if (timeUs > variables.longQueryTime * 1000) this.context.counters.Slow_queries += 1;
+    if (variables.commandsStats) this.context.commandStats.record(statement.facts.command, timeUs);
     if (!variables.queryDigests) return;
     this.context.digestStats.record(
       statement.entry,
@@ -576,13 +601,21 @@ export class Session implements RunOwner {
       command: this.#commandName,
       timeMs: Date.now() - this.#commandSinceMs,
       info: this.#commandText?.toString('utf8') ?? null,
-      statusFlags: this.statusFlags(),
-      extendedInfo: JSON.stringify({
-        phase: this.#run.phase,
-        pinned: pins,
-        connected_ms: Date.now() - this.#connectedAtMs,
-      }),
+      statusFlags: connection === undefined ? null : connectionFlags(connection, this.lockedHostgroup),
+      extendedInfo: this.#extendedInfo(pins),
     };
+  }
+
+  /** Why the session keeps its connection; nothing, compact or for people, by mysql-show_processlist_extended. */
+  #extendedInfo(pinned: readonly string[]): string | null {
+    const { showProcesslistExtended } = this.context.runtime.variables;
+    if (showProcesslistExtended === 0) return null;
+    const info = {
+      phase: this.#run.phase,
+      pinned,
+      connected_ms: Date.now() - this.#connectedAtMs,
+    };
+    return JSON.stringify(info, null, showProcesslistExtended === 2 ? 2 : 0);
   }
 }
 

@@ -8,7 +8,13 @@ import { parseSet } from '../sql/set-parser.ts';
 import { checkNames } from './local-answers.ts';
 
 export type SetOutcome =
-  | { readonly kind: 'mirrored'; readonly state: MirroredState; readonly endsTransaction: boolean }
+  | {
+      readonly kind: 'mirrored';
+      readonly state: MirroredState;
+      readonly endsTransaction: boolean;
+      /** autocommit is among what is set. */
+      readonly autocommit: boolean;
+    }
   | { readonly kind: 'next-transaction' }
   | { readonly kind: 'refused'; readonly error: ProtocolError }
   | { readonly kind: 'forward' };
@@ -24,6 +30,7 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
     next = withNames(next, names);
   }
   let endsTransaction = false;
+  let autocommit = false;
   const assignments: [string, string][] = [];
   for (const { name, value } of result.assignments) {
     if (name !== 'autocommit') {
@@ -32,8 +39,9 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
     }
     const on = /^'?(1|on|true|default)'?$/i.test(value);
     endsTransaction = on;
+    autocommit = true;
     // On is what a fresh connection has, so it needs no memory.
     assignments.push([name, on ? 'DEFAULT' : '0']);
   }
-  return { kind: 'mirrored', state: withVariables(next, assignments), endsTransaction };
+  return { kind: 'mirrored', state: withVariables(next, assignments), endsTransaction, autocommit };
 }

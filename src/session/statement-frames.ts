@@ -18,3 +18,8 @@ export function commandFrameOf(payload: Buffer): Buffer {
 export function textOf(statement: Statement): string {
   return statement.frame.toString('utf8', HEADER_BYTES + 1);
 }
+
+/** Nothing but white space and semicolons behind the header and the command. */
+export function isBlank(frame: Buffer): boolean {
+  return /^[\s;]*$/.test(frame.toString('latin1', HEADER_BYTES + 1));
+}

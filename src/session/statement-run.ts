@@ -34,6 +34,8 @@ export interface StatementOutcome {
   readonly rowsSent: number;
   readonly lastInsertId: number | bigint;
   readonly warnings: number;
+  /** What the server said when it refused. */
+  readonly error: ProtocolError | undefined;
 }
 
 /** What the run needs of its session. */
@@ -53,6 +55,8 @@ export interface RunOwner {
   killQuery(connection: BackendConnection): Promise<void>;
   /** The answer is with the client, except for a PREPARE, whose raw answer comes along. */
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void;
+  /** A server answered with an error, or was lost; it counts for the server. */
+  serverRefused(statement: Statement, connection: BackendConnection, error: ProtocolError): void;
   /** Nothing of an answer is with the client yet. */
   statementFailed(statement: Statement, error: ProtocolError): void;
 }
@@ -331,6 +335,7 @@ export class StatementRun implements AnswerOwner {
     const step = this.#steps[0];
     if (step === undefined) return this.#syncDone(connection);
     this.phase = 'syncing';
+    (connection.home as Server).noteSyncStep(step);
     const frame =
       step.kind === 'init-db'
         ? commandFrame(Command.COM_INIT_DB, step.schema)
@@ -441,6 +446,7 @@ export class StatementRun implements AnswerOwner {
   ): void {
     this.#reset();
     if (!connection.lost) this.#owner.leases.settle(connection);
+    if (outcome.error !== undefined) this.#owner.serverRefused(statement, connection, outcome.error);
     this.#owner.statementDone(statement, outcome, answer);
   }
 
@@ -515,6 +521,7 @@ export class StatementRun implements AnswerOwner {
       if (this.#owner.cursors.holds(connection, id)) continue;
       connection.statements.delete(key);
       connection.write(closeFrame(id));
+      (connection.home as Server).noteStatementClosed();
     }
   }
 
@@ -562,6 +569,7 @@ function outcomeOf(walker: ResponseWalker): StatementOutcome {
     rowsSent: walker.rows,
     lastInsertId: ok ? walker.lastInsertId : 0,
     warnings: walker.warnings,
+    error: ok ? undefined : walker.error,
   };
 }
 

@@ -102,7 +102,7 @@ describe('cursors and field lists', () => {
   let stage: Stage;
 
   before(async () => {
-    stage = await Stage.start({ setup: TABLE });
+    stage = await Stage.start({ setup: TABLE, mysqlVariables: { show_processlist_extended: 1 } });
   });
 
   after(() => stage?.stop());

@@ -39,6 +39,7 @@ const NO_HOME: ConnectionHome = {
   port: 3306,
   bytesReceived() {},
   bytesSent() {},
+  commandSent() {},
   connectionLost() {},
 };
 

@@ -48,7 +48,11 @@ export class DispatchStage {
       onAdminVariables: async () => undefined,
     });
     await promotion.startUp({ initial: false, reload: false });
-    const stats = createStatsRefresher({ plane, nowMs: () => 1000 });
+    const stats = createStatsRefresher({
+      plane,
+      nowMs: () => 1000,
+      facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
+    });
     const onShutdown = (mode: ShutdownMode): void => void shutdowns.push(mode);
     return new DispatchStage(dataDir, plane, { db, plane, promotion, logger, stats, onShutdown }, shutdowns);
   }

@@ -47,7 +47,11 @@ before(async () => {
     onAdminVariables: async () => undefined,
   });
   await promotion.startUp({ initial: false, reload: false });
-  const refresher = createStatsRefresher({ plane, nowMs: () => 1000 });
+  const refresher = createStatsRefresher({
+    plane,
+    nowMs: () => 1000,
+    facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
+  });
   context = { db, plane, promotion, logger, stats: refresher, onShutdown: (mode) => shutdowns.push(mode) };
 });
 beforeEach(() => {
