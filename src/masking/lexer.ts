@@ -104,6 +104,8 @@ export class Lexer {
       const broken = unclosed || this.#insideComment;
       this.#insideComment = false;
       this.#at = this.#end;
+      // Read in another way it may have an end.
+      if (broken) this.ambiguous = true;
       return broken ? Kind.ERROR : Kind.END;
     }
     const kind = this.#read(adjacent);
@@ -288,6 +290,7 @@ export class Lexer {
       }
     }
     this.#at = end;
+    this.ambiguous = true;
     return false;
   }
 

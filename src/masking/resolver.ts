@@ -101,7 +101,8 @@ export class Resolver {
       if (query.commonTables.length > 0) this.#defineCommonTables(query, parent);
       const orderBy = [...query.orderBy, ...orders];
       const result = this.#body(query, orderBy, parent);
-      for (const expression of query.rest) this.expression(expression, parent ?? newScope(undefined), USES.expression);
+      const reach = result.scope ?? parent ?? newScope(undefined);
+      for (const expression of query.rest) this.expression(expression, reach, USES.expression);
       const shown = result.columns.find(isProtected);
       if (shown !== undefined) {
         if (query.into === 'variable') refuse(shown, { code: Reason.VARIABLE, words: 'stored in a variable' });

@@ -333,7 +333,7 @@ export class StatementReader extends QueryParser {
     if (verdict.kind === 'mask' && what === 'prepare') {
       throw new Refused(refuseStatement(Reason.DYNAMIC, 'a text prepared in SQL may not show them'));
     }
-    if (what === 'execute') this.#manyResults = true;
+    if (verdict.kind === 'pass') this.#manyResults = true;
     return verdict.kind === 'pass' && verdict.prepared ? PASS_PREPARED : verdict;
   }
 

@@ -21,13 +21,13 @@ const SUSPECT_WORDS = words(`
 
 export class TokenTest {
   readonly #names: ReadonlySet<string>;
-  /** Lengths that some name has, in characters; longer ones and those with bytes above 127 are always looked up. */
-  readonly #lengths = new Uint8Array(256);
+  /** Which lengths begin with which letter (its low five bits): most words are told apart by that. */
+  readonly #outlines = new Uint8Array(256 * 32);
   readonly #anyNonAscii: boolean;
 
   constructor(names: ReadonlySet<string>) {
     this.#names = new Set([...names, ...SYSTEM_WORDS.map(fold)]);
-    for (const name of this.#names) this.#lengths[Math.min(name.length, 255)] = 1;
+    for (const name of this.#names) this.#outlines[outline(name.charCodeAt(0), name.length)] = 1;
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII is meant.
     this.#anyNonAscii = [...names].some((name) => !/^[\x00-\x7f]*$/.test(name));
   }
@@ -62,7 +62,7 @@ export class TokenTest {
     const start = kind === Kind.NAME ? lexer.tokenStart + 1 : lexer.tokenStart;
     const end = kind === Kind.NAME ? lexer.tokenEnd - 1 : lexer.tokenEnd;
     if (isAscii(text, start, end)) {
-      if (this.#lengths[Math.min(end - start, 255)] === 0) return false;
+      if (this.#outlines[outline(text[start]!, end - start)] === 0) return false;
       return this.#names.has(asciiLower(text, start, end));
     }
     const decoded = mode.reading.decode(text.subarray(start, end));
@@ -79,6 +79,10 @@ export class TokenTest {
         .match(/[\w$]+/g) ?? [];
     return runs.some((run) => this.#names.has(run) || SUSPECT_WORDS.has(run.toUpperCase()));
   }
+}
+
+function outline(first: number, length: number): number {
+  return Math.min(length, 255) * 32 + (first & 31);
 }
 
 function words(text: string): ReadonlySet<string> {

@@ -54,7 +54,7 @@ export const CLAUSE_WORDS = words(`
 export const FUNCTION_LIKE = words('LEFT RIGHT VALUES');
 
 /** In parentheses of an expression these can only be part of something that was not understood. */
-export const NEVER_INSIDE = words('WHERE HAVING INTO JOIN SELECT GROUP STRAIGHT_JOIN NATURAL PROCEDURE UPDATE DELETE');
+export const NEVER_INSIDE = words('WHERE HAVING INTO JOIN SELECT GROUP STRAIGHT_JOIN PROCEDURE UPDATE DELETE');
 
 export const SET_OPERATORS = words('UNION EXCEPT INTERSECT MINUS');
 
