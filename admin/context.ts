@@ -5,6 +5,7 @@
 import type { DataPlane } from '../runtime/plane.ts';
 import type { Problem } from '../runtime/problem.ts';
 import type { Logger } from '../src/observe/logger.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import type { AdminDatabase } from './db/open.ts';
 import type { AdminRole } from './grammar/statement.ts';
 import type { Promotion } from './promotion.ts';
@@ -18,6 +19,7 @@ export interface AdminContext {
   readonly promotion: Promotion;
   readonly plane: DataPlane;
   readonly stats: StatsRefresher;
+  readonly audit: AuditLog;
   readonly logger: Logger;
   /** Asks the process to end; the connection that asked gets no answer, as in ProxySQL. */
   readonly onShutdown: (mode: ShutdownMode) => void;

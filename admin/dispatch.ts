@@ -1,6 +1,7 @@
 /**
  * AdminStatement to its command, and every error to an answer. It knows no packets.
  */
+import { changesSomething } from './audit/changes.ts';
 import { classify } from './classify.ts';
 import { globalChecksum, tableChecksum } from './commands/checksum.ts';
 import { explainRoute } from './commands/explain-route.ts';
@@ -20,11 +21,37 @@ import { type AdminReply, adminError, okReply } from './reply.ts';
 export async function dispatch(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {
   const statement = classify(sql, session.role);
   if (statement.kind !== 'show-warnings') session.warnings = [];
+  const beganMs = performance.now();
+  const reply = await answer(context, session, statement);
+  if (changesSomething(statement)) audit(context, session, sql, reply, performance.now() - beganMs);
+  return reply;
+}
+
+async function answer(context: AdminContext, session: SessionContext, statement: AdminStatement): Promise<AdminReply> {
   try {
     return await carryOut(context, session, statement);
   } catch (error) {
     return refusal(context, statement, error);
   }
+}
+
+function audit(
+  context: AdminContext,
+  session: SessionContext,
+  sql: string,
+  reply: AdminReply,
+  durationMs: number,
+): void {
+  context.audit.note({
+    atMs: Date.now(),
+    user: session.username,
+    address: session.clientAddress,
+    sql,
+    error: reply.kind === 'error' ? reply.error : undefined,
+    affectedRows: reply.kind === 'ok' ? (reply.affectedRows ?? 0) : 0,
+    warnings: reply.kind === 'ok' ? (reply.warnings ?? 0) : 0,
+    durationMs,
+  });
 }
 
 async function carryOut(

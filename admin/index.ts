@@ -5,10 +5,11 @@
 import type { DataPlane } from '../runtime/plane.ts';
 import type { Problem } from '../runtime/problem.ts';
 import type { VariableValues } from '../runtime/snapshot.ts';
-import { DEFAULT_MYSQL_INTERFACES, splitInterfaces } from '../runtime/variables.ts';
+import { DEFAULT_MYSQL_INTERFACES, readSluiceVariables, splitInterfaces } from '../runtime/variables.ts';
 import { parseInterfaces } from '../src/net/listener.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
 import type { Logger } from '../src/observe/logger.ts';
+import { AuditLog, type AuditSettings } from './audit/audit-log.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import type { AdminContext, ShutdownMode } from './context.ts';
 import { readAccounts } from './credentials.ts';
@@ -70,7 +71,8 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
         sqliteBytes: memoryBytes(db.handle),
       }),
     });
-    const context: AdminContext = { db, promotion, plane, stats, logger, onShutdown: options.onShutdown };
+    const audit = new AuditLog({ dataDir: options.dataDir, logger, settings: () => auditSettings(plane) });
+    const context: AdminContext = { db, promotion, plane, stats, audit, logger, onShutdown: options.onShutdown };
     const server = createAdminServer({
       logger,
       tls: options.tls,
@@ -102,6 +104,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       mysqlInterfaces: () => splitInterfaces(plane.current.mysqlVariables.interfaces || DEFAULT_MYSQL_INTERFACES),
       async close() {
         await server.close();
+        await audit.close();
         db.close();
       },
     };
@@ -109,4 +112,9 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
     db.close();
     throw error;
   }
+}
+
+function auditSettings(plane: DataPlane): AuditSettings {
+  const { auditLogFile, auditLogSize, auditLogFiles } = readSluiceVariables(plane.current.sluiceVariables);
+  return { file: auditLogFile, sizeMax: auditLogSize, filesMax: auditLogFiles };
 }

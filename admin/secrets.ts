@@ -8,7 +8,7 @@ export const HIDDEN = '[secret]';
 
 /** Variables that hold passwords, with or without their prefix: admin_credentials, monitor_password, … */
 export function isSecretVariable(name: string): boolean {
-  return /(credentials|password|secret)$/i.test(name) || /^sluice-admin_roles$/i.test(name);
+  return /(credentials|password|secret|hash_key)$/i.test(name);
 }
 
 /** Words that announce a secret in a free text, such as an argument of a scheduler's program. */

@@ -53,6 +53,15 @@ export const SLUICE_VARIABLES = {
     int(20, 1, 1_000_000, ACTS),
     'refusals of one user within a minute after which a possible attack is logged, once a minute',
   ),
+  audit_log_file: described(
+    text('admin-audit.log', 'log-file', ACTS),
+    'where admin statements that change something are written, in the data directory unless it is an absolute path; empty: nowhere',
+  ),
+  audit_log_size: described(
+    int(104_857_600, 65_536, 1_073_741_824, ACTS),
+    'bytes after which the audit log begins a new file',
+  ),
+  audit_log_files: described(int(10, 0, 1000, ACTS), 'older files of the audit log that are kept'),
 } as const satisfies Record<string, DescribedSpec>;
 
 /** Name of a `sluice-` variable, without the prefix. */

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AuditLog, type AuditSettings } from '../../../admin/audit/audit-log.ts';
 import type { AdminContext, SessionContext, ShutdownMode } from '../../../admin/context.ts';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
@@ -25,6 +26,7 @@ export class DispatchStage {
   readonly context: AdminContext;
   readonly shutdowns: ShutdownMode[];
   session: SessionContext = adminSession();
+  auditSettings: AuditSettings = { file: 'audit.log', sizeMax: 1_000_000, filesMax: 2 };
 
   private constructor(dataDir: string, plane: FakePlane, context: AdminContext, shutdowns: ShutdownMode[]) {
     this.dataDir = dataDir;
@@ -54,10 +56,14 @@ export class DispatchStage {
       facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
     });
     const onShutdown = (mode: ShutdownMode): void => void shutdowns.push(mode);
-    return new DispatchStage(dataDir, plane, { db, plane, promotion, logger, stats, onShutdown }, shutdowns);
+    const audit = new AuditLog({ dataDir, logger, settings: () => stage.auditSettings });
+    const context: AdminContext = { db, plane, promotion, logger, audit, stats, onShutdown };
+    const stage: DispatchStage = new DispatchStage(dataDir, plane, context, shutdowns);
+    return stage;
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
+    await this.context.audit.close();
     this.context.db.close();
     rmSync(this.dataDir, { recursive: true });
   }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { AuditLog } from '../../../admin/audit/audit-log.ts';
 import type { AdminContext, SessionContext, ShutdownMode } from '../../../admin/context.ts';
 import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
@@ -47,12 +48,13 @@ before(async () => {
     onAdminVariables: async () => undefined,
   });
   await promotion.startUp({ initial: false, reload: false });
+  const audit = new AuditLog({ dataDir, logger, settings: () => ({ file: '', sizeMax: 1, filesMax: 0 }) });
   const refresher = createStatsRefresher({
     plane,
     nowMs: () => 1000,
     facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
   });
-  context = { db, plane, promotion, logger, stats: refresher, onShutdown: (mode) => shutdowns.push(mode) };
+  context = { db, plane, promotion, logger, stats: refresher, audit, onShutdown: (mode) => shutdowns.push(mode) };
 });
 beforeEach(() => {
   session = { username: 'admin', role: 'admin', clientAddress: '127.0.0.1', warnings: [] };
