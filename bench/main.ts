@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { measureAdminLoad } from './macro/admin-load.ts';
 import { weighIdleClients } from './macro/idle-clients.ts';
 import { measureLargeResults } from './macro/large-results.ts';
 import { measureManyRules } from './macro/many-rules.ts';
@@ -15,7 +16,7 @@ import { type Measurement, runSysbench, type Script, type StatementProtocol, typ
 import { type Arena, openArena, type Target } from './macro/targets.ts';
 import { ensureTools } from './macro/tools.ts';
 
-const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle'];
+const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle', 'admin'];
 
 const USAGE = `npm run bench -- [options]
   --parts ${PARTS.join(',')}
@@ -83,6 +84,7 @@ async function main(): Promise<void> {
       report('one slow statement among 64 clients', await measureSlowStatement(stage, targets, options));
     if (parts.includes('rules')) report('rules that do not match', await measureManyRules(stage, options));
     if (parts.includes('idle')) report('idle clients', await weighIdleClients(stage, Number(values.clients)));
+    if (parts.includes('admin')) report('a large configuration', await measureAdminLoad(stage, options));
     if (values.json !== undefined)
       writeFileSync(values.json, `${JSON.stringify({ processor, measurements }, null, 2)}\n`);
   } finally {
