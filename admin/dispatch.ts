@@ -16,6 +16,8 @@ import type { AdminContext, SessionContext } from './context.ts';
 import { SqlRefused } from './db/execute.ts';
 import type { AdminStatement } from './grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from './reply.ts';
+import { AccessDenied } from './roles/guard.ts';
+import { checkRights } from './roles/rights.ts';
 
 /** Runs one statement of a session. Never rejects. */
 export async function dispatch(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {
@@ -29,6 +31,7 @@ export async function dispatch(context: AdminContext, session: SessionContext, s
 
 async function answer(context: AdminContext, session: SessionContext, statement: AdminStatement): Promise<AdminReply> {
   try {
+    checkRights(context, session, statement);
     return await carryOut(context, session, statement);
   } catch (error) {
     return refusal(context, statement, error);
@@ -101,10 +104,13 @@ async function carryOut(
   }
 }
 
+/** MySQL's ER_SPECIFIC_ACCESS_DENIED_ERROR. */
+const ACCESS_DENIED = 1227;
 /** MySQL's ER_LOCK_WAIT_TIMEOUT. */
 const LOCK_WAIT_TIMEOUT = 1205;
 
 function refusal(context: AdminContext, statement: AdminStatement, error: unknown): AdminReply {
+  if (error instanceof AccessDenied) return adminError(`Access denied; ${error.message}`, ACCESS_DENIED, '42000');
   if (error instanceof SqlRefused) {
     const locked = /^SQLITE_(BUSY|LOCKED)/.test(error.code);
     return locked ? adminError(error.message, LOCK_WAIT_TIMEOUT, 'HY000') : adminError(error.message);

@@ -53,6 +53,10 @@ export const SLUICE_VARIABLES = {
     int(20, 1, 1_000_000, ACTS),
     'refusals of one user within a minute after which a possible attack is logged, once a minute',
   ),
+  admin_roles: described(
+    text('', 'roles', ACTS),
+    'rights of accounts in admin-admin_credentials: `name=users-only;name=read-only`; who is not named may do everything',
+  ),
   audit_log_file: described(
     text('admin-audit.log', 'log-file', ACTS),
     'where admin statements that change something are written, in the data directory unless it is an absolute path; empty: nowhere',

@@ -35,6 +35,8 @@ export type TextRule =
   | { readonly kind: 'collation' }
   /** A base name for log files: empty, or a path that names a file. */
   | { readonly kind: 'log-file' }
+  /** `account=role;…` */
+  | { readonly kind: 'roles' }
   /** Empty, `*`, or a comma list of CIDR networks. */
   | { readonly kind: 'networks' }
   /** Empty, or `schema`.`table`. */

@@ -28,7 +28,7 @@ const FIRST_WORD = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*([A-Za-z]*)/
 
 /** Pragmas that tell something and set nothing. */
 export const LOOKING_PRAGMA =
-  /^\s*pragma\s+(?:\w+\s*\.\s*)?(table_info|table_xinfo|table_list|index_list|index_info|index_xinfo|database_list|foreign_key_list|collation_list|function_list|module_list|pragma_list|compile_options|encoding|quick_check|integrity_check)\b(?!\s*=)/i;
+  /^\s*pragma\s+(?:\w+\s*\.\s*)?(table_info|table_xinfo|table_list|index_list|index_info|index_xinfo|database_list|foreign_key_list|collation_list|function_list|module_list|pragma_list|compile_options|quick_check|integrity_check)\b(?!\s*=)/i;
 
 function sqlChanges(sql: string): boolean {
   switch (firstWord(sql)) {

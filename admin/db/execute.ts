@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { cellText, type SqlValue } from './cell-text.ts';
-import { prepareSql } from './double-quotes.ts';
+import { type PreparedSql, prepareSql } from './double-quotes.ts';
 import { isCode, tokenize } from './sql-tokens.ts';
 
 export type SqlCell = string | Buffer | null;
@@ -13,6 +13,13 @@ export type SqlResult =
   | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly SqlCell[])[] }
   /** `affectedRows` is sqlite3_changes(): after DDL it is still that of the statement before, as in ProxySQL. */
   | { readonly kind: 'count'; readonly affectedRows: number };
+
+/** See admin/roles/guard.ts; this file only calls it at the right moment. */
+export type Guard = <Result>(
+  db: Database.Database,
+  statement: Database.Statement<unknown[], unknown>,
+  run: () => Result,
+) => Result;
 
 /** SQLite refused the statement; the message is SQLite's, without the hints that newer versions append. */
 export class SqlRefused extends Error {
@@ -34,6 +41,8 @@ const HINT = / - should this be a string literal in single-quotes\?$/;
 export interface ExecuteOptions {
   /** Refuse writes, as `PRAGMA query_only`. */
   readonly readOnly?: boolean;
+  /** Judges the prepared statement, and runs it or throws. */
+  readonly guard?: Guard | undefined;
 }
 
 /**
@@ -44,7 +53,7 @@ export interface ExecuteOptions {
 export function executeSql(db: Database.Database, sql: string, options: ExecuteOptions = {}): SqlResult {
   try {
     if (options.readOnly === true) db.pragma('query_only = ON');
-    return run(db, sql);
+    return run(db, sql, options.guard);
   } catch (error) {
     throw asRefusal(error);
   } finally {
@@ -53,9 +62,15 @@ export function executeSql(db: Database.Database, sql: string, options: ExecuteO
   }
 }
 
-function run(db: Database.Database, sql: string): SqlResult {
+function run(db: Database.Database, sql: string, guard: Guard | undefined): SqlResult {
   if (managesSavepoints(sql)) return { kind: 'count', affectedRows: changes(db) };
-  const { statement, columnName } = prepareSql(db, sql);
+  const prepared = prepareSql(db, sql);
+  return guard === undefined
+    ? runPrepared(db, sql, prepared)
+    : guard(db, prepared.statement, () => runPrepared(db, sql, prepared));
+}
+
+function runPrepared(db: Database.Database, sql: string, { statement, columnName }: PreparedSql): SqlResult {
   const parameters = unboundParameters(sql);
   if (!statement.reader) {
     statement.run(...parameters);

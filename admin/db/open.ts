@@ -32,6 +32,8 @@ export interface AdminDatabase {
   readonly handle: Database.Database;
   /** What stats sessions see: the stats tables as main, monitor, stats_history; never writable by them. */
   readonly statsView: Database.Database;
+  /** Is it a table of the product's own, not one an operator made? */
+  readonly isOwnTable: (schema: string, table: string) => boolean;
   /** There was no proxysql.db, or `initial` put it aside. */
   readonly diskWasCreated: boolean;
   close(): void;
@@ -82,8 +84,10 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
     fillStatsVariables(db, schema);
   }
   fillCollations(handle);
+  const own = new Set(objects.map(({ schema, name }) => `${schema}.${name}`));
   return {
     handle,
+    isOwnTable: (schema, table) => own.has(`${schema}.${table}`),
     statsView,
     diskWasCreated,
     close() {

@@ -3,6 +3,7 @@
  * It looks at one variable at a time; rules between variables are in apply.ts.
  */
 import type { IntSpec, TextRule, VariableSpec } from '../../runtime/variable-spec.ts';
+import { readRoles } from '../roles/roles.ts';
 import { charsetOfCollation, isCharset } from './charsets.ts';
 
 /** `value` is what the runtime uses; `note` says what was made of a value that does not mean what it looks like. */
@@ -56,6 +57,11 @@ function normaliseText(rule: TextRule, fallback: string, text: string): Normalis
     case 'networks':
       if (isNetworkList(text)) return { value: text };
       return { problem: 'must be empty, * or a list of networks such as 10.0.0.0/8', keepInMemory: true };
+    case 'roles': {
+      // Taken all the same: an account in a list that is wrong has fewer rights, not more.
+      const { problem } = readRoles(text);
+      return problem === undefined ? { value: text } : { value: text, note: `${problem}; it may only read` };
+    }
     case 'qualified-table':
       if (text === '' || /^`?[^`.\s]+`?\.`?[^`.\s]+`?$/.test(text)) return { value: text };
       return { problem: 'must be empty or schema.table' };
