@@ -135,8 +135,8 @@ export const MYSQL_VARIABLES = {
   query_digests_grouping_limit: int(3, 1, 2089, ACTS),
   query_digests_groups_grouping_limit: int(10, 0, 2089, ACTS),
   automatic_detect_sqli: bool(false),
-  firewall_whitelist_enabled: bool(false),
-  firewall_whitelist_errormsg: text('Firewall blocked this query'),
+  firewall_whitelist_enabled: bool(false, ACTS),
+  firewall_whitelist_errormsg: text('Firewall blocked this query', 'any', ACTS),
   mirror_max_concurrency: int(16, 1, 8192),
   mirror_max_queue_length: int(32_000, 0, 1_048_576),
 

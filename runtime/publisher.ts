@@ -52,6 +52,8 @@ const LIST_PARTS: readonly ListPartName[] = [
   'replicationHostgroups',
   'queryRules',
   'fastRouting',
+  'firewallUsers',
+  'firewallRules',
   'maskingColumns',
   'maskingUsers',
 ];

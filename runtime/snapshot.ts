@@ -102,6 +102,26 @@ export interface QueryRuleEntry {
   readonly comment: string | null;
 }
 
+export const FIREWALL_MODES = ['OFF', 'DETECTING', 'PROTECTING'] as const;
+
+/** One active row of mysql_firewall_whitelist_users. */
+export interface FirewallUserEntry {
+  readonly username: string;
+  /** '' is any address. */
+  readonly clientAddress: string;
+  readonly mode: (typeof FIREWALL_MODES)[number];
+}
+
+/** One active row of mysql_firewall_whitelist_rules: a statement that is allowed. */
+export interface FirewallRuleEntry {
+  readonly username: string;
+  readonly clientAddress: string;
+  readonly schemaname: string;
+  readonly flagIn: number;
+  /** `0x` and 16 upper-case hexadecimal digits. */
+  readonly digest: string;
+}
+
 /** One row of mysql_query_rules_fast_routing. */
 export interface FastRoutingEntry {
   readonly username: string;
@@ -121,6 +141,8 @@ export interface SnapshotParts {
   readonly replicationHostgroups: readonly ReplicationHostgroupEntry[];
   readonly queryRules: readonly QueryRuleEntry[];
   readonly fastRouting: readonly FastRoutingEntry[];
+  readonly firewallUsers: readonly FirewallUserEntry[];
+  readonly firewallRules: readonly FirewallRuleEntry[];
   readonly maskingColumns: readonly MaskingColumnEntry[];
   readonly maskingUsers: readonly MaskingUserEntry[];
   readonly mysqlVariables: VariableValues;
@@ -157,6 +179,8 @@ export const EMPTY_SNAPSHOT: RuntimeSnapshot = {
   maskingColumns: [],
   maskingUsers: [],
   fastRouting: [],
+  firewallUsers: [],
+  firewallRules: [],
   mysqlVariables: {},
   sluiceVariables: {},
 };

@@ -21,8 +21,10 @@ import { ErrorStats } from './observe/error-stats.ts';
 import type { Logger } from './observe/logger.ts';
 import { QueryCache } from './query-cache/query-cache.ts';
 import { compileRules } from './rules/compile.ts';
+import { Firewall } from './rules/firewall.ts';
 import { MatcherThread } from './rules/matcher-thread.ts';
 import type { WorkerContext, WorkerRuntime } from './session/context.ts';
+import { DecisionClasses } from './session/decide.ts';
 import { DryRunLog } from './session/dry-run-log.ts';
 import { explainRoute } from './session/explain-route.ts';
 import { Lingering } from './session/leases.ts';
@@ -188,13 +190,22 @@ export class Worker {
     const variables = changed.has('mysqlVariables') ? readMysqlVariables(snapshot.mysqlVariables) : before.variables;
     const rulesChanged = changed.has('queryRules') || regexSettings(variables) !== regexSettings(before.variables);
     const ruleOptions = { iterations: variables.queryProcessorIterations, regexEngine: regexEngineOf(variables) };
+    const rules = rulesChanged ? compileRules(snapshot.queryRules, ruleOptions).rules : before.rules;
+    const firewallChanged = changed.has('firewallUsers') || changed.has('firewallRules');
+    const keptFirewall = firewallChanged ? undefined : before.firewall;
+    const firewall = variables.firewallWhitelistEnabled
+      ? (keptFirewall ?? new Firewall(snapshot.firewallUsers, snapshot.firewallRules))
+      : undefined;
     context.runtime = {
       generation: snapshot.generation,
       variables,
       sluice: changed.has('sluiceVariables') ? readSluiceVariables(snapshot.sluiceVariables) : before.sluice,
-      rules: rulesChanged ? compileRules(snapshot.queryRules, ruleOptions).rules : before.rules,
+      rules,
       rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
       fastRouting: snapshot.fastRouting,
+      firewall,
+      nothingToDecide: rules.empty && snapshot.fastRouting.size === 0 && firewall === undefined,
+      classes: new DecisionClasses(),
       frontendUsers: snapshot.users.frontend,
       backendUsers: snapshot.users.backend,
       digests:
@@ -259,6 +270,9 @@ function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
     rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
     rulesGeneration: 0,
     fastRouting: empty.fastRouting,
+    firewall: undefined,
+    nothingToDecide: true,
+    classes: new DecisionClasses(),
     frontendUsers: empty.users.frontend,
     backendUsers: empty.users.backend,
     digests: newDigestCache(variables),

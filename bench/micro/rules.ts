@@ -31,6 +31,11 @@ summary(() => {
   for (const [name, rules] of Object.entries(ruleSets)) bench(name, () => rules.tryDecide(statement));
 });
 
+const bytes = Buffer.from(QUERY);
+for (const [name, rules] of Object.entries(ruleSets)) {
+  if (rules.prefilter !== undefined) bench(`prefilter; ${name}`, () => rules.prefilter?.scan(bytes, 0, bytes.length));
+}
+
 const masking = compileRules(
   [
     rule({

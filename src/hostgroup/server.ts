@@ -17,6 +17,8 @@ export interface ConnectionWish {
   readonly shape: number;
   /** Key of the mirrored state; a connection that already has it needs no sync. */
   readonly stateKey: string;
+  /** One that nobody has used before. */
+  readonly fresh: boolean;
 }
 
 /** This worker's part of a server's max_connections; runtime/quota/holder.ts is one. */
@@ -101,7 +103,7 @@ export class Server implements ConnectionHome {
 
   /** Takes a free connection out of the pool: one that needs no sync when there is one. */
   takeFree(wish: ConnectionWish): BackendConnection | undefined {
-    if (this.used + this.connecting >= this.entry.maxConnections) return undefined;
+    if (wish.fresh || this.used + this.connecting >= this.entry.maxConnections) return undefined;
     const index = this.#find(wish);
     if (index < 0) return undefined;
     const [connection] = this.free.splice(index, 1);

@@ -51,11 +51,25 @@ export interface Decision {
   readonly log: number;
   readonly stickyConn: number;
   readonly reconnect: number;
+  /** A comment wants a connection that nobody has used before. */
+  readonly createNewConnection: boolean;
+  /** What the firewall says of the statement; undefined when it says nothing. */
+  readonly firewall: 'unknown' | 'blocked' | undefined;
   /**
    * No rule on the way looked at the query text and none drew lots: the same digest with the same user, schema,
    * addresses, flagIn and `rewrite` always gives this decision, so it may be kept with the digest.
    */
   readonly cacheable: boolean;
+  /**
+   * The same, but for statements only in which the prefilter finds no rule: all rules on the way that look at the query
+   * text were left out because of it.
+   */
+  readonly cacheableUnlessFound: boolean;
+  /**
+   * The walk ended at a rule with apply=1, or looked at all rules and the last one has it: fast routing is not asked.
+   * Source: ProxySQL, surface of fast routing, "as coded".
+   */
+  readonly lastApplies: boolean;
 }
 
 /** Something in a rule that cannot be done as written. */
@@ -92,5 +106,9 @@ export const NO_DECISION: Decision = Object.freeze({
   log: -1,
   stickyConn: -1,
   reconnect: -1,
+  createNewConnection: false,
+  firewall: undefined,
   cacheable: true,
+  cacheableUnlessFound: true,
+  lastApplies: false,
 });

@@ -11,6 +11,7 @@ import {
   regexInlineStepsMax,
   regexLongTextBytes,
 } from './limits.ts';
+import { type FilteredRule, Prefilter } from './prefilter.ts';
 import { type Budget, OutOfBudget, unlimitedBudget } from './regex/budget.ts';
 import type { Pattern } from './regex/pattern.ts';
 import { rewrite } from './rewrite.ts';
@@ -34,9 +35,21 @@ export class CompiledRules {
   readonly problems: readonly RuleProblem[];
   /** The rule being tested: names the culprit when a budget runs out. */
   currentRuleId = 0;
+  /** Rules test the client's or the proxy's address or port. */
+  readonly looksAtAddresses: boolean;
+  readonly #rules: readonly CompiledRule[];
+  /** By place in the walk: 1 when the prefilter knows the rule. */
+  readonly #filtered: Uint8Array;
+  readonly #lastApplies: boolean;
+  /** null: not made yet. */
+  #prefilter: Prefilter | undefined | null = null;
 
   constructor(rules: readonly CompiledRule[], iterations: number, problems: readonly RuleProblem[] = []) {
     this.#index = new RuleIndex(rules);
+    this.#rules = rules;
+    this.#filtered = new Uint8Array(rules.length);
+    this.looksAtAddresses = rules.some(testsAddresses);
+    this.#lastApplies = rules.at(-1)?.entry.apply ?? false;
     this.#iterations = iterations;
     this.problems = problems;
     this.empty = rules.length === 0;
@@ -46,14 +59,19 @@ export class CompiledRules {
    * The decision, or undefined when finding it could hold up the event loop: then it belongs to the MatcherThread.
    * Takes at most about regexInlineMs plus one native match (see limits.ts).
    */
-  tryDecide(input: MatchInput, nowMs: () => number = monotonicMs, tracer?: RuleTracer): Decision | undefined {
+  tryDecide(
+    input: MatchInput,
+    nowMs: () => number = monotonicMs,
+    tracer?: RuleTracer,
+    scanned = false,
+  ): Decision | undefined {
     if (this.empty) return NO_DECISION;
     const patienceMs = tracer === undefined ? regexInlineMs : regexExplainMs;
     const long = Math.max(input.query.length, input.digestText?.length ?? 0) > regexLongTextBytes;
     const steps = long ? regexInlineStepsLongText : regexInlineStepsMax;
     this.#inline.restart({ steps, deadlineMs: nowMs() + patienceMs, nowMs, renew: false });
     try {
-      return this.decide(input, this.#inline, tracer);
+      return this.decide(input, this.#inline, tracer, scanned);
     } catch (error) {
       if (error instanceof OutOfBudget) return undefined;
       throw error;
@@ -62,19 +80,36 @@ export class CompiledRules {
 
   /**
    * The decision, however long it takes; throws OutOfBudget when `budget` runs out (currentRuleId: where). With a tracer
-   * every rule on the way is walked and told about, even those the index knows not to match.
+   * every rule on the way is walked and told about, even those the index knows not to match. `scanned`: the prefilter has
+   * just looked at this very text, and what it did not find is left out.
    */
-  decide(input: MatchInput, budget: Budget = unlimitedBudget(), tracer?: RuleTracer): Decision {
+  decide(input: MatchInput, budget: Budget = unlimitedBudget(), tracer?: RuleTracer, scanned = false): Decision {
     let flag = input.flagIn;
     let restarts = this.#iterations;
     let cacheable = true;
+    let cacheableUnlessFound = true;
+    let stopped = false;
+    // What the prefilter says holds for the text as it came.
+    const leavesOut = scanned && this.prefilter?.overflow === false ? this.#filtered : undefined;
+    const found = this.prefilter?.found;
     let draft: Draft | undefined;
     this.#start(input, flag, 0, tracer);
     for (let rule = this.#index.next(); rule !== undefined; rule = this.#index.next()) {
       this.currentRuleId = rule.entry.ruleId;
       const text = draft?.rewrittenQuery ?? input.query;
+      if (
+        leavesOut?.[rule.order] === 1 &&
+        draft?.rewrittenQuery === undefined &&
+        found?.includes(rule.order) === false
+      ) {
+        cacheable = false;
+        continue;
+      }
       const failed = firstFailure(rule, input, flag, text, budget);
-      if (rule.matchPattern !== undefined && (failed === MATCHES || failed === 'match_pattern')) cacheable = false;
+      if (rule.matchPattern !== undefined && (failed === MATCHES || failed === 'match_pattern')) {
+        cacheable = false;
+        cacheableUnlessFound = false;
+      }
       if (failed !== MATCHES) {
         if (tracer !== undefined) tracer.missed(rule, failed, comparedWith(failed, input, flag, text));
         continue;
@@ -94,22 +129,65 @@ export class CompiledRules {
           tracer?.rewrote(rule, after);
         }
       }
-      if (rule.attributes.flagOuts !== undefined) cacheable = false;
+      if (rule.attributes.flagOuts !== undefined) {
+        cacheable = false;
+        cacheableUnlessFound = false;
+      }
       const flagOut = pickFlagOut(rule);
       if (flagOut >= 0) {
         draft.flagOut = flagOut;
         flag = flagOut;
       }
-      if (rule.entry.apply) break;
+      if (rule.entry.apply) {
+        stopped = true;
+        break;
+      }
       if (flagOut < 0) continue;
       const restart = restarts > 0;
       if (restart) restarts -= 1;
       tracer?.flagTaken(rule, flag, restart);
       this.#start(input, flag, restart ? 0 : rule.order + 1, tracer);
     }
-    if (draft === undefined) return cacheable ? NO_DECISION : NO_DECISION_BY_TEXT;
+    const lastApplies = stopped || this.#lastApplies;
+    if (draft === undefined) return noDecision(cacheable, cacheableUnlessFound, lastApplies);
     draft.cacheable = cacheable;
+    draft.cacheableUnlessFound = cacheableUnlessFound;
+    draft.lastApplies = lastApplies;
     return draft;
+  }
+
+  /**
+   * Which rules could match by a statement's bytes; undefined when no rule can be left out like that. Made when the first
+   * statement comes: a LOAD is checked in places where none ever does.
+   */
+  get prefilter(): Prefilter | undefined {
+    if (this.#prefilter === null) this.#prefilter = this.#makePrefilter();
+    return this.#prefilter;
+  }
+
+  /** One of the rules the prefilter has just found is for this user and schema. */
+  foundAny(username: string, schemaname: string): boolean {
+    const { prefilter } = this;
+    if (prefilter === undefined || prefilter.overflow) return true;
+    return prefilter.found.some((order) => {
+      const rule = this.#rules[order];
+      if (rule === undefined) return false;
+      if (rule.username !== undefined && rule.username !== username) return false;
+      return rule.schemaname === undefined || rule.schemaname === schemaname;
+    });
+  }
+
+  #makePrefilter(): Prefilter | undefined {
+    const filtered: FilteredRule[] = [];
+    for (const { order, matchPattern, entry } of this.#rules) {
+      // A negated pattern acts where it does not match.
+      if (matchPattern === undefined || entry.negateMatchPattern) continue;
+      const literals = matchPattern.requiredLiterals;
+      if (literals === undefined) continue;
+      filtered.push({ order, literals });
+      this.#filtered[order] = 1;
+    }
+    return filtered.length === 0 ? undefined : new Prefilter(filtered);
   }
 
   #start(input: MatchInput, flag: number, from: number, tracer: RuleTracer | undefined): void {
@@ -118,7 +196,14 @@ export class CompiledRules {
   }
 }
 
-const NO_DECISION_BY_TEXT: Decision = Object.freeze({ ...NO_DECISION, cacheable: false });
+function noDecision(cacheable: boolean, cacheableUnlessFound: boolean, lastApplies: boolean): Decision {
+  if (cacheable && cacheableUnlessFound && !lastApplies) return NO_DECISION;
+  return { ...NO_DECISION, cacheable, cacheableUnlessFound, lastApplies };
+}
+
+function testsAddresses({ clientAddress, proxyAddress, proxyPort }: CompiledRule): boolean {
+  return clientAddress !== undefined || proxyAddress !== undefined || proxyPort >= 0;
+}
 
 const monotonicMs = (): number => performance.now();
 

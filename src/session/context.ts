@@ -17,10 +17,12 @@ import type { DigestStats } from '../observe/digest-stats.ts';
 import type { ErrorStats } from '../observe/error-stats.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { QueryCache } from '../query-cache/query-cache.ts';
+import type { Firewall } from '../rules/firewall.ts';
 import type { CompiledRules } from '../rules/match.ts';
 import type { MatcherThread } from '../rules/matcher-thread.ts';
 import type { DigestCache } from '../sql/digest-cache.ts';
 import type { Clock } from '../util/clock.ts';
+import type { DecisionClasses } from './decide.ts';
 import type { DryRunLog } from './dry-run-log.ts';
 import type { Lingering } from './leases.ts';
 import type { Session } from './session.ts';
@@ -31,6 +33,11 @@ export interface WorkerRuntime {
   readonly variables: MysqlVariables;
   readonly sluice: SluiceVariables;
   readonly rules: CompiledRules;
+  /** undefined when mysql-firewall_whitelist_enabled is false. */
+  readonly firewall: Firewall | undefined;
+  /** No rule, no fast routing, no firewall: every statement has the same decision. */
+  readonly nothingToDecide: boolean;
+  readonly classes: DecisionClasses;
   /** The generation in which the rules came; what the matcher thread knows them by. */
   readonly rulesGeneration: number;
   readonly fastRouting: FastRoutingDirectory;

@@ -9,9 +9,11 @@ import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
+import { type Annotations, annotated, mayAnnotate, parseAnnotations } from '../rules/annotations.ts';
 import type { Decision, MatchInput } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import { effectNames } from '../sql/facts.ts';
+import { afterRules } from './after-rules.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { matchInput } from './decide.ts';
 import { type DestinationView, hostgroupOf, locksSession, refusalOf } from './destination.ts';
@@ -45,6 +47,7 @@ export async function explainRoute(
   const who = sessionOf(runtime, user, question, listening);
   const text = Buffer.from(question.sql, 'utf8');
   const entry = runtime.digests.lookup(text, 0, text.length);
+  const comment = runtime.digests.firstComment;
   const facts = runtime.digests.factsOf(entry, text, 0, text.length);
   steps.push(
     { step: 'statement', item: 'digest', result: entry.digestHex, detail: shortened(entry.shownText) },
@@ -89,7 +92,11 @@ export async function explainRoute(
   const input = matchInput(runtime, entry, who, 0, text.toString('latin1'), true);
   const decided = await decide(context, input, steps);
   if ('error' in decided) return { steps: [...steps, decided.error] };
-  const { decision } = decided;
+  const ruled = afterRules(runtime, entry, who, 0, decided.decision);
+  const mayAsk = mayAnnotate(user.attributes) ?? runtime.sluice.queryAnnotations;
+  const asked = comment === undefined ? undefined : parseAnnotations(comment);
+  const decision = asked === undefined || !mayAsk ? ruled : annotated(ruled, asked);
+  steps.push(...routingSteps(decided.decision, ruled, asked, mayAsk));
 
   const hostgroup = hostgroupOf(view, decision, facts);
   steps.push(...decisionSteps(decision, hostgroup, runtime.rules));
@@ -120,6 +127,29 @@ export async function explainRoute(
     steps.push({ step: 'pin', item: 'locked on hostgroup', result: String(hostgroup), detail });
   }
   return { steps };
+}
+
+/** What fast routing, the firewall and the statement's comment add to the rules. */
+function routingSteps(
+  rules: Decision,
+  ruled: Decision,
+  asked: Annotations | undefined,
+  mayAsk: boolean,
+): readonly RouteStep[] {
+  const steps: RouteStep[] = [];
+  const result = String(ruled.destinationHostgroup);
+  if (ruled.destinationHostgroup !== rules.destinationHostgroup) {
+    steps.push({ step: 'decision', item: 'fast routing', result, detail: 'mysql_query_rules_fast_routing' });
+  }
+  if (ruled.firewall !== undefined) {
+    const detail = 'the digest is not on the whitelist of this user, address, schema and flagIN';
+    steps.push({ step: 'decision', item: 'firewall', result: ruled.firewall, detail });
+  }
+  if (asked !== undefined) {
+    const detail = mayAsk ? JSON.stringify(asked) : 'forbidden by sluice-query_annotations or the user attributes';
+    steps.push({ step: 'decision', item: 'comment', result: mayAsk ? 'obeyed' : 'ignored', detail });
+  }
+  return steps;
 }
 
 /** What rules look at of a session that has just logged in. */

@@ -19,7 +19,7 @@ export function onFieldList(session: Session, buffer: Buffer, start: number, end
   const entry = digests.lookup(text, 0, text.length);
   const facts = digests.factsOf(entry, text, 0, text.length, session.quoting());
   const frame = frameOf(buffer, start, end);
-  session.decide(entry, text, 0, text.length, false, (decision) =>
+  session.decide(entry, text, 0, text.length, false, undefined, (decision) =>
     session.afterDecision({
       command: 'field-list',
       entry,

@@ -3,6 +3,7 @@
  * whichever backend connection serves the session. It sends nothing; statement-run.ts prepares on the server.
  */
 import { HEADER_BYTES } from '../protocol/framer.ts';
+import type { Annotations } from '../rules/annotations.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
 
@@ -18,6 +19,8 @@ export interface PreparedStatement {
   readonly text: Buffer;
   /** As the client sent it: what rules are matched against at EXECUTE. */
   readonly originalText: Buffer;
+  /** What its comment asked for at PREPARE, where it was allowed to: each EXECUTE is to have it. */
+  readonly annotations: Annotations | undefined;
   readonly entry: DigestEntry;
   readonly facts: StatementFacts;
   /** The schema of its PREPARE: a server runs it there, whatever is the session's since. */

@@ -20,15 +20,17 @@ import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import type { CachedAnswer } from '../query-cache/query-cache.ts';
+import { type Annotations, annotated, mayAnnotate, parseAnnotations } from '../rules/annotations.ts';
 import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { afterRules } from './after-rules.ts';
 import { throughCache } from './cached-statement.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
-import { knownDecision, matchInput, rememberDecision, slotOf } from './decide.ts';
+import { classMemo, isInput, slotOf, tryDecide } from './decide.ts';
 import { hostgroupOf, isLockedOut, locksSession, refusalOf } from './destination.ts';
 import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
@@ -90,6 +92,9 @@ export class Session implements RunOwner {
   readonly #run: StatementRun;
   readonly statements = new PreparedStatements();
   readonly #limits = new TimeLimits();
+  readonly #classMemo = classMemo();
+  /** What the user's own attributes say of comment annotations; undefined: the variable holds. */
+  readonly #mayAnnotate: boolean | undefined;
   readonly #connectedAtMs = Date.now();
   runtime: WorkerRuntime;
   #sequenceId = 0;
@@ -112,6 +117,7 @@ export class Session implements RunOwner {
     this.leases = new Leases(context.hostgroups, context.lingering);
     this.cursors = new Cursors(this.leases);
     this.#run = new StatementRun(this);
+    this.#mayAnnotate = mayAnnotate(login.user.attributes);
     const names = charsetById(login.collationId) ?? defaultCollationOf(this.variables.defaultCharset);
     this.state = mirroredState(
       login.schema || login.user.defaultSchema || this.variables.defaultSchema,
@@ -207,7 +213,7 @@ export class Session implements RunOwner {
     if (facts.kind === 'commit' || facts.kind === 'rollback') this.#countEnd(facts, local !== undefined);
     if (local !== undefined) return this.#answerUnasked(local, entry, facts, startedAt);
     const frame = frameOf(buffer, start - 1, end);
-    this.decide(entry, buffer, start, end, true, (decision) =>
+    this.decide(entry, buffer, start, end, true, this.annotations(), (decision) =>
       this.afterDecision({
         command: 'query',
         entry,
@@ -234,28 +240,27 @@ export class Session implements RunOwner {
     }
   }
 
-  /** Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided. */
+  /**
+   * Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided.
+   * `annotations` are the ones that count.
+   */
   decide(
     entry: DigestEntry,
     buffer: Buffer,
     start: number,
     end: number,
     rewrite: boolean,
+    annotations: Annotations | undefined,
     then: (decision: Decision) => void,
   ): void {
-    const { rules } = this.runtime;
+    const { runtime } = this;
     const flagIn = Math.max(this.#nextFlagIn, 0);
-    const known = knownDecision(this.runtime, entry, this, flagIn);
-    if (known !== undefined) return this.#decided(entry, known, then);
-    const input = matchInput(this.runtime, entry, this, flagIn, buffer.toString('latin1', start, end), rewrite);
-    const decision = rules.tryDecide(input);
-    if (decision !== undefined) {
-      if (rewrite) rememberDecision(this.runtime, entry, this, flagIn, decision);
-      return this.#decided(entry, decision, then);
-    }
-    this.context.matcher.decide(input, this.runtime.rulesGeneration).then(
+    const decided = tryDecide(runtime, this, this.#classMemo, entry, buffer, start, end, flagIn, rewrite);
+    if (!isInput(decided)) return this.#decided(entry, decided, annotations, then);
+    this.context.matcher.decide(decided, runtime.rulesGeneration).then(
       (decision) => {
-        if (!this.client.closed) this.#decided(entry, decision, then);
+        if (this.client.closed) return;
+        this.#decided(entry, afterRules(runtime, entry, this, flagIn, decision), annotations, then);
       },
       (error: unknown) => {
         if (this.client.closed) return;
@@ -266,13 +271,36 @@ export class Session implements RunOwner {
     );
   }
 
-  #decided(entry: DigestEntry, decision: Decision, then: (decision: Decision) => void): void {
+  #decided(
+    entry: DigestEntry,
+    decision: Decision,
+    annotations: Annotations | undefined,
+    then: (decision: Decision) => void,
+  ): void {
     for (const ruleId of decision.hitRules) {
       this.context.ruleHits.set(ruleId, (this.context.ruleHits.get(ruleId) ?? 0) + 1);
     }
     if (decision.dryRunRules.length > 0) this.#noteDryRun(entry, decision.dryRunRules);
+    if (decision.firewall !== undefined) this.#noteFirewall(entry, decision.firewall);
     this.#nextFlagIn = decision.nextQueryFlagIn;
-    then(decision);
+    then(annotations === undefined ? decision : annotated(decision, annotations));
+  }
+
+  /** What the comment of the statement just looked up asks for, as far as this user may ask. */
+  annotations(): Annotations | undefined {
+    const comment = this.runtime.digests.firstComment;
+    return comment === undefined || !this.mayAnnotate ? undefined : parseAnnotations(comment);
+  }
+
+  get mayAnnotate(): boolean {
+    return this.#mayAnnotate ?? this.runtime.sluice.queryAnnotations;
+  }
+
+  /** The words are ProxySQL's. */
+  #noteFirewall({ digestHex }: DigestEntry, verdict: 'unknown' | 'blocked'): void {
+    const what = verdict === 'blocked' ? 'blocked query' : 'detected unknown query';
+    const { username } = this.user;
+    this.context.logger.warn(`Firewall ${what} with digest ${digestHex} from user ${username}@${this.client.address}`);
   }
 
   #noteDryRun({ digestHex, shownText }: DigestEntry, ruleIds: readonly number[]): void {

@@ -34,8 +34,9 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
   const { digests } = session.runtime;
   const entry = digests.lookup(buffer, start, end);
   const facts = digests.factsOf(entry, buffer, start, end, session.quoting());
+  const annotations = session.annotations();
   const originalText = Buffer.from(buffer.subarray(start, end));
-  session.decide(entry, buffer, start, end, true, (decision) => {
+  session.decide(entry, buffer, start, end, true, annotations, (decision) => {
     const text = decision.rewrittenQuery === undefined ? originalText : Buffer.from(decision.rewrittenQuery, 'latin1');
     const frame = commandFrame(Command.COM_STMT_PREPARE, text);
     session.afterDecision({
@@ -44,7 +45,7 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
       facts,
       decision,
       frame,
-      preparing: { text, originalText },
+      preparing: { text, originalText, annotations },
       startedAt,
       prepared: undefined,
     });
@@ -57,6 +58,7 @@ export function answerPrepare(session: Session, statement: Statement, outcome: S
     const prepared = session.statements.add({
       text: statement.preparing.text,
       originalText: statement.preparing.originalText,
+      annotations: statement.preparing.annotations,
       entry: statement.entry,
       facts: statement.facts,
       schema: statement.schema,
@@ -84,7 +86,8 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   const complete = completeExecutePayload(payload, prepared);
   const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
   const { entry, facts, originalText } = prepared;
-  session.decide(entry, originalText, 0, originalText.length, false, (decision) =>
+  const annotations = session.mayAnnotate ? prepared.annotations : undefined;
+  session.decide(entry, originalText, 0, originalText.length, false, annotations, (decision) =>
     session.afterDecision({
       command: 'execute',
       entry,

@@ -281,6 +281,7 @@ export class StatementRun implements AnswerOwner {
       username: this.#owner.backendUser.username,
       shape: this.#owner.shape,
       stateKey: this.#wanted().key,
+      fresh: this.statement?.decision.createNewConnection === true,
     };
   }
 

@@ -1,6 +1,7 @@
 /** One statement on its way through a session. Built once per command, read by every stage after that. */
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
+import type { Annotations } from '../rules/annotations.ts';
 import type { Decision } from '../rules/decision.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
@@ -24,7 +25,9 @@ export interface Statement {
   /** The statement of an EXECUTE, or of a FETCH from its cursor. */
   readonly prepared: PreparedStatement | undefined;
   /** The text of a PREPARE: as the server gets it, after rewriting, and as the client sent it. */
-  readonly preparing: { readonly text: Buffer; readonly originalText: Buffer } | undefined;
+  readonly preparing:
+    | { readonly text: Buffer; readonly originalText: Buffer; readonly annotations: Annotations | undefined }
+    | undefined;
   /** `performance.now()` at the arrival of the command. */
   readonly startedAt: number;
   /** The schema when the command arrived; what the digest table shows. */

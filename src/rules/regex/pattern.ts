@@ -11,6 +11,7 @@ import { asksForFinalNewline, emitNative, isExact } from './emit.ts';
 import type { Dialect } from './parse-escape.ts';
 import { parsePattern } from './parser.ts';
 import { checkProgramSize, compileProgram } from './program.ts';
+import { requiredLiterals } from './required-literals.ts';
 
 export type { Dialect } from './parse-escape.ts';
 
@@ -49,6 +50,11 @@ export class Pattern {
   constructor(parsed: ParsedPattern) {
     this.groups = parsed.groups;
     this.#parsed = parsed;
+  }
+
+  /** One of these texts, folded to lower case, is in whatever matches; undefined when that cannot be told. */
+  get requiredLiterals(): readonly string[] | undefined {
+    return requiredLiterals(this.#parsed.root);
   }
 
   /** How V8 is told; undefined when only the budgeted matcher is exact. For tests and diagnostics. */

@@ -55,7 +55,12 @@ class Pool {
   }
 
   wish(options: AskOptions = {}) {
-    return { username: options.username ?? 'app', shape: options.shape ?? 0, stateKey: options.stateKey ?? '' };
+    return {
+      username: options.username ?? 'app',
+      shape: options.shape ?? 0,
+      stateKey: options.stateKey ?? '',
+      fresh: false,
+    };
   }
 
   ask(options: AskOptions = {}): Asked {
