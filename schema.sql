@@ -446,6 +446,15 @@ CREATE TABLE stats_mysql_errors (
     last_error VARCHAR NOT NULL DEFAULT '',
     PRIMARY KEY (hostgroup, hostname, port, username, schemaname, errno) );
 
+CREATE TABLE stats_mysql_masking (
+    kind VARCHAR NOT NULL,
+    item VARCHAR NOT NULL,
+    username VARCHAR NOT NULL,
+    count INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    PRIMARY KEY (kind, item, username));
+
 CREATE TABLE stats_mysql_query_digest (
     hostgroup INT,
     schemaname VARCHAR NOT NULL,

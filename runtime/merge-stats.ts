@@ -42,6 +42,15 @@ const MERGERS: { readonly [K in StatsKind]: Merger<K> } = {
   'free-connections': { key: undefined, merge: (a) => a },
   'prepared-statements': { key: (r) => `${r.username}\0${r.schemaname}\0${r.query}`, merge: mergePrepared },
   memory: { key: (r) => r.name, merge: addValues },
+  masking: {
+    key: (r) => `${r.kind}\0${r.item}\0${r.username}`,
+    merge: (a, b) => ({
+      ...a,
+      count: a.count + b.count,
+      firstSeen: Math.min(a.firstSeen, b.firstSeen),
+      lastSeen: Math.max(a.lastSeen, b.lastSeen),
+    }),
+  },
 };
 
 /** One list from the lists of all workers, in the order in which keys were first seen. */

@@ -70,6 +70,8 @@ export type PrimaryToWorker =
   | { readonly type: 'collect'; readonly requestId: number; readonly kind: StatsKind; readonly reset: boolean }
   | { readonly type: 'explain-route'; readonly requestId: number; readonly question: RouteQuestion }
   | { readonly type: 'kill-session'; readonly order: KillOrder }
+  /** DDL went to a server: what is known of catalogs is old. */
+  | { readonly type: 'definitions-changed' }
   | { readonly type: 'drain'; readonly deadlineMs: number }
   | { readonly type: 'order'; readonly requestId: number; readonly order: WorkerOrder }
   | QuotaToWorker;
@@ -90,6 +92,8 @@ export type WorkerToPrimary =
   | { readonly type: 'route'; readonly requestId: number; readonly explanation: RouteExplanation }
   /** A client asked for a session that is another worker's. */
   | { readonly type: 'kill-session'; readonly order: KillOrder }
+  /** DDL went to a server: what is known of catalogs is old. */
+  | { readonly type: 'definitions-changed' }
   | { readonly type: 'drained' }
   | { readonly type: 'order-done'; readonly requestId: number }
   | QuotaToPrimary;

@@ -185,6 +185,10 @@ export class Publisher implements DataPlane {
   receive(link: WorkerLink, message: WorkerToPrimary): void {
     if (isQuotaMessage(message)) return this.#ledger.receive(link, message);
     if (message.type === 'kill-session') return this.killSession(message.order);
+    if (message.type === 'definitions-changed') {
+      for (const other of this.#links.keys()) if (other !== link) other.send(message);
+      return;
+    }
     const key = keyOf(message);
     if (key !== undefined) this.#links.get(link)?.get(key)?.resolve(message);
   }

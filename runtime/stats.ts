@@ -141,6 +141,18 @@ export interface MemoryRow {
   readonly value: number;
 }
 
+/** What masking did, or would have done. */
+export interface MaskingRow {
+  /** `masked`: cells of the column `item`. `refused`, `dry-run`: statements for the reason `item`. `cut`: results. */
+  readonly kind: 'masked' | 'refused' | 'cut' | 'dry-run';
+  readonly item: string;
+  readonly username: string;
+  readonly count: number;
+  /** Unix seconds. */
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+}
+
 export interface StatsRows {
   readonly 'connection-pool': ConnectionPoolRow;
   readonly 'query-rules': QueryRuleHitsRow;
@@ -153,6 +165,7 @@ export interface StatsRows {
   readonly 'free-connections': FreeConnectionRow;
   readonly 'prepared-statements': PreparedStatementRow;
   readonly memory: MemoryRow;
+  readonly masking: MaskingRow;
 }
 
 export type StatsKind = keyof StatsRows;

@@ -28,6 +28,10 @@ import { DecisionClasses } from './session/decide.ts';
 import { DryRunLog } from './session/dry-run-log.ts';
 import { explainRoute } from './session/explain-route.ts';
 import { Lingering } from './session/leases.ts';
+import { Catalogs } from './session/masking/catalogs.ts';
+import { MaskingRuntime } from './session/masking/masking-runtime.ts';
+import { MaskingStats } from './session/masking/masking-stats.ts';
+import { Refusals } from './session/masking/refusals.ts';
 import type { Session } from './session/session.ts';
 import { WorkerRows } from './session/worker-rows.ts';
 import { DigestCache } from './sql/digest-cache.ts';
@@ -84,6 +88,8 @@ export class Worker {
       places: quotas,
       onPressure: () => lingering.sweep(0),
     });
+    const connect = options.connect ?? openBackendConnection;
+    const catalogs = new Catalogs({ hostgroups, clock, logger, connect });
     this.#context = {
       runtime: emptyRuntime(variables),
       workerIndex: options.index,
@@ -99,6 +105,16 @@ export class Worker {
       commandStats: new CommandStats(),
       errorStats: new ErrorStats(),
       ruleHits: new Map(),
+      masking: {
+        catalogs,
+        stats: new MaskingStats(),
+        refusals: new Refusals(logger, clock),
+        definitionsChanged: () => {
+          if (this.#context.runtime.masking.policy.columns.length === 0) return;
+          catalogs.outdated();
+          if (options.count > 1) options.send({ type: 'definitions-changed' });
+        },
+      },
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
       killSession: (order) => {
@@ -153,6 +169,9 @@ export class Worker {
       case 'kill-session':
         this.#killHere(message.order);
         return;
+      case 'definitions-changed':
+        this.#context.masking.catalogs.outdated();
+        return;
       case 'order':
         if (message.order === 'flush-query-cache') this.#context.queryCache.flush();
         this.#options.send({ type: 'order-done', requestId: message.requestId });
@@ -196,10 +215,14 @@ export class Worker {
     const firewall = variables.firewallWhitelistEnabled
       ? (keptFirewall ?? new Firewall(snapshot.firewallUsers, snapshot.firewallRules))
       : undefined;
+    const sluice = changed.has('sluiceVariables') ? readSluiceVariables(snapshot.sluiceVariables) : before.sluice;
+    const maskingChanged = changed.has('maskingColumns') || changed.has('maskingUsers') || sluice !== before.sluice;
+    const { maskingColumns: columns, maskingUsers: users } = snapshot;
     context.runtime = {
       generation: snapshot.generation,
       variables,
-      sluice: changed.has('sluiceVariables') ? readSluiceVariables(snapshot.sluiceVariables) : before.sluice,
+      sluice,
+      masking: maskingChanged ? new MaskingRuntime({ columns, users, sluice }) : before.masking,
       rules,
       rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
       fastRouting: snapshot.fastRouting,
@@ -263,10 +286,12 @@ export class Worker {
 
 function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
   const empty = emptyWorkerSnapshot();
+  const sluice = readSluiceVariables({});
   return {
     generation: 0,
     variables,
-    sluice: readSluiceVariables({}),
+    sluice,
+    masking: new MaskingRuntime({ columns: [], users: [], sluice }),
     rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
     rulesGeneration: 0,
     fastRouting: empty.fastRouting,

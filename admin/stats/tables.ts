@@ -144,6 +144,13 @@ const processlist = table({
     ]),
 });
 
+const masking = table({
+  name: 'stats_mysql_masking',
+  kind: 'masking',
+  hasReset: true,
+  rows: (collected) => collected.map((r) => [r.kind, r.item, r.username, r.count, r.firstSeen, r.lastSeen]),
+});
+
 const global = table({
   name: 'stats_mysql_global',
   kind: 'global',
@@ -265,6 +272,7 @@ export const STATS_TABLES: readonly StatsTable[] = [
   queryDigest,
   users,
   processlist,
+  masking,
   global,
   commands,
   errors,

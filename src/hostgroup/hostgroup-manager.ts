@@ -38,6 +38,13 @@ export interface ConnectionRequest {
   onFailure(error: ProtocolError): void;
 }
 
+export interface ServerAddress {
+  readonly hostgroup: number;
+  readonly hostname: string;
+  readonly port: number;
+  readonly useSsl: boolean;
+}
+
 /** What speaks for or against a server. */
 export interface ServerOutlook {
   /** `host:port`, or the path of a socket. */
@@ -233,6 +240,15 @@ export class HostgroupManager {
       const name = port === 0 ? hostname : `${hostname}:${port}`;
       return { name, status: server.status, weight, eligible, used: server.used, maxConnections, maxReplicationLagS };
     });
+  }
+
+  /** Where the servers of a hostgroup are that may be chosen. */
+  serversOf(hostgroup: number): readonly ServerAddress[] {
+    const nowMs = this.#clock.nowMs();
+    const servers = this.#hostgroups.get(hostgroup)?.servers ?? [];
+    return servers
+      .filter((server) => server.accepts(nowMs))
+      .map(({ entry: { hostname, port, useSsl } }) => ({ hostgroup, hostname, port, useSsl }));
   }
 
   /** Connections to a server, free ones included. */

@@ -31,7 +31,7 @@ export type ResultJudgement =
 
 /** What the filter asks. */
 export interface AnswerJudge {
-  /** @param index of the result within the answer */
+  /** @param index of the result within the answer, OKs included */
   judgeResult(columns: readonly ResultColumn[], index: number): ResultJudgement;
   /** An error of the server, as the client may see it; the same one when it may be seen. */
   judgeError(error: ProtocolError): ProtocolError;
@@ -83,6 +83,8 @@ export class AnswerFilter {
   #columns: readonly ResultColumn[] = [];
   #masked: MaskedColumns | undefined;
   #rows: RowMasker | undefined;
+  /** What is masked of the rows that are yet to be fetched. */
+  #cursorRows: MaskedColumns | undefined;
   #huge: HugeRow | undefined;
   #hugeRow = new ByteSink();
   #hugeSequence = 0;
@@ -96,6 +98,19 @@ export class AnswerFilter {
   constructor(judge: AnswerJudge, shape: AnswerShape) {
     this.#judge = judge;
     this.#shape = shape;
+  }
+
+  /** A filter for an answer to COM_STMT_FETCH: rows of the cursor this answer has opened. */
+  forFetch(): AnswerFilter {
+    const filter = new AnswerFilter(this.#judge, this.#shape);
+    filter.#state = State.ROWS;
+    filter.#cursorRows = this.#cursorRows;
+    filter.#columns = this.#columns;
+    if (this.#cursorRows !== undefined) {
+      filter.#masked = { ...this.#cursorRows, counts: this.#columns.map(() => 0) };
+      filter.#rows = new RowMasker(filter.#masked);
+    }
+    return filter;
   }
 
   /** Takes the next bytes of the answer, which may be changed in place; returns those for the client, maybe none. */
@@ -222,7 +237,9 @@ export class AnswerFilter {
   #packet(chunk: Buffer, offset: number, start: number, end: number): void {
     if (this.#state === State.COLUMNS_EOF) {
       this.#state = State.ROWS;
-      if ((this.#status(chunk, offset, start, end) & StatusFlag.CURSOR_EXISTS) !== 0) this.#endAnswer();
+      if ((this.#status(chunk, offset, start, end) & StatusFlag.CURSOR_EXISTS) === 0) return;
+      this.#cursorRows = this.#masked;
+      this.#endAnswer();
       return;
     }
     const firstByte = start < end ? chunk[start]! : 0;
@@ -262,11 +279,13 @@ export class AnswerFilter {
   }
 
   #endOfRows(chunk: Buffer, offset: number, start: number, end: number): void {
-    if (this.#masked !== undefined) this.#judge.masked(this.#columns, this.#masked.counts);
+    const masked = this.#masked;
+    if (masked !== undefined) this.#judge.masked(this.#columns, masked.counts);
     this.#masked = undefined;
     this.#rows = undefined;
     if (chunk[start] === ERR_HEADER) return this.#error(chunk, offset, start, end);
     const status = this.#status(chunk, offset, start, end);
+    if ((status & StatusFlag.CURSOR_EXISTS) !== 0) this.#cursorRows = masked;
     if ((status & StatusFlag.MORE_RESULTS_EXISTS) !== 0) this.#state = State.FIRST;
     else this.#endAnswer();
   }
@@ -325,6 +344,7 @@ export class AnswerFilter {
     if (firstByte === ERR_HEADER) this.#error(chunk, offset, start, end);
     else if (this.#shape.kind === 'prepare') return this.#prepareHead(chunk, offset, start, end);
     else if (firstByte === OK_HEADER) {
+      this.#results += 1;
       if ((this.#status(chunk, offset, start, end) & StatusFlag.MORE_RESULTS_EXISTS) === 0) this.#endAnswer();
     } else if (firstByte === LOCAL_INFILE_HEADER) chunk[offset + 3] = (chunk[offset + 3]! + this.#shift) & 0xff;
     else return this.#resultHead(chunk, offset, start, end);

@@ -26,7 +26,8 @@ export function cacheKeyOf(session: Session, statement: Statement): string | und
   // The lengths keep what a client may choose freely from running into what follows.
   const { username } = user;
   const text = frame.toString('latin1', HEADER_BYTES + COM_BYTES);
-  return `${shape} ${username.length} ${username} ${state.key.length} ${state.key} ${text}`;
+  const view = statement.viewKey ?? '';
+  return `${view} ${shape} ${username.length} ${username} ${state.key.length} ${state.key} ${text}`;
 }
 
 /** The answer in the cache, or a statement that will be kept there. */

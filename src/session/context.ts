@@ -25,6 +25,10 @@ import type { Clock } from '../util/clock.ts';
 import type { DecisionClasses } from './decide.ts';
 import type { DryRunLog } from './dry-run-log.ts';
 import type { Lingering } from './leases.ts';
+import type { Catalogs } from './masking/catalogs.ts';
+import type { MaskingRuntime } from './masking/masking-runtime.ts';
+import type { MaskingStats } from './masking/masking-stats.ts';
+import type { Refusals } from './masking/refusals.ts';
 import type { Session } from './session.ts';
 
 /** The runtime as the data plane uses it. Read once at the start of a command, never again during it. */
@@ -45,6 +49,17 @@ export interface WorkerRuntime {
   readonly backendUsers: UserLookup;
   /** Normalises and classifies under the mysql-query_digests_* variables of this runtime. */
   readonly digests: DigestCache;
+  /** Who may see what of which columns. */
+  readonly masking: MaskingRuntime;
+}
+
+/** What masking shares among the sessions of a worker. */
+export interface MaskingContext {
+  readonly catalogs: Catalogs;
+  readonly stats: MaskingStats;
+  readonly refusals: Refusals;
+  /** DDL has run: what any worker knows of the servers' catalogs is old. */
+  definitionsChanged(): void;
 }
 
 export interface WorkerContext {
@@ -64,6 +79,7 @@ export interface WorkerContext {
   readonly errorStats: ErrorStats;
   /** Hits by rule_id since the rules were loaded. */
   readonly ruleHits: Map<number, number>;
+  readonly masking: MaskingContext;
   /** Rules that are only tried out. */
   readonly dryRunLog: DryRunLog;
   /** Sessions by connection id. */

@@ -29,6 +29,7 @@ export function onFieldList(session: Session, buffer: Buffer, start: number, end
       startedAt,
       prepared: undefined,
       preparing: undefined,
+      fieldListText: text,
     }),
   );
 }

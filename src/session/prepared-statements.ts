@@ -2,6 +2,7 @@
  * The prepared statements of one client: ids as the client knows them, and what is needed to run a statement on
  * whichever backend connection serves the session. It sends nothing; statement-run.ts prepares on the server.
  */
+import type { AnswerFilter } from '../masks/answer-filter.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
@@ -34,6 +35,8 @@ export interface PreparedStatement {
   longDataBytes: number;
   /** More was sent than longDataBytesMax: what is kept is not the whole, so the next EXECUTE must fail. */
   longDataTooLarge: boolean;
+  /** The filter of the EXECUTE that may have opened a cursor, and the masking it was made for. */
+  cursorFilter?: { readonly filter: AnswerFilter; readonly maskingGeneration: number };
 }
 
 /** Keeps one payload of COM_STMT_SEND_LONG_DATA, as a frame. The command has no answer; EXECUTE tells of a failure. */

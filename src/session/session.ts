@@ -11,6 +11,7 @@ import { type MirroredState, mirroredState, withNames, withSchema } from '../bac
 import type { ClientConnection } from '../frontend/client-connection.ts';
 import { type BackendUser, SHAPE_CAPABILITIES } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import { AnswerFilter } from '../masks/answer-filter.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { charsetById, defaultCollationOf } from '../protocol/charsets.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
@@ -36,6 +37,8 @@ import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
 import { Leases, pinNames } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
+import { mayDefine } from './masking/definitions.ts';
+import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
 import { applySet } from './set-statement.ts';
@@ -98,6 +101,7 @@ export class Session implements RunOwner {
   readonly #connectedAtMs = Date.now();
   runtime: WorkerRuntime;
   #sequenceId = 0;
+  readonly #guard = new Guard(this);
   #nextFlagIn = -1;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
   #nextTransaction: string[] = [];
@@ -315,7 +319,7 @@ export class Session implements RunOwner {
 
   afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema'>): void {
     const { decision, facts } = draft;
-    const { command, entry, prepared, preparing, startedAt } = draft;
+    const { command, entry, prepared, preparing, fieldListText, startedAt } = draft;
     const frame =
       decision.rewrittenQuery === undefined ? draft.frame : rewrittenFrame(command, decision.rewrittenQuery);
     const hostgroup = hostgroupOf(this, decision, facts);
@@ -331,6 +335,7 @@ export class Session implements RunOwner {
       preparing,
       startedAt,
       schema,
+      ...(fieldListText === undefined ? {} : { fieldListText }),
     };
     const refused = refusalOf(this, decision, facts, hostgroup, facts.kind === 'empty' && isBlank(frame));
     if (refused !== undefined) {
@@ -338,6 +343,14 @@ export class Session implements RunOwner {
       this.record(statement, 0, 0);
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
+    const view = this.runtime.masking.of(this.user.username);
+    if (view === undefined) return this.#carryOut(statement);
+    this.#guard.admit(statement, view, (admitted) => this.#carryOut(admitted));
+  }
+
+  /** Nothing more speaks against it: answers it here or has it run. */
+  #carryOut(statement: Statement): void {
+    const { facts } = statement;
     if (statement.command === 'query') {
       if (facts.kind === 'set' && !facts.multiStatement) return this.#onSet(statement);
       if (facts.kind === 'kill') return onKill(this, statement);
@@ -348,6 +361,20 @@ export class Session implements RunOwner {
       }
     }
     this.runOnServer(statement);
+  }
+
+  /** More rows of a cursor. */
+  runFetch(statement: Statement): void {
+    const view = this.runtime.masking.of(this.user.username);
+    if (view === undefined || view.dryRun) return this.runOnServer(statement);
+    const filter = this.#guard.fetchFilter(statement, view);
+    if (filter instanceof AnswerFilter) return this.runOnServer({ ...statement, filter });
+    this.statementFailed(statement, filter);
+  }
+
+  /** The proxy follows what the SET does to the session. */
+  mirrorsSet(text: Buffer): boolean {
+    return applySet(this.state, text.toString('utf8')).kind === 'mirrored';
   }
 
   runOnServer(statement: Statement): void {
@@ -447,6 +474,7 @@ export class Session implements RunOwner {
 
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
+    if (mayDefine(statement)) this.context.masking.definitionsChanged();
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent);
@@ -600,6 +628,7 @@ export class Session implements RunOwner {
     this.cursors.clear();
     this.statements.clear();
     this.state = this.#loginState;
+    this.#guard.reset();
     this.lockedHostgroup = -1;
     this.lastInsertId = 0;
     this.#nextFlagIn = -1;

@@ -54,7 +54,7 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
 
 /** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
 export function answerPrepare(session: Session, statement: Statement, outcome: StatementOutcome, answer: Buffer): void {
-  if (outcome.ok && statement.preparing !== undefined) {
+  if (outcome.ok && statement.preparing !== undefined && statement.filter?.cut === undefined) {
     const prepared = session.statements.add({
       text: statement.preparing.text,
       originalText: statement.preparing.originalText,
@@ -109,7 +109,7 @@ export function onFetch(session: Session, buffer: Buffer, start: number, end: nu
   const cursor = session.cursors.of(prepared);
   if (cursor === undefined || end - start < FETCH_BYTES) return session.answerError(errors.noOpenCursor(prepared.id));
   session.begin('Fetch', prepared.originalText, 0, prepared.originalText.length);
-  session.runOnServer({
+  session.runFetch({
     command: 'fetch',
     hostgroup: cursor.connection.home.hostgroup,
     frame: frameOf(buffer, start, end),

@@ -176,7 +176,8 @@ export class StatementRun implements AnswerOwner {
       this.#captured.push(chunk);
       return;
     }
-    const bytes = this.#killed === undefined ? chunk : this.#killed.pass(chunk);
+    const passed = this.#killed === undefined ? chunk : this.#killed.pass(chunk);
+    const bytes = statement?.filter === undefined ? passed : statement.filter.push(passed);
     if (bytes.length === 0) return;
     statement?.tee?.take(bytes);
     if (this.#owner.client.write(bytes) || this.#pausedConnection !== undefined) return;
@@ -417,13 +418,14 @@ export class StatementRun implements AnswerOwner {
   #relayDone(connection: BackendConnection, walker: ResponseWalker): void {
     const statement = this.statement as Statement;
     const outcome = outcomeOf(walker);
-    statement.tee?.end(walker, connection);
+    if (statement.filter?.cut === undefined) statement.tee?.end(walker, connection);
     this.#killed?.end(walker);
     this.#rowCountIsZero = walker.ended === 'ok';
     this.#noteEffects(connection, statement, outcome);
     let answer: Buffer | undefined;
     if (statement.command === 'prepare') {
-      answer = this.#captured.length === 1 ? this.#captured[0] : Buffer.concat(this.#captured);
+      const told = Buffer.concat(this.#captured);
+      answer = statement.filter === undefined ? told : statement.filter.push(told);
       if (outcome.ok && statement.preparing !== undefined)
         this.#remember(connection, statement.preparing.text, walker.statementId);
     } else if (statement.prepared !== undefined) {
@@ -431,7 +433,7 @@ export class StatementRun implements AnswerOwner {
     }
     const killed = this.#killed;
     if (killed !== undefined) {
-      return this.#awaitKill(killed, connection, () => this.#finish(connection, statement, outcome, answer));
+      return this.#awaitKill(killed, statement, connection, () => this.#finish(connection, statement, outcome, answer));
     }
     this.#finish(connection, statement, outcome, answer);
   }
@@ -452,10 +454,11 @@ export class StatementRun implements AnswerOwner {
   }
 
   /** A KILL that comes too late would hit the connection's next statement, which may be somebody else's. */
-  #awaitKill(killed: KilledAnswer, connection: BackendConnection, finish: () => void): void {
+  #awaitKill(killed: KilledAnswer, statement: Statement, connection: BackendConnection, finish: () => void): void {
     const done = () => {
       const rest = killed.takeRest();
-      if (rest.length > 0) this.#owner.client.write(rest);
+      const shown = statement.filter === undefined ? rest : statement.filter.push(rest);
+      if (shown.length > 0) this.#owner.client.write(shown);
       finish();
     };
     if (killed.hit) return done();

@@ -1,5 +1,6 @@
 /** One statement on its way through a session. Built once per command, read by every stage after that. */
 import type { BackendConnection } from '../backend/backend-connection.ts';
+import type { AnswerFilter } from '../masks/answer-filter.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import type { Decision } from '../rules/decision.ts';
@@ -34,4 +35,10 @@ export interface Statement {
   readonly schema: string;
   /** Absent for almost all statements. */
   readonly tee?: AnswerTee;
+  /** What the answer passes before anybody else sees it; absent for users who are exempt from masking. */
+  readonly filter?: AnswerFilter | undefined;
+  /** What masking makes of the answer depends on this: answers under another key are other answers. */
+  readonly viewKey?: string;
+  /** The SELECT that stands for a COM_FIELD_LIST. */
+  readonly fieldListText?: Buffer;
 }

@@ -48,6 +48,8 @@ export class WorkerRows {
         );
       case 'prepared-statements':
         return this.#preparedRows();
+      case 'masking':
+        return context.masking.stats.rows(reset);
       case 'memory':
         return this.#memoryRows();
     }

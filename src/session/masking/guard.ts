@@ -1,0 +1,308 @@
+/**
+ * The first layer in a session: every statement of a user who is not exempt is judged here before it may go to a server,
+ * and gets the filter its answer passes on its way back. It fails closed: what is not known yet is waited for, and then
+ * refused.
+ */
+
+import type { StatementContext } from '../../masking/judge.ts';
+import type { Verdict } from '../../masking/verdict.ts';
+import { AnswerFilter } from '../../masks/answer-filter.ts';
+import { cellCharsetOf, isAsciiCompatible } from '../../masks/cell-charset.ts';
+import { Capability } from '../../protocol/capabilities.ts';
+import type { ProtocolError } from '../../protocol/errors.ts';
+import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/framer.ts';
+import { SessionEffect } from '../../sql/facts.ts';
+import type { Session } from '../session.ts';
+import type { Statement } from '../statement.ts';
+import type { Judges } from './catalogs.ts';
+import { GuardReason, guardError } from './codes.ts';
+import type { MaskingView } from './masking-runtime.ts';
+import { ResultJudge } from './result-judge.ts';
+import { textTouches } from './touches.ts';
+import { type Judgement, VerdictCache, verdictTextBytesMax } from './verdict-cache.ts';
+
+/** Verdicts of this worker. */
+const verdicts = new VerdictCache();
+
+/** A text that sets what a text means, and in which character set: if the proxy does not follow it, nobody does. */
+const CHANGES_MEANING = /sql_mode|character_set|charset|names|collation/i;
+
+/** Statements with a table, for sure. */
+const CLEARS_DIAGNOSTICS = /^\s*(insert|replace|update|delete)\b|^\s*select\b[^'"`#]*?\bfrom\s+\w/i;
+
+/** What of a session the judge has to know beyond what the proxy mirrors. */
+export class Guard {
+  readonly #session: Session;
+  /** The server's sql_mode or character sets may be others than the proxy knows. */
+  #uncertain = false;
+  /** The server's diagnostics are of a statement that touched protected columns. */
+  #tainted = false;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** The session is as after its login. */
+  reset(): void {
+    this.#uncertain = false;
+    this.#tainted = false;
+  }
+
+  /** Calls `then` with the statement as it may run, at once or later, or answers with a refusal. */
+  admit(statement: Statement, view: MaskingView, then: (statement: Statement) => void): void {
+    const session = this.#session;
+    const { catalogs } = session.context.masking;
+    const { hostgroup } = statement;
+    const judges = catalogs.current(session.runtime, hostgroup, session.backendUser);
+    if (judges !== undefined) return this.#judged(statement, view, judges, then);
+    const { runtime } = session;
+    const { clock } = session.context;
+    let over = false;
+    const end = (judges: Judges | undefined): void => {
+      if (over || session.client.closed) return;
+      over = true;
+      if (judges !== undefined) return this.#judged(statement, view, judges, then);
+      if (view.dryRun) return then(statement);
+      this.#refuse(
+        statement,
+        guardError(GuardReason.CATALOG, "the servers' catalog is not known"),
+        GuardReason.CATALOG,
+      );
+    };
+    clock.after(runtime.sluice.maskingCatalogTimeout, () => end(undefined));
+    catalogs
+      .load(runtime, hostgroup, session.backendUser)
+      .then(end, () => end(undefined))
+      .catch((err: unknown) => {
+        session.context.logger.error({ err, user: session.user.username }, 'a bug ended a session');
+        session.client.destroy();
+      });
+  }
+
+  /** The filter for rows of a cursor; an error when it was opened under another masking. */
+  fetchFilter(statement: Statement, view: MaskingView): AnswerFilter | ProtocolError {
+    const opened = statement.prepared?.cursorFilter;
+    if (opened?.maskingGeneration === view.masking.generation) return opened.filter.forFetch();
+    return guardError(GuardReason.CURSOR, 'the cursor was opened under another masking');
+  }
+
+  #judged(statement: Statement, view: MaskingView, judges: Judges, then: (statement: Statement) => void): void {
+    const text = textOf(statement);
+    if (text === undefined) {
+      const error = guardError(GuardReason.RESULTS, 'the statement is longer than one packet');
+      return view.dryRun ? then(statement) : this.#refuse(statement, error, GuardReason.RESULTS);
+    }
+    const judgement = this.#judge(statement, text, view, judges);
+    const refusal = this.#refusal(statement, view, judgement);
+    if (view.dryRun) {
+      this.#noteDryRun(statement, refusal, judgement);
+      return then(statement);
+    }
+    if (refusal !== undefined) return this.#refuse(statement, refusal.error, refusal.code);
+    const masks = judgement.verdicts.some(({ kind }) => kind === 'mask');
+    const quiet = masks || this.#touches(statement, text, view, judges);
+    this.#follow(statement, text, quiet);
+    const filter = this.#filterFor(statement, view, judges, judgement.verdicts, quiet);
+    then({ ...statement, filter, viewKey: `${view.masking.generation}.${judges.generation}` });
+  }
+
+  #judge(statement: Statement, text: Buffer, view: MaskingView, judges: Judges): Judgement {
+    const session = this.#session;
+    const schema = statement.prepared?.schema ?? session.state.schema;
+    const charset = this.#clientCharset();
+    const ownMode = session.state.variables.get('sql_mode');
+    const multiStatements = statement.command === 'query' && (session.shape & Capability.MULTI_STATEMENTS) !== 0;
+    const key =
+      text.length > verdictTextBytesMax
+        ? undefined
+        : `${judges.generation}\0${view.policy}\0${schema}\0${charset}\0${ownMode}\0${this.#uncertain}${multiStatements}\0${text.toString('latin1')}`;
+    const known = key === undefined ? undefined : verdicts.get(key);
+    if (known !== undefined) return known;
+    let first: readonly Verdict[] | undefined;
+    let disagreement = false;
+    for (const { judge, sqlMode } of judges.list) {
+      for (const reading of this.#readings(charset)) {
+        const context: StatementContext = {
+          text,
+          schema,
+          sqlMode: this.#uncertain ? undefined : ownMode === undefined ? sqlMode : literalMode(ownMode),
+          charset: reading,
+          multiStatements,
+        };
+        const given = judge.judge(context);
+        if (first === undefined) first = given;
+        else if (JSON.stringify(first) !== JSON.stringify(given)) disagreement = true;
+      }
+    }
+    const judgement = { verdicts: first ?? [], disagreement };
+    if (key !== undefined) verdicts.set(key, judgement);
+    return judgement;
+  }
+
+  /** The character sets a text may be read in: the known one, or both kinds there are. */
+  #readings(charset: string): readonly string[] {
+    return this.#uncertain ? [charset, 'utf8mb4', 'gbk'] : [charset];
+  }
+
+  #clientCharset(): string {
+    const { names, variables } = this.#session.state;
+    return bare(variables.get('character_set_client')) ?? names?.charset ?? 'utf8mb4';
+  }
+
+  /** Of results; a NULL there means that nothing is converted, and names are UTF-8. */
+  #resultsCharset(): string {
+    const { names, variables } = this.#session.state;
+    const own = bare(variables.get('character_set_results'));
+    if (own !== undefined) return own.toUpperCase() === 'NULL' || own === '' ? 'utf8mb4' : own;
+    return names?.charset ?? 'utf8mb4';
+  }
+
+  #refusal(
+    statement: Statement,
+    view: MaskingView,
+    { verdicts: given, disagreement }: Judgement,
+  ): { readonly error: ProtocolError; readonly code: string } | undefined {
+    const refuse = (code: GuardReason, why: string) => ({ error: guardError(code, why), code });
+    const refused = given.find((verdict) => verdict.kind === 'refuse');
+    if (refused?.kind === 'refuse') {
+      const { code, message } = refused.refusal;
+      return { error: { code: 1148, sqlState: '42000', message }, code };
+    }
+    if (disagreement) {
+      return this.#uncertain
+        ? refuse(GuardReason.SESSION, 'the session set its sql_mode or character set in a way that cannot be followed')
+        : refuse(GuardReason.CATALOG, 'the servers of the hostgroup differ');
+    }
+    if (given.length === 0) return refuse(GuardReason.CATALOG, "the servers' catalog is not known");
+    const masks = given.some(({ kind }) => kind === 'mask');
+    if (masks && view.policy === 'deny') return refuse(GuardReason.DENIED, 'the user may not see protected columns');
+    if (!masks) {
+      const asksBack = given.some((verdict) => verdict.kind === 'pass' && verdict.diagnostics);
+      if (asksBack && this.#tainted) {
+        return refuse(GuardReason.DIAGNOSTICS, 'the diagnostics are of a statement that touched them');
+      }
+      return undefined;
+    }
+    if (statement.command === 'field-list') return refuse(GuardReason.COMMAND, 'COM_FIELD_LIST tells of them');
+    if (!isAsciiCompatible(cellCharsetOf(this.#resultsCharset()))) {
+      return refuse(GuardReason.CHARSET, `results in ${this.#resultsCharset()} cannot be masked`);
+    }
+    if (given.length > 1 && (statement.facts.effects & SessionEffect.CALL) !== 0) {
+      return refuse(GuardReason.RESULTS, 'CALL among several statements hides which result is which');
+    }
+    return undefined;
+  }
+
+  /** Whether errors and warnings of the statement may quote protected values although it was allowed. */
+  #touches(statement: Statement, text: Buffer, view: MaskingView, judges: Judges): boolean {
+    const { kind } = statement.facts;
+    if (kind === 'select' || kind === 'show' || kind === 'set') return false;
+    return textTouches(text, view.masking.policy, judges);
+  }
+
+  /** What the statement does to the server's session, as far as the judge has to know later. */
+  #follow(statement: Statement, text: Buffer, quiet: boolean): void {
+    const { facts, command } = statement;
+    if (command === 'prepare' || command === 'field-list') return;
+    const asksBack = (facts.effects & SessionEffect.WARNINGS) !== 0;
+    // Only a statement with a table empties the server's diagnostics.
+    if (!asksBack && (quiet || CLEARS_DIAGNOSTICS.test(text.toString('latin1')))) this.#tainted = quiet;
+    const sets =
+      facts.kind === 'set' || (facts.effects & (SessionEffect.SESSION_VARIABLE | SessionEffect.OPAQUE)) !== 0;
+    if (!sets || !CHANGES_MEANING.test(text.toString('latin1'))) return;
+    // Set alone and by text, the proxy may mirror it: then it is known.
+    if (command === 'query' && !facts.multiStatement && this.#session.mirrorsSet(text)) return;
+    this.#uncertain = true;
+  }
+
+  #filterFor(
+    statement: Statement,
+    view: MaskingView,
+    judges: Judges,
+    given: readonly Verdict[],
+    quiet: boolean,
+  ): AnswerFilter | undefined {
+    if (statement.command === 'field-list' || statement.command === 'fetch') return undefined;
+    const session = this.#session;
+    const judge = new ResultJudge({
+      view,
+      catalogs: judges.list.map((known) => known.judge.catalog),
+      verdicts: given,
+      charset: this.#resultsCharset(),
+      quiet,
+      onMasked: (row, cells) => this.#count('masked', view.masking.names[row] ?? '', cells),
+      onSurprise: (what, column) => {
+        this.#count('cut', column, 1);
+        const { digestHex } = statement.entry;
+        session.context.logger.warn({ user: session.user.username, column, digest: digestHex }, `masking: ${what}`);
+      },
+    });
+    const deprecateEof = (session.shape & Capability.DEPRECATE_EOF) !== 0;
+    const filter = new AnswerFilter(judge, { kind: statement.command, deprecateEof });
+    if (statement.command === 'execute' && statement.prepared !== undefined) {
+      const maskingGeneration = view.masking.generation;
+      statement.prepared.cursorFilter = { filter, maskingGeneration };
+    }
+    return filter;
+  }
+
+  #count(kind: 'masked' | 'refused' | 'cut' | 'dry-run', item: string, count: number): void {
+    const { context, user } = this.#session;
+    context.masking.stats.add(kind, item, user.username, count, Math.floor(context.clock.nowMs() / 1000));
+  }
+
+  #noteDryRun(
+    statement: Statement,
+    refusal: { readonly error: ProtocolError; readonly code: string } | undefined,
+    judgement: Judgement,
+  ): void {
+    const masks = judgement.verdicts.some(({ kind }) => kind === 'mask');
+    if (refusal === undefined && !masks) return;
+    this.#count('dry-run', refusal?.code ?? 'masked', 1);
+    const { context, user } = this.#session;
+    context.logger.info(
+      { user: user.username, digest: statement.entry.digestHex, verdict: refusal?.error.message ?? 'masked' },
+      'masking dry run',
+    );
+  }
+
+  #refuse(statement: Statement, error: ProtocolError, code: string): void {
+    const session = this.#session;
+    const { context, user, client } = session;
+    this.#count('refused', code, 1);
+    const delayMs = context.masking.refusals.note(
+      {
+        username: user.username,
+        code,
+        message: error.message,
+        digest: statement.entry.digestHex,
+        client: client.address,
+      },
+      session.runtime.sluice.maskingRefusalsPerMinute,
+    );
+    const answer = (): void => {
+      if (!client.closed) session.statementFailed(statement, error);
+    };
+    if (delayMs === 0) answer();
+    else context.clock.after(delayMs, answer);
+  }
+}
+
+/** The text as the server will read it; undefined when it is not in one packet. */
+function textOf(statement: Statement): Buffer | undefined {
+  if (statement.prepared !== undefined) return statement.prepared.text;
+  if (statement.preparing !== undefined) return statement.preparing.text;
+  if (statement.command === 'field-list') return statement.fieldListText;
+  const { frame } = statement;
+  return frame.length >= HEADER_BYTES + MAX_FRAME_BYTES ? undefined : frame.subarray(HEADER_BYTES + 1);
+}
+
+/** A value without its quotes. */
+function bare(value: string | undefined): string | undefined {
+  return value?.replace(/^(['"])(.*)\1$/s, '$2');
+}
+
+/** sql_mode as the client wrote it, when it is a plain text. */
+function literalMode(value: string): string | undefined {
+  return /^(['"]).*\1$/s.test(value) || /^\w+$/.test(value) ? bare(value) : undefined;
+}

@@ -1,0 +1,140 @@
+/**
+ * Reads a server's catalog: tables, views, routines and triggers as information_schema shows them to one account, and
+ * the sql_mode its sessions begin with. It keeps nothing (catalogs.ts does) and concludes nothing (src/masking does).
+ */
+import type { MysqlVariables } from '../../../runtime/variables.ts';
+import type { BackendUser, Connect } from '../../hostgroup/connector.ts';
+import type { ServerAddress } from '../../hostgroup/hostgroup-manager.ts';
+import { readRows, type TextRow } from '../../hostgroup/read-rows.ts';
+import type {
+  CatalogFacts,
+  CatalogIndex,
+  CatalogRoutine,
+  CatalogTable,
+  CatalogTrigger,
+} from '../../masking/catalog.ts';
+import type { ServerKind } from '../../masking/judge.ts';
+
+export interface ServerCatalog {
+  readonly facts: CatalogFacts;
+  readonly kind: ServerKind;
+  /** Of a fresh connection. */
+  readonly sqlMode: string;
+}
+
+const NOT_SYSTEM = "NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')";
+
+const VERSION = 'SELECT VERSION(), @@session.sql_mode';
+const COLUMNS = `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, EXTRA FROM information_schema.COLUMNS
+  WHERE TABLE_SCHEMA ${NOT_SYSTEM} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`;
+const INDEXES = `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS
+  WHERE TABLE_SCHEMA ${NOT_SYSTEM} ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`;
+const VIEWS = `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS
+  WHERE TABLE_SCHEMA ${NOT_SYSTEM}`;
+const ROUTINES = `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_DEFINITION FROM information_schema.ROUTINES
+  WHERE ROUTINE_SCHEMA ${NOT_SYSTEM}`;
+const TRIGGERS = `SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME, ACTION_STATEMENT
+  FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA ${NOT_SYSTEM}`;
+
+/** @throws whatever keeps the catalog from being read: the login, the connection, the server's refusal */
+export async function loadCatalog(
+  server: ServerAddress,
+  user: BackendUser,
+  connect: Connect,
+  variables: MysqlVariables,
+): Promise<ServerCatalog> {
+  const { hostgroup, hostname, port, useSsl } = server;
+  const home = { hostname, port, hostgroup, bytesReceived() {}, bytesSent() {}, commandSent() {}, connectionLost() {} };
+  // mysql-init_connect runs here too: the sql_mode is that of any session.
+  const connection = await connect({ home, useSsl, user, shape: 0, variables, nowMs: Date.now });
+  try {
+    // init_connect may have left another character set; names and definitions are read as utf8mb4.
+    const version = await readRows(connection, VERSION);
+    await readRows(connection, 'SET NAMES utf8mb4');
+    const columns = await readRows(connection, COLUMNS);
+    const indexes = await readRows(connection, INDEXES);
+    const views = await readRows(connection, VIEWS);
+    const routines = await readRows(connection, ROUTINES);
+    const triggers = await readRows(connection, TRIGGERS);
+    const [versionText, sqlMode] = version[0] ?? [];
+    return {
+      facts: {
+        tables: tablesOf(columns, indexes, views),
+        routines: routines.map(routineOf),
+        triggers: triggers.map(triggerOf),
+      },
+      kind: kindOf(versionText ?? ''),
+      sqlMode: sqlMode ?? '',
+    };
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** `10.11.14-MariaDB-…` is 101114, `9.7.0` is 90700. */
+export function kindOf(version: string): ServerKind {
+  const [, major, minor, patch] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
+  return {
+    family: /mariadb/i.test(version) ? 'mariadb' : 'mysql',
+    version: major === undefined ? undefined : Number(major) * 10_000 + Number(minor) * 100 + Number(patch),
+  };
+}
+
+const text = (cell: string | null | undefined): string => cell ?? '';
+const keyOf = (row: TextRow): string => `${row[0]}\0${row[1]}`;
+
+interface TableDraft {
+  readonly columns: string[];
+  readonly invisible: string[];
+  readonly indexes: Map<string, string[]>;
+  /** A key on an expression: any column may be in it. */
+  opaque: boolean;
+}
+
+function tablesOf(columns: readonly TextRow[], indexes: readonly TextRow[], views: readonly TextRow[]): CatalogTable[] {
+  const drafts = new Map<string, TableDraft>();
+  for (const row of columns) {
+    let draft = drafts.get(keyOf(row));
+    if (draft === undefined) {
+      draft = { columns: [], invisible: [], indexes: new Map(), opaque: false };
+      drafts.set(keyOf(row), draft);
+    }
+    const hidden = /\binvisible\b/i.test(text(row[3]));
+    (hidden ? draft.invisible : draft.columns).push(text(row[2]));
+  }
+  for (const row of indexes) {
+    const draft = drafts.get(keyOf(row));
+    if (draft === undefined) continue;
+    const name = text(row[2]);
+    if (row[3] === null || row[3] === undefined) draft.opaque = true;
+    else draft.indexes.set(name, [...(draft.indexes.get(name) ?? []), row[3]]);
+  }
+  const definitions = new Map(views.map((row) => [keyOf(row), text(row[2])]));
+  // A view whose columns nobody may see is a view all the same.
+  for (const key of definitions.keys()) {
+    if (!drafts.has(key)) drafts.set(key, { columns: [], invisible: [], indexes: new Map(), opaque: true });
+  }
+  return [...drafts].map(([key, draft]) => tableOf(key, draft, definitions.get(key)));
+}
+
+function tableOf(key: string, draft: TableDraft, definition: string | undefined): CatalogTable {
+  const [schema = '', name = ''] = key.split('\0');
+  const indexes = [...draft.indexes].map(([index, columns]): CatalogIndex => ({ name: index, columns }));
+  return {
+    schema,
+    name,
+    columns: draft.columns,
+    ...(draft.invisible.length > 0 ? { invisible: draft.invisible } : {}),
+    ...(draft.opaque ? {} : { indexes }),
+    ...(definition === undefined ? {} : { view: { definition } }),
+  };
+}
+
+function routineOf([schema, name, type, body]: TextRow): CatalogRoutine {
+  const kind = text(type).toUpperCase() === 'FUNCTION' ? 'function' : 'procedure';
+  return { schema: text(schema), name: text(name), kind, body: body ?? undefined };
+}
+
+function triggerOf([schema, table, name, body]: TextRow): CatalogTrigger {
+  return { schema: text(schema), table: text(table), name: text(name), body: body ?? undefined };
+}
