@@ -61,6 +61,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
   const { plane, logger } = options;
   const db = openAdminDatabase(options);
   try {
+    for (const { severity, text } of db.notes) logger[severity](text);
     const uuid = loadUuid(db.handle, options.uuid);
     const promotion = createPromotion({ ...options, db, onAdminVariables: listenWhere });
     const stats = createStatsRefresher({

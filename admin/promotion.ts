@@ -24,7 +24,7 @@ import {
   variableRows,
 } from './diff/module-diff.ts';
 import { RuntimeHistory } from './history/runtime-history.ts';
-import { type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
+import { DiskTrouble, type Edge, type PromotionDatabase, PromotionRefused, type PromotionResult } from './layers.ts';
 import { MODULES, type ModuleName } from './modules/index.ts';
 import type { CheckRules, ConfigModule, RuntimeView, TableModule, VariablesModule } from './modules/module.ts';
 import { retiredServers } from './modules/mysql-servers.ts';
@@ -265,7 +265,14 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
 
   async function step(module: ConfigModule, edge: Edge): Promise<PromotionResult> {
     const steps = edges[edge];
-    const result = module.kind === 'tables' ? await steps.tables(module) : await steps.variables(module);
+    let result: PromotionResult;
+    try {
+      result = module.kind === 'tables' ? await steps.tables(module) : await steps.variables(module);
+    } catch (error) {
+      const trouble = edge.includes('disk') ? DiskTrouble.of(error, edge) : undefined;
+      if (trouble !== undefined) logger.error({ module: module.name, edge, err: error }, trouble.message);
+      throw trouble ?? error;
+    }
     report(logger, module, edge, result.problems);
     return result;
   }

@@ -3,7 +3,7 @@
  */
 import type { AdminContext, SessionContext } from '../context.ts';
 import type { AdminStatement } from '../grammar/statement.ts';
-import { PromotionRefused, type PromotionResult } from '../layers.ts';
+import { DiskTrouble, PromotionRefused, type PromotionResult } from '../layers.ts';
 import type { ModuleName } from '../modules/index.ts';
 import { type AdminReply, adminError } from '../reply.ts';
 import { isStrict } from '../strict.ts';
@@ -43,6 +43,7 @@ export async function answerPromotion(
     context.logger.info({ ...by, ...what, problems: problems.length }, 'promoted');
     return { kind: 'ok', affectedRows, warnings: told.length };
   } catch (error) {
+    if (error instanceof DiskTrouble) return adminError(error.message, error.code, 'HY000');
     if (error instanceof PromotionRefused) return adminError(error.message);
     throw error;
   }

@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { fillCollations } from './collations.ts';
 import { registerFunctions } from './functions.ts';
-import { createSchema, parseSchema, readSchemaFile } from './schema.ts';
+import { type Migrated, migrateSchema } from './migrate.ts';
+import { createSchema, parseSchema, readSchemaFile, type SchemaObject } from './schema.ts';
 
 export const DISK_FILE = 'proxysql.db';
 export const HISTORY_FILE = 'proxysql_stats.db';
@@ -19,12 +20,19 @@ const DATABASE_MODE = 0o600;
 export class DatabaseUnusable extends Error {
   constructor(file: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const remedy = file.endsWith(DISK_FILE)
-      ? 'put a copy of it back, or start with --initial, which sets it aside'
-      : 'move it away; it holds statistics only';
-    super(`cannot use ${file}: ${reason}; ${remedy}`, { cause });
+    super(`cannot use ${file}: ${reason}; ${remedyFor(file, cause)}`, { cause });
     this.name = 'DatabaseUnusable';
   }
+}
+
+function remedyFor(file: string, cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) return 'make room for it';
+  if (/^(SQLITE_READONLY|SQLITE_CANTOPEN|EACCES|EPERM|EROFS)/.test(code))
+    return 'let sluice write to it and its directory';
+  return file.endsWith(DISK_FILE)
+    ? 'put a copy of it back, or start with --initial, which sets it aside'
+    : 'move it away; it holds statistics only';
 }
 
 export interface AdminDatabase {
@@ -34,9 +42,16 @@ export interface AdminDatabase {
   readonly statsView: Database.Database;
   /** Is it a table of the product's own, not one an operator made? */
   readonly isOwnTable: (schema: string, table: string) => boolean;
+  /** What the operator should know about the files. */
+  readonly notes: readonly DatabaseNote[];
   /** There was no proxysql.db, or `initial` put it aside. */
   readonly diskWasCreated: boolean;
   close(): void;
+}
+
+export interface DatabaseNote {
+  readonly severity: 'info' | 'error';
+  readonly text: string;
 }
 
 export interface OpenOptions {
@@ -60,8 +75,10 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
     ['disk', diskFile],
     ['stats', IN_MEMORY],
     ['monitor', IN_MEMORY],
-    ['stats_history', historyFile],
   ]);
+  const notes: DatabaseNote[] = [];
+  noteMigration(notes, diskFile, () => migrateSchema(handle, objects, 'disk', diskFile));
+  const history = attachHistory(handle, objects, historyFile, notes);
   createSchema(handle, objects, {
     main: 'main',
     disk: 'disk',
@@ -73,9 +90,13 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
   const statsView = new Database(IN_MEMORY);
   attach(statsView, [
     ['monitor', IN_MEMORY],
-    ['stats_history', historyFile],
+    ['stats_history', history],
   ]);
-  createSchema(statsView, objects, { stats: 'main', monitor: 'monitor' });
+  createSchema(statsView, objects, {
+    stats: 'main',
+    monitor: 'monitor',
+    ...(history === IN_MEMORY ? { stats_history: 'stats_history' } : {}),
+  });
   for (const [db, schema] of [
     [handle, 'stats'],
     [statsView, 'main'],
@@ -89,12 +110,62 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
     handle,
     isOwnTable: (schema, table) => own.has(`${schema}.${table}`),
     statsView,
+    notes,
     diskWasCreated,
     close() {
       statsView.close();
       handle.close();
     },
   };
+}
+
+/** Runs a migration and writes down what it did. What it cannot do makes the file unusable. */
+function noteMigration(notes: DatabaseNote[], file: string, migrate: () => Migrated | undefined): void {
+  let migrated: Migrated | undefined;
+  try {
+    migrated = migrate();
+  } catch (error) {
+    throw new DatabaseUnusable(file, error);
+  }
+  if (migrated === undefined) return;
+  notes.push({
+    severity: 'info',
+    text: `${file} was written by another version; as it was, it is kept as ${migrated.copy}`,
+  });
+  for (const { table, rows, refused, dropped } of migrated.tables) {
+    const lost = dropped.length === 0 ? '' : `; its columns ${dropped.join(', ')} have no place any more`;
+    notes.push({ severity: 'info', text: `table ${table}: ${rows} rows carried over${lost}` });
+    if (refused.length > 0) {
+      notes.push({
+        severity: 'error',
+        text: `table ${table}: ${refused.length} rows could not be carried over: ${refused[0]}`,
+      });
+    }
+  }
+}
+
+/**
+ * Statistics are no reason to keep a proxy from starting: when their file cannot be used it is left alone, and history
+ * is kept in memory. Returns what is attached.
+ */
+function attachHistory(
+  db: Database.Database,
+  objects: readonly SchemaObject[],
+  file: string,
+  notes: DatabaseNote[],
+): string {
+  try {
+    attach(db, [['stats_history', file]]);
+    noteMigration(notes, file, () => migrateSchema(db, objects, 'stats_history', file));
+    return file;
+  } catch (error) {
+    if (!(error instanceof DatabaseUnusable)) throw error;
+    notes.push({ severity: 'error', text: `${error.message}; until then the history of statistics is kept in memory` });
+    const attached = db.prepare("SELECT 1 FROM pragma_database_list WHERE name='stats_history'").get();
+    if (attached !== undefined) db.exec('DETACH stats_history');
+    attach(db, [['stats_history', IN_MEMORY]]);
+    return IN_MEMORY;
+  }
 }
 
 function attach(db: Database.Database, files: readonly (readonly [schema: string, file: string])[]): void {
