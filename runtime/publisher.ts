@@ -50,6 +50,7 @@ const LIST_PARTS: readonly ListPartName[] = [
   'users',
   'servers',
   'replicationHostgroups',
+  'hostgroupAttributes',
   'queryRules',
   'fastRouting',
   'firewallUsers',

@@ -61,6 +61,13 @@ export interface ReplicationHostgroupEntry {
   readonly comment: string;
 }
 
+/** Of a row of mysql_hostgroup_attributes, what the data plane acts on. */
+export interface HostgroupAttributesEntry {
+  readonly hostgroup: number;
+  /** hostgroup_settings: {"pipelining": 0|1}. Undefined leaves it to the probe of each server. */
+  readonly pipelining: boolean | undefined;
+}
+
 /** One active row of mysql_query_rules; `null` means the criterion is not tested or the action not taken. */
 export interface QueryRuleEntry {
   readonly ruleId: number;
@@ -139,6 +146,7 @@ export interface SnapshotParts {
   readonly users: readonly UserEntry[];
   readonly servers: readonly ServerEntry[];
   readonly replicationHostgroups: readonly ReplicationHostgroupEntry[];
+  readonly hostgroupAttributes: readonly HostgroupAttributesEntry[];
   readonly queryRules: readonly QueryRuleEntry[];
   readonly fastRouting: readonly FastRoutingEntry[];
   readonly firewallUsers: readonly FirewallUserEntry[];
@@ -175,6 +183,7 @@ export const EMPTY_SNAPSHOT: RuntimeSnapshot = {
   users: [],
   servers: [],
   replicationHostgroups: [],
+  hostgroupAttributes: [],
   queryRules: [],
   maskingColumns: [],
   maskingUsers: [],

@@ -241,6 +241,7 @@ export class Worker {
     }
     context.hostgroups.setVariables(variables);
     context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));
+    if (changed.has('hostgroupAttributes')) context.hostgroups.setHostgroupAttributes(snapshot.hostgroupAttributes);
     if (changed.has('servers')) context.hostgroups.apply(snapshot.servers);
   }
 

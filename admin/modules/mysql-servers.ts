@@ -9,6 +9,7 @@ import {
   serverRow,
   type TableRow,
 } from '../../runtime/build-snapshot.ts';
+import { buildHostgroupAttributes } from '../../runtime/hostgroup-attributes.ts';
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { RuntimeView, TableModule } from './module.ts';
@@ -30,15 +31,21 @@ export const mysqlServers = {
     { name: 'mysql_group_replication_hostgroups' },
     { name: 'mysql_galera_hostgroups' },
     { name: 'mysql_aws_aurora_hostgroups' },
+    // Of its columns the data plane acts on hostgroup_settings alone.
     { name: 'mysql_hostgroup_attributes' },
     { name: 'mysql_servers_ssl_params' },
   ],
   build(rows) {
     const servers = buildServers(rows.get('mysql_servers') ?? []);
     const pairs = buildReplicationHostgroups(rows.get('mysql_replication_hostgroups') ?? []);
+    const attributes = buildHostgroupAttributes(rows.get('mysql_hostgroup_attributes') ?? []);
     return {
-      parts: { servers: servers.entries, replicationHostgroups: pairs.entries },
-      problems: [...servers.problems, ...pairs.problems],
+      parts: {
+        servers: servers.entries,
+        replicationHostgroups: pairs.entries,
+        hostgroupAttributes: attributes.entries,
+      },
+      problems: [...servers.problems, ...pairs.problems, ...attributes.problems],
     };
   },
 } as const satisfies TableModule;

@@ -7,12 +7,14 @@
  *   socket ─▶ walker ─▶ bytes to the head of the queue ─▶ done ─▶ next
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import { RingQueue } from '../util/ring-queue.ts';
 import type { MirroredState } from './mirrored-state.ts';
+import { WriteBatch } from './write-batch.ts';
 
 /** Whoever an answer belongs to. */
 export interface AnswerOwner {
@@ -24,12 +26,17 @@ export interface AnswerOwner {
   answerDone(connection: BackendConnection, walker: ResponseWalker): void;
   /** The connection was lost before the answer was complete. */
   answerLost(connection: BackendConnection, error: ProtocolError, anyByteSeen: boolean): void;
+  /** The answer will not be handed over, since those before it take too long: ask elsewhere. No byte of it was seen. */
+  answerMoved?(connection: BackendConnection): void;
 }
 
 interface Expected {
   readonly kind: ResponseKind;
-  readonly owner: AnswerOwner;
+  owner: AnswerOwner;
 }
+
+/** Takes answers that nobody wants any more. */
+const NOBODY: AnswerOwner = { answerBytes() {}, answerDone() {}, answerLost() {} };
 
 /** What the pool wants to hear of a connection. */
 export interface ConnectionHome {
@@ -41,6 +48,8 @@ export interface ConnectionHome {
   connectionLost(connection: BackendConnection): void;
   /** A command that is not a plain query was sent. */
   commandSent(kind: ResponseKind): void;
+  /** The last answer that was expected is over, and nobody wanted it: the connection belongs to no session. */
+  connectionLeft?(connection: BackendConnection): void;
 }
 
 /** Bits of ProxySQL's MySQL_Connection::status_flags, as its processlist shows them. */
@@ -95,10 +104,19 @@ export class BackendConnection {
   lingerStatements = 0;
   /** Warnings that SHOW WARNINGS would tell here are not the holder's: a statement without tables leaves them. */
   foreignDiagnostics = false;
+  /** Statements of several sessions may queue here; see hostgroup/lanes.ts. */
+  lane = false;
+  /** It was a lane and no session has it for itself since: whoever's answer is the last one there gives it back. */
+  shared = false;
+  /** `performance.now()` when the server began with the answer at the head of the queue, as far as can be seen. */
+  headSinceMs = 0;
+  /** How long the answer that was finished last was at the head, in ms. */
+  lastAnswerMs = 0;
   /** Its home counts it; until then its loss is the business of whoever opens it. */
   admitted = false;
   lostError: ProtocolError | undefined;
   readonly #socket: Socket;
+  readonly #batch: WriteBatch;
   readonly #deprecateEof: boolean;
   readonly #walker = new ResponseWalker();
   readonly #queue = new RingQueue<Expected>();
@@ -117,6 +135,7 @@ export class BackendConnection {
     this.createdAtMs = options.createdAtMs;
     this.quietSinceMs = options.createdAtMs;
     this.#socket = options.socket;
+    this.#batch = new WriteBatch(options.socket);
     this.#deprecateEof = options.deprecateEof;
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('error', () => this.destroy());
@@ -131,6 +150,16 @@ export class BackendConnection {
 
   get idle(): boolean {
     return this.#queue.length === 0;
+  }
+
+  /** Answers that are expected. */
+  get depth(): number {
+    return this.#queue.length;
+  }
+
+  /** Bytes of the answer at the head have come. */
+  get answering(): boolean {
+    return this.#headBytesSeen;
   }
 
   get localAddress(): string | undefined {
@@ -163,7 +192,7 @@ export class BackendConnection {
       return true;
     }
     this.#queue.push({ kind, owner });
-    if (this.#queue.length === 1) this.#begin(kind);
+    if (this.#queue.length === 1) this.#begin(kind, performance.now());
     if (kind !== 'query') this.home.commandSent(kind);
     return this.write(frame);
   }
@@ -172,7 +201,37 @@ export class BackendConnection {
   write(bytes: Buffer): boolean {
     if (this.lostError !== undefined) return true;
     this.home.bytesSent(bytes.length);
-    return this.#socket.write(bytes);
+    return this.#batch.add(bytes);
+  }
+
+  /** The answer under way is the owner's. */
+  heads(owner: AnswerOwner): boolean {
+    return this.#queue.peek()?.owner === owner;
+  }
+
+  /** The owner wants no answer any more: what comes for it is swallowed. */
+  detach(owner: AnswerOwner): void {
+    for (const expected of this.#queue) if (expected.owner === owner) expected.owner = NOBODY;
+  }
+
+  /** Those behind the head are told to ask elsewhere; their late answers are swallowed. Returns how many there were. */
+  moveOthers(): number {
+    const moved: AnswerOwner[] = [];
+    let index = 0;
+    for (const expected of this.#queue) {
+      if (index > 0 && expected.owner.answerMoved !== undefined) {
+        moved.push(expected.owner);
+        expected.owner = NOBODY;
+      }
+      index += 1;
+    }
+    for (const owner of moved) owner.answerMoved?.(this);
+    return moved.length;
+  }
+
+  /** Somebody waits for the answer at the head. */
+  get wanted(): boolean {
+    return this.#queue.peek()?.owner !== NOBODY;
   }
 
   onceDrained(callback: () => void): void {
@@ -190,6 +249,7 @@ export class BackendConnection {
   /** Ends the connection politely; only when nothing is expected any more. */
   quit(comQuit: Buffer): void {
     if (this.lostError !== undefined) return;
+    this.#batch.flush();
     this.#socket.end(comQuit);
     this.destroy();
   }
@@ -198,6 +258,7 @@ export class BackendConnection {
   destroy(error: ProtocolError = errors.lostConnection()): void {
     if (this.lostError !== undefined) return;
     this.lostError = error;
+    this.#batch.drop();
     this.#socket.destroySoon();
     this.home.connectionLost(this);
     let seen = this.#headBytesSeen;
@@ -207,7 +268,8 @@ export class BackendConnection {
     }
   }
 
-  #begin(kind: ResponseKind): void {
+  #begin(kind: ResponseKind, nowMs: number): void {
+    this.headSinceMs = nowMs;
     this.#headBytesSeen = false;
     this.#walker.begin(kind, this.#deprecateEof);
   }
@@ -253,8 +315,11 @@ export class BackendConnection {
     }
     this.#queue.shift();
     this.#headBytesSeen = false;
+    const nowMs = performance.now();
+    this.lastAnswerMs = nowMs - this.headSinceMs;
     head.owner.answerDone(this, walker);
     const next = this.#queue.peek();
-    if (next !== undefined && !this.#headBytesSeen) this.#begin(next.kind);
+    if (next !== undefined && !this.#headBytesSeen) this.#begin(next.kind, nowMs);
+    else if (next === undefined && head.owner === NOBODY && this.shared) this.home.connectionLeft?.(this);
   }
 }

@@ -4,7 +4,7 @@
  * session; see session/ for what happens with the connection.
  */
 import { type QuotaKey, serverKey } from '../../runtime/quota/messages.ts';
-import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
+import type { HostgroupAttributesEntry, ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
@@ -15,6 +15,8 @@ import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
 import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
+import { LaneWatch } from './lane-watch.ts';
+import { probePipelining } from './pipelining-probe.ts';
 import { dropUnanswered, pingFree, tidyFree } from './pool-upkeep.ts';
 import { type ConnectionWish, Server, type ServerOptions, type ServerPlaces } from './server.ts';
 import { ServerPicker } from './server-picker.ts';
@@ -103,11 +105,16 @@ export class HostgroupManager {
   readonly #serverOptions: ServerOptions;
   /** The time of the last sweep: good enough where a hundred milliseconds are nothing. */
   #sweptAtMs: number;
+  readonly #pipeliningByHand = new Map<number, boolean>();
+  readonly #laneWatch = new LaneWatch(() => this.#servers());
   #nextUpkeepMs = 0;
   #variables: MysqlVariables;
   #closed = false;
 
   constructor(options: HostgroupManagerOptions) {
+    this.#laneWatch.onMoved = (count) => {
+      this.#counters.Sluice_pipelining_moved += count;
+    };
     this.#logger = options.logger;
     this.#workerIndex = options.workerIndex;
     this.#onPressure = options.onPressure;
@@ -119,6 +126,11 @@ export class HostgroupManager {
       counters: options.counters,
       places: options.places,
       onLost: (_connection, server) => this.#connectionLost(server),
+      onLeft: (connection) => {
+        connection.foreignDiagnostics = true;
+        if (connection.clean) this.giveBack(connection);
+        else this.giveBackUsed(connection);
+      },
     };
     this.#sweptAtMs = options.clock.nowMs();
   }
@@ -170,6 +182,67 @@ export class HostgroupManager {
     return free;
   }
 
+  /**
+   * For a statement that may share: a connection others wait on, or a free one which then becomes a lane; undefined when
+   * one has to be requested.
+   */
+  takeLane(hostgroup: number, wish: ConnectionWish): BackendConnection | undefined {
+    const group = this.#hostgroups.get(hostgroup);
+    if (group === undefined) return undefined;
+    const server = this.#pickForLane(group, wish);
+    if (server === undefined) return undefined;
+    const lane = server.lanes.shallowest(wish);
+    if (lane !== undefined && (server.lanes.count >= server.laneLimit || group.waiting.length > 0)) return lane;
+    const free = group.waiting.length > 0 ? undefined : server.takeFree(wish);
+    if (free === undefined) return lane;
+    this.#counters.ConnPool_get_conn_immediate += 1;
+    this.#counters.ConnPool_get_conn_success += 1;
+    return free;
+  }
+
+  /** Others may join the statements on it from now on; false when its server is not known to take that. */
+  openLane(connection: BackendConnection): boolean {
+    const server = connection.home as Server;
+    if (!this.#pipelines(server, connection)) return false;
+    server.lanes.open(connection);
+    this.#laneWatch.start();
+    return true;
+  }
+
+  /** What mysql_hostgroup_attributes says, else what the server has shown; a server nobody has asked is asked soon. */
+  #pipelines(server: Server, connection: BackendConnection): boolean {
+    const byHand = this.#pipeliningByHand.get(server.hostgroup);
+    if (byHand !== undefined) return byHand;
+    if (server.pipeliningVersion !== connection.serverVersion && server.pipelining !== 'probing')
+      server.pipelining = 'wanted';
+    return server.pipelining === 'yes';
+  }
+
+  /** Asks the server of a connection that is free now whether it takes two commands at once. */
+  #probe(server: Server, connection: BackendConnection): void {
+    server.pipelining = 'probing';
+    server.pipeliningVersion = connection.serverVersion;
+    probePipelining(connection, this.#clock, (verdict) => {
+      server.pipelining = verdict === 'lost' ? 'wanted' : verdict;
+      if (verdict === 'yes') return this.giveBack(connection);
+      if (verdict === 'lost') return;
+      const name = `${server.hostname}:${server.port}`;
+      this.#logger.warn({ server: name, hostgroup: server.hostgroup }, 'server does not answer two commands at once');
+    });
+  }
+
+  /** hostgroup_settings of mysql_hostgroup_attributes. */
+  setHostgroupAttributes(entries: readonly HostgroupAttributesEntry[]): void {
+    this.#pipeliningByHand.clear();
+    for (const { hostgroup, pipelining } of entries)
+      if (pipelining !== undefined) this.#pipeliningByHand.set(hostgroup, pipelining);
+  }
+
+  /** Nobody may join any more. */
+  closeLane(connection: BackendConnection): void {
+    (connection.home as Server).lanes.close(connection);
+  }
+
   /** Calls back with a connection or a failure, later; returns how to give the request up. */
   request(request: ConnectionRequest): () => void {
     const group = this.#hostgroup(request.hostgroup);
@@ -205,6 +278,8 @@ export class HostgroupManager {
       connection.destroy();
       return;
     }
+    if (server.pipelining === 'wanted' && connection.idle && server.entry.status === 'ONLINE' && !this.#closed)
+      return this.#probe(server, connection);
     const group = this.#hostgroups.get(server.hostgroup);
     const waiting = group?.waiting.find((w) => !w.connecting && fits(connection, w.request.wish));
     if (group !== undefined && waiting !== undefined && server.accepts(this.#clock.nowMs())) {
@@ -283,6 +358,7 @@ export class HostgroupManager {
 
   close(): void {
     this.#closed = true;
+    this.#laneWatch.stop();
     for (const group of this.#hostgroups.values()) {
       for (const waiting of [...group.waiting]) this.#fail(group, waiting, errors.serverShutdown());
       for (const server of group.servers) server.dropFree();
@@ -314,6 +390,24 @@ export class HostgroupManager {
     if (lost !== undefined && candidates.length > 1) {
       const index = candidates.indexOf(lost as Server);
       if (index >= 0) candidates.splice(index, 1);
+    }
+    return group.picker.pick(candidates);
+  }
+
+  *#servers(): IterableIterator<Server> {
+    for (const group of this.#hostgroups.values()) yield* group.servers;
+    yield* this.#leaving;
+  }
+
+  #pickForLane(group: Hostgroup, wish: ConnectionWish): Server | undefined {
+    const nowMs = this.#clock.nowMs();
+    const { servers } = group;
+    const only = servers[0];
+    if (servers.length === 1 && only !== undefined) return only.accepts(nowMs) ? only : undefined;
+    const candidates = this.#candidates;
+    candidates.length = 0;
+    for (const server of servers) {
+      if (server.accepts(nowMs) && (server.lanes.count > 0 || server.hasRoom(wish))) candidates.push(server);
     }
     return group.picker.pick(candidates);
   }

@@ -10,6 +10,7 @@ import type { BackendConnection, ConnectionHome } from '../backend/backend-conne
 import type { SyncStep } from '../backend/backend-sync.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { ResponseKind } from '../protocol/response-walker.ts';
+import { Lanes } from './lanes.ts';
 
 /** Who wants a connection, and what it should look like. */
 export interface ConnectionWish {
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly counters: Counters;
   readonly places: ServerPlaces;
   onLost(connection: BackendConnection, server: Server): void;
+  /** A connection in use belongs to nobody any more. */
+  onLeft(connection: BackendConnection): void;
 }
 
 export class Server implements ConnectionHome {
@@ -35,6 +38,13 @@ export class Server implements ConnectionHome {
   readonly key: QuotaKey;
   /** Free connections, the one used last at the end. */
   readonly free: BackendConnection[] = [];
+  readonly lanes = new Lanes();
+  /** Whether it answers two commands in one segment; see pipelining-probe.ts. 'wanted': somebody would like to know. */
+  pipelining: 'unknown' | 'wanted' | 'probing' | 'yes' | 'no' = 'unknown';
+  /** The version that said so: another one behind the same address is another server. */
+  pipeliningVersion = '';
+  /** Lanes that are opened before the ones there are have to do. */
+  laneLimit = Number(process.env.X_LANES ?? 2);
   used = 0;
   connecting = 0;
   /** Milliseconds since the epoch until which the server is shunned; 0 when it is not. */
@@ -49,14 +59,14 @@ export class Server implements ConnectionHome {
   #bytesReceived = 0;
   readonly #counters: Counters;
   readonly #places: ServerPlaces;
-  readonly #onLost: (connection: BackendConnection, server: Server) => void;
+  readonly #options: ServerOptions;
 
   constructor(entry: ServerEntry, options: ServerOptions) {
     this.entry = entry;
     this.key = serverKey(entry);
     this.#counters = options.counters;
     this.#places = options.places;
-    this.#onLost = options.onLost;
+    this.#options = options;
   }
 
   get hostgroup(): number {
@@ -201,13 +211,20 @@ export class Server implements ConnectionHome {
 
   connectionLost(connection: BackendConnection): void {
     if (!connection.admitted) return;
+    this.lanes.close(connection);
     const index = this.free.indexOf(connection);
     if (index >= 0) this.free.splice(index, 1);
     else this.used -= 1;
     this.#counters.Server_Connections_connected -= 1;
     this.#places.released(this.key);
     this.#counters.MyHGM_myconnpoll_destroy += 1;
-    this.#onLost(connection, this);
+    this.#options.onLost(connection, this);
+  }
+
+  connectionLeft(connection: BackendConnection): void {
+    this.lanes.close(connection);
+    connection.shared = false;
+    this.#options.onLeft(connection);
   }
 
   /** Closes free connections, those first that have been free longest; all when the server left or is being drained. */

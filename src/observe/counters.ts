@@ -71,6 +71,30 @@ export class Counters {
   MyHGM_myconnpoll_destroy = 0;
   MyHGM_myconnpoll_reset = 0;
 
+  /** Statements that ran on a connection which others could join. */
+  Sluice_pipelining_statements = 0;
+  /** Of these, those that were sent while the answer to another one was still outstanding. */
+  Sluice_pipelining_joined = 0;
+  /** The most answers that were outstanding on one connection. */
+  Sluice_pipelining_depth_max = 0;
+  /** Statements that asked elsewhere because those before them took too long. */
+  Sluice_pipelining_moved = 0;
+  // Why statements had a connection of their own. Switched off, in this hostgroup or everywhere:
+  Sluice_pipelining_not_enabled = 0;
+  /** The server does not answer two commands in one segment, or it is not known yet whether it does. */
+  Sluice_pipelining_not_probed = 0;
+  Sluice_pipelining_not_by_rule = 0;
+  /** A write, or a read that may depend on the server's session or leave something in it. */
+  Sluice_pipelining_not_a_read = 0;
+  /** The session has a connection of its own, or wants the next transaction to be a special one. */
+  Sluice_pipelining_not_free = 0;
+  /** The digest was not seen often enough. */
+  Sluice_pipelining_not_known = 0;
+  /** Its answers are slow or large. */
+  Sluice_pipelining_not_quick = 0;
+  /** It lately had warnings or an error, which the next statement may ask for, or held others up. */
+  Sluice_pipelining_not_quiet = 0;
+
   rows(): GlobalCounterRow[] {
     return Object.entries(this).map(([name, value]) => ({ name, value: value as number }));
   }

@@ -12,9 +12,11 @@ export interface RuleAttributes {
   readonly flagOuts: { readonly total: number; readonly choices: readonly FlagOut[] } | undefined;
   /** The rule counts and logs its hits and does nothing else. */
   readonly dryRun: boolean;
+  /** false: statements it matches share no connection with others while they run. Undefined says nothing of it. */
+  readonly pipelining: boolean | undefined;
 }
 
-const NONE: RuleAttributes = { flagOuts: undefined, dryRun: false };
+const NONE: RuleAttributes = { flagOuts: undefined, dryRun: false, pipelining: undefined };
 
 /** Reads the column; `report` is told what cannot be done as it is written. */
 export function readAttributes(text: string, report: (reason: string) => void): RuleAttributes {
@@ -24,7 +26,11 @@ export function readAttributes(text: string, report: (reason: string) => void): 
     report('ignored: flagOUTs must be a list of {"id": n, "weight": n}');
     return NONE;
   }
-  return { flagOuts: readFlagOuts(attributes, report), dryRun: readDryRun(attributes, report) };
+  return {
+    flagOuts: readFlagOuts(attributes, report),
+    dryRun: readDryRun(attributes, report),
+    pipelining: readPipelining(attributes, report),
+  };
 }
 
 /** Other JSON than an object says nothing; undefined for what is no JSON. */
@@ -60,4 +66,14 @@ function readDryRun({ dry_run: value }: Readonly<Record<string, unknown>>, repor
   if (value === undefined || value === false) return false;
   if (value !== true) report('dry_run must be true or false; the rule does nothing, as with true');
   return true;
+}
+
+/** Written wrong it switches off: who names it at all is careful. */
+function readPipelining(
+  { pipelining: value }: Readonly<Record<string, unknown>>,
+  report: (reason: string) => void,
+): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  report('pipelining must be true or false; it is off, as with false');
+  return false;
 }

@@ -55,6 +55,8 @@ export interface Decision {
   readonly createNewConnection: boolean;
   /** What the firewall says of the statement; undefined when it says nothing. */
   readonly firewall: 'unknown' | 'blocked' | undefined;
+  /** false when a rule's attributes keep the statement from sharing a connection. */
+  readonly pipelining: boolean;
   /**
    * No rule on the way looked at the query text and none drew lots: the same digest with the same user, schema,
    * addresses, flagIn and `rewrite` always gives this decision, so it may be kept with the digest.
@@ -108,6 +110,7 @@ export const NO_DECISION: Decision = Object.freeze({
   reconnect: -1,
   createNewConnection: false,
   firewall: undefined,
+  pipelining: true,
   cacheable: true,
   cacheableUnlessFound: true,
   lastApplies: false,

@@ -291,6 +291,7 @@ function apply(draft: Draft, rule: CompiledRule): void {
   draft.multiplex = setOr(entry.multiplex, draft.multiplex);
   draft.gtidFromHostgroup = setOr(entry.gtidFromHostgroup, draft.gtidFromHostgroup);
   draft.log = setOr(entry.log, draft.log);
+  draft.pipelining = rule.attributes.pipelining ?? draft.pipelining;
   draft.destinationHostgroup = setOr(entry.destinationHostgroup, draft.destinationHostgroup);
   if (entry.errorMsg !== null) draft.errorMsg = entry.errorMsg;
   if (entry.okMsg !== null) draft.okMsg = entry.okMsg;

@@ -10,6 +10,7 @@ import { type Decision, type MatchInput, NO_DECISION } from '../rules/decision.t
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import { afterRules } from './after-rules.ts';
 import type { WorkerRuntime } from './context.ts';
+import { DigestPace } from './digest-pace.ts';
 
 /** What of a session rules can look at. */
 export interface Decidable {
@@ -57,6 +58,7 @@ const DECISIONS_PER_DIGEST_MAX = 64;
 
 /** What the data plane remembers with a digest. */
 export interface DigestSlot extends StatSlot {
+  readonly pace: DigestPace;
   generation: number;
   /** The class and the decision asked for last; most digests are of one class. */
   classId: number;
@@ -67,6 +69,7 @@ export interface DigestSlot extends StatSlot {
 export function slotOf(entry: DigestEntry): DigestSlot {
   if (entry.slot !== undefined) return entry.slot as DigestSlot;
   const slot: DigestSlot = {
+    pace: new DigestPace(),
     statMemo: undefined,
     generation: -1,
     classId: 0,

@@ -12,6 +12,7 @@ import type { ClientConnection } from '../frontend/client-connection.ts';
 import { type BackendUser, SHAPE_CAPABILITIES } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import { AnswerFilter } from '../masks/answer-filter.ts';
+import type { Counters } from '../observe/counters.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { charsetById, defaultCollationOf } from '../protocol/charsets.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
@@ -136,6 +137,23 @@ export class Session implements RunOwner {
 
   get hostgroups(): HostgroupManager {
     return this.context.hostgroups;
+  }
+
+  get counters(): Counters {
+    return this.context.counters;
+  }
+
+  get pipelining(): boolean {
+    return this.runtime.sluice.pipelining && this.variables.multiplexing;
+  }
+
+  get sharesNothing(): boolean {
+    return (
+      this.leases.held.length === 0 &&
+      this.lockedHostgroup < 0 &&
+      this.#nextTransaction.length === 0 &&
+      this.state.variables.get('autocommit') !== '0'
+    );
   }
 
   /** Nothing is at work and no transaction is open: a drain may end it. */

@@ -14,6 +14,7 @@ import type { ClientConnection } from '../frontend/client-connection.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { ConnectionWish, Server } from '../hostgroup/server.ts';
+import type { Counters } from '../observe/counters.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -21,9 +22,11 @@ import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { type Cursors, closeFrame } from './cursors.ts';
+import { slotOf } from './decide.ts';
 import { KilledAnswer, type KillReason } from './killed-answer.ts';
 import { type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { dropLongData, type PreparedStatement, patchStatementId, wantsCursor } from './prepared-statements.ts';
+import { whyNotShared } from './sharing.ts';
 import type { Statement } from './statement.ts';
 
 /** What a finished statement tells its session. */
@@ -49,6 +52,11 @@ export interface RunOwner {
   readonly backendUser: BackendUser;
   readonly shape: number;
   readonly lastInsertId: number | bigint;
+  readonly counters: Counters;
+  /** Statements may share connections, as far as the configuration goes. */
+  readonly pipelining: boolean;
+  /** Nothing of the session is on a connection, nor has to be on the next. */
+  readonly sharesNothing: boolean;
   /** Each `SET TRANSACTION …` that waits for the next transaction. */
   takeNextTransaction(): readonly string[];
   /** Ends what runs on the connection, and nothing else; settles when the server has taken it, or never will. */
@@ -81,6 +89,12 @@ const RETRYABLE_KINDS: ReadonlySet<string> = new Set(['select', 'show', 'explain
 const INSERT_ID_EFFECTS =
   SessionEffect.LAST_INSERT_ID | SessionEffect.CALL | SessionEffect.SQL_PREPARE | SessionEffect.OPAQUE;
 
+/** Asks for what the statement before left. */
+const ASKS_BACK = SessionEffect.WARNINGS | SessionEffect.ROW_COUNT;
+
+/** Bytes of answers on a lane that are kept for a client which does not read, before others have to leave the lane. */
+export const unreadOnLaneBytesMax = 256 * 1024;
+
 export class StatementRun implements AnswerOwner {
   phase: Phase = 'idle';
   /** The connection at work, for the processlist. */
@@ -98,6 +112,15 @@ export class StatementRun implements AnswerOwner {
   #newPins = 0;
   /** What ROW_COUNT() says once the connection is another one: 0 after a statement without rows, otherwise -1. */
   #rowCountIsZero = false;
+  /** The statement may queue with others' on one connection; see sharing.ts. */
+  #shares = false;
+  /** It does: the connection is a lane and not this session's. */
+  #onLane = false;
+  #answerBytes = 0;
+  /** Its warnings or error were overwritten by another session's statement behind it, should somebody ask for them. */
+  #unheard: Statement | undefined;
+  /** What asks for them, while that statement runs once more and nobody sees its answer. */
+  #afterUnheard: Statement | undefined;
   /** Paused because the client does not keep up. */
   #pausedConnection: BackendConnection | undefined;
   /** Not read from because the server does not keep up. */
@@ -113,18 +136,42 @@ export class StatementRun implements AnswerOwner {
 
   /** Runs a statement; the owner hears how it ended. Only when idle. */
   run(statement: Statement): void {
+    const unheard = this.#unheard;
+    if (unheard !== undefined && statement.command !== 'prepare') {
+      this.#unheard = undefined;
+      if ((statement.facts.effects & ASKS_BACK) !== 0) {
+        this.#afterUnheard = { ...statement, hostgroup: unheard.hostgroup };
+        return this.#begin(unheard);
+      }
+    }
+    this.#begin(statement);
+  }
+
+  #begin(statement: Statement): void {
     this.statement = statement;
+    const why = this.#afterUnheard === undefined ? whyNotShared(this.#owner, statement) : undefined;
+    if (why !== undefined) this.#owner.counters[why] += 1;
+    this.#shares = why === undefined && this.#afterUnheard === undefined;
+    this.#answerBytes = 0;
     const retries = statement.decision.retries;
     this.#retriesLeft = retries >= 0 ? retries : this.#owner.variables.queryRetriesOnFailure;
+    // What happens to another session's statement on the same connection is not to be felt.
+    if (this.#shares && this.#retriesLeft === 0) this.#retriesLeft = 1;
     this.#acquire(statement);
   }
 
   /** The client is gone: gives up the request, or closes the connection whose answer nobody wants. */
   abandon(): BackendConnection | undefined {
     const connection = this.connection;
+    const onLane = this.#onLane;
     this.#cancelRequest?.();
     this.#cancelRequest = undefined;
     this.#reset();
+    if (connection !== undefined && onLane) {
+      // Those before and behind it go on; the watch over lanes sees to it when it takes long.
+      connection.detach(this);
+      return undefined;
+    }
     if (connection !== undefined) {
       this.#owner.leases.forget(connection);
       connection.destroy();
@@ -166,6 +213,14 @@ export class StatementRun implements AnswerOwner {
       this.#cancelRequest = undefined;
       return this.#fail(reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted());
     }
+    if (this.#onLane) {
+      if (!connection.heads(this)) {
+        // The server has not begun with it, or nobody knows: what it answers is swallowed, and others are not disturbed.
+        connection.detach(this);
+        return this.#fail(reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted());
+      }
+      this.#makeOwn(connection);
+    }
     this.#retriesLeft = 0;
     this.#killed = new KilledAnswer(reason, performance.now(), this.#owner.killQuery(connection));
   }
@@ -176,11 +231,18 @@ export class StatementRun implements AnswerOwner {
       this.#captured.push(chunk);
       return;
     }
+    this.#answerBytes += chunk.length;
+    if (this.#afterUnheard !== undefined) return;
     const passed = this.#killed === undefined ? chunk : this.#killed.pass(chunk);
     const bytes = statement?.filter === undefined ? passed : statement.filter.push(passed);
     if (bytes.length === 0) return;
     statement?.tee?.take(bytes);
     if (this.#owner.client.write(bytes) || this.#pausedConnection !== undefined) return;
+    if (this.#onLane) {
+      // A client that does not read must not hold up those behind it.
+      if (connection.depth > 1 && this.#owner.client.socket.writableLength < unreadOnLaneBytesMax) return;
+      this.#makeOwn(connection);
+    }
     this.#pausedConnection = connection;
     connection.pause();
     this.#owner.client.onceDrained(() => this.#resumePaused());
@@ -212,6 +274,26 @@ export class StatementRun implements AnswerOwner {
     }
   }
 
+  /** From now on the lane is this session's connection: nobody joins, those behind the statement ask elsewhere. */
+  #makeOwn(connection: BackendConnection): void {
+    const { hostgroups, leases, counters } = this.#owner;
+    hostgroups.closeLane(connection);
+    connection.shared = false;
+    this.#onLane = false;
+    leases.hold(connection);
+    counters.Sluice_pipelining_moved += connection.moveOthers();
+  }
+
+  /** Those before it on the lane take too long. */
+  answerMoved(): void {
+    const { statement } = this;
+    if (statement === undefined) return;
+    this.connection = undefined;
+    this.#onLane = false;
+    this.#captured = [];
+    this.#acquire(statement);
+  }
+
   answerLost(connection: BackendConnection, error: ProtocolError, anyByteSeen: boolean): void {
     const statement = this.statement;
     if (statement === undefined) return;
@@ -228,6 +310,7 @@ export class StatementRun implements AnswerOwner {
       this.#retriesLeft -= 1;
       this.#captured = [];
       this.connection = undefined;
+      this.#onLane = false;
       this.#acquire(statement, connection);
       return;
     }
@@ -258,7 +341,13 @@ export class StatementRun implements AnswerOwner {
       if (!held.clean) return this.#fail(held.lostError ?? errors.lostConnection());
     }
     const wish = this.#wish();
-    const free = hostgroups.take(statement.hostgroup, wish);
+    const sharing = this.#shares && lost === undefined;
+    if (sharing) {
+      const connection = hostgroups.takeLane(statement.hostgroup, wish);
+      if (connection !== undefined) return connection.lane ? this.#join(connection) : this.#haveConnection(connection);
+    }
+    // Asking another time after takeLane would draw another server, one that has something free: shares would be wrong.
+    const free = sharing ? undefined : hostgroups.take(statement.hostgroup, wish);
     if (free !== undefined) return this.#haveConnection(free);
     this.phase = 'waiting-for-backend';
     this.#cancelRequest = hostgroups.request({
@@ -291,6 +380,18 @@ export class StatementRun implements AnswerOwner {
     const { state } = this.#owner;
     const prepared = this.statement?.prepared;
     return prepared === undefined ? state : withSchema(state, prepared.schema);
+  }
+
+  /** Queues behind other sessions' statements. */
+  #join(connection: BackendConnection): void {
+    const statement = this.statement as Statement;
+    const { counters } = this.#owner;
+    this.connection = connection;
+    this.#onLane = true;
+    counters.Sluice_pipelining_joined += 1;
+    if (connection.depth >= counters.Sluice_pipelining_depth_max)
+      counters.Sluice_pipelining_depth_max = connection.depth + 1;
+    this.#prepareOrSend(connection, statement);
   }
 
   #haveConnection(connection: BackendConnection): void {
@@ -357,9 +458,12 @@ export class StatementRun implements AnswerOwner {
   }
 
   #syncDone(connection: BackendConnection): void {
-    const statement = this.statement as Statement;
-    const { prepared } = statement;
     connection.state = this.#wanted();
+    this.#prepareOrSend(connection, this.statement as Statement);
+  }
+
+  #prepareOrSend(connection: BackendConnection, statement: Statement): void {
+    const { prepared } = statement;
     if (prepared === undefined) return this.#send(connection, statement);
     const { cursors } = this.#owner;
     const cursor = cursors.of(prepared);
@@ -394,6 +498,7 @@ export class StatementRun implements AnswerOwner {
 
   #send(connection: BackendConnection, statement: Statement): void {
     this.phase = 'relaying';
+    if (this.#shares && this.#sendOnLane(connection, statement)) return;
     const pins = pinsOf(statement, this.#owner.variables.multiplexing);
     this.#newPins = pins & ~connection.pins;
     connection.pins |= pins;
@@ -407,6 +512,23 @@ export class StatementRun implements AnswerOwner {
     this.#clientPaused = true;
     this.#owner.client.socket.pause();
     connection.onceDrained(() => this.#resumeClient());
+  }
+
+  /** False when the connection's server is not to have several statements at once. */
+  #sendOnLane(connection: BackendConnection, statement: Statement): boolean {
+    const { leases, hostgroups, counters } = this.#owner;
+    if (!this.#onLane) {
+      if (!hostgroups.openLane(connection)) {
+        counters.Sluice_pipelining_not_probed += 1;
+        return false;
+      }
+      this.#onLane = true;
+      leases.forget(connection);
+    }
+    counters.Sluice_pipelining_statements += 1;
+    (connection.home as Server).noteQuery();
+    connection.send(statement.frame, statement.command, this);
+    return true;
   }
 
   #resumeClient(): void {
@@ -431,6 +553,11 @@ export class StatementRun implements AnswerOwner {
     } else if (statement.prepared !== undefined) {
       this.#noteCursor(connection, statement, statement.prepared, walker);
     }
+    if (statement.facts.pureRead && statement.command !== 'prepare') {
+      const { pace } = slotOf(statement.entry);
+      pace.learn(connection.lastAnswerMs, this.#answerBytes);
+      if (!outcome.ok || outcome.warnings > 0) pace.punish();
+    }
     const killed = this.#killed;
     if (killed !== undefined) {
       return this.#awaitKill(killed, statement, connection, () => this.#finish(connection, statement, outcome, answer));
@@ -447,10 +574,33 @@ export class StatementRun implements AnswerOwner {
     outcome: StatementOutcome,
     answer: Buffer | undefined,
   ): void {
+    const asking = this.#afterUnheard;
+    const onLane = this.#onLane;
     this.#reset();
-    if (!connection.lost) this.#owner.leases.settle(connection);
+    if (onLane) this.#leaveLane(connection, statement, outcome);
+    else if (!connection.lost) this.#owner.leases.settle(connection);
+    if (asking !== undefined) return this.#begin(asking);
     if (outcome.error !== undefined) this.#owner.serverRefused(statement, connection, outcome.error);
     this.#owner.statementDone(statement, outcome, answer);
+  }
+
+  /** The last one on a lane gives it back, or keeps it when somebody may ask for its warnings. */
+  #leaveLane(connection: BackendConnection, statement: Statement, outcome: StatementOutcome): void {
+    const mayBeAskedFor = !outcome.ok || outcome.warnings > 0;
+    if (!connection.idle) {
+      if (mayBeAskedFor) this.#unheard = { ...statement, frame: Buffer.from(statement.frame) };
+      return;
+    }
+    if (mayBeAskedFor) this.#owner.leases.linger(connection);
+    this.#giveLaneBack(connection);
+  }
+
+  #giveLaneBack(connection: BackendConnection): void {
+    const { leases, hostgroups } = this.#owner;
+    hostgroups.closeLane(connection);
+    connection.shared = false;
+    leases.hold(connection);
+    leases.settle(connection);
   }
 
   /** A KILL that comes too late would hit the connection's next statement, which may be somebody else's. */
@@ -503,9 +653,14 @@ export class StatementRun implements AnswerOwner {
     if (!outcome.ok && didNothing(statement.facts, outcome.errorCode)) connection.pins &= ~this.#newPins;
     if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
       connection.state = { ...connection.state, schema: '', key: '\0unknown' };
-    const asksBack = (effects & (SessionEffect.WARNINGS | SessionEffect.ROW_COUNT)) !== 0;
-    if (asksBack) return;
-    const mayBeAskedFor = knowsInsertId || !outcome.ok || outcome.warnings > 0 || outcome.rowsAffected > 0;
+    if ((effects & ASKS_BACK) !== 0) return;
+    if (this.#onLane) return;
+    const mayBeAskedFor =
+      knowsInsertId ||
+      this.#afterUnheard !== undefined ||
+      !outcome.ok ||
+      outcome.warnings > 0 ||
+      outcome.rowsAffected > 0;
     if (mayBeAskedFor) leases.linger(connection);
     else connection.lingerStatements = 0;
   }
@@ -513,12 +668,17 @@ export class StatementRun implements AnswerOwner {
   /** Passes a captured answer on: an injected statement failed, and its error is the answer to the client's own. */
   #answerCaptured(connection: BackendConnection, walker: ResponseWalker): void {
     const error = this.#killed === undefined ? walker.error : errorOf(this.#killed);
-    this.#owner.leases.settle(connection);
+    if (!this.#onLane) this.#owner.leases.settle(connection);
+    else if (connection.idle) this.#giveLaneBack(connection);
     this.#fail(error ?? errors.lostConnection());
   }
 
   #remember(connection: BackendConnection, text: Buffer, statementId: number, cursorOf = ''): void {
-    connection.statements.set(statementKey(connection, text, cursorOf), statementId);
+    const key = statementKey(connection, text, cursorOf);
+    // Two sessions on a lane may both have found it missing.
+    const known = connection.statements.get(key);
+    if (known !== undefined) connection.write(closeFrame(known));
+    connection.statements.set(key, statementId);
     const max = this.#owner.variables.maxStmtsPerConnection;
     for (const [key, id] of connection.statements) {
       if (connection.statements.size <= max) break;
@@ -541,6 +701,8 @@ export class StatementRun implements AnswerOwner {
     this.phase = 'idle';
     this.connection = undefined;
     this.statement = undefined;
+    this.#onLane = false;
+    this.#afterUnheard = undefined;
     this.#steps = [];
     this.#captured = [];
     this.#killed = undefined;

@@ -40,6 +40,8 @@ export interface ScriptedBackendOptions {
   readonly onConnect?: (socket: Socket) => void;
   /** Answers a command; COM_QUIT and what sluice asks to prepare a connection is answered before. */
   readonly onCommand?: (command: ScriptedCommand) => void;
+  /** Answers COM_PING; without it every ping is answered. */
+  readonly onPing?: (command: ScriptedCommand) => void;
 }
 
 /** Everything whose absence a client could mind; none of it changes what this server sends but DEPRECATE_EOF. */
@@ -148,7 +150,8 @@ export class ScriptedBackend {
       raw: (bytes) => void socket.write(bytes),
       hangUp: () => socket.destroy(),
     };
-    if (code !== Command.COM_QUERY || /^\s*SET\b/i.test(text)) command.ok();
+    if (code === Command.COM_PING && this.#options.onPing !== undefined) this.#options.onPing(command);
+    else if (code !== Command.COM_QUERY || /^\s*SET\b/i.test(text)) command.ok();
     else if (this.#options.onCommand === undefined) command.value(text);
     else this.#options.onCommand(command);
   }

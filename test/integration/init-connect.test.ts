@@ -22,6 +22,7 @@ describe('mysql-init_connect', () => {
       counters,
       places: ALL_PLACES,
       onLost: () => undefined,
+      onLeft: () => undefined,
     });
     const opening: Promise<BackendConnection> = openBackendConnection({
       home,

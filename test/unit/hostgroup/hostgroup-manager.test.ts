@@ -504,6 +504,7 @@ describe('free connections', () => {
     pool.sweepAfter(9_000);
     assert.equal(socket.take().length, 0);
     pool.sweepAfter(1_000);
+    await settled();
     assert.deepEqual(socket.take(), COM_PING);
     assert.equal(pool.manager.take(1, pool.wish()), undefined, 'while it is pinged nobody gets it');
     socket.feed(okPacket(1));
@@ -562,6 +563,7 @@ describe('connections with something of a session on them', () => {
 
   it('are reset before anybody else has them', async () => {
     const { pool, connection, socket } = await used();
+    await settled();
     assert.deepEqual(socket.take(), COM_RESET_CONNECTION);
     assert.equal(pool.row().connFree, 0);
     socket.feed(okPacket(1));

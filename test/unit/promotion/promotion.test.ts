@@ -217,7 +217,11 @@ describe('servers', () => {
     const before = plane.published.length;
     await promotion.run('MYSQL SERVERS', 'memory>runtime');
     assert.equal(plane.published.length, before + 1);
-    assert.deepEqual(Object.keys(plane.published.at(-1) ?? {}).sort(), ['replicationHostgroups', 'servers']);
+    assert.deepEqual(Object.keys(plane.published.at(-1) ?? {}).sort(), [
+      'hostgroupAttributes',
+      'replicationHostgroups',
+      'servers',
+    ]);
     assert.deepEqual(await runtime('runtime_mysql_servers', 'SELECT hostname, status FROM runtime_mysql_servers'), [
       ['a', 'OFFLINE_SOFT'],
     ]);

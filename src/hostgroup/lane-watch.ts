@@ -1,0 +1,55 @@
+/**
+ * Sees to it that nobody waits behind a statement that takes long: when the head of a lane has not been answered for a
+ * few milliseconds, those behind it are told to ask elsewhere and nobody joins any more. One timer for all lanes of a
+ * worker, which runs only while there are some.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Server } from './server.ts';
+
+/** How long a statement may keep others on its lane waiting, in ms. */
+export const laneStallMs = 5;
+const TICK_MS = 2;
+const IDLE_TICKS_MAX = 50;
+
+export class LaneWatch {
+  onMoved: (statements: number) => void = () => undefined;
+  readonly #servers: () => Iterable<Server>;
+  readonly #check = () => this.#look();
+  #timer: NodeJS.Timeout | undefined;
+  #idleTicks = 0;
+
+  constructor(servers: () => Iterable<Server>) {
+    this.#servers = servers;
+  }
+
+  /** There are lanes. */
+  start(): void {
+    this.#idleTicks = 0;
+    if (this.#timer !== undefined) return;
+    // What came while this process was busy is read between the timer and the check: nobody is blamed for our delay.
+    this.#timer = setInterval(() => setImmediate(this.#check), TICK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const beforeMs = performance.now() - laneStallMs;
+    let lanes = 0;
+    for (const server of this.#servers()) {
+      lanes += server.lanes.count;
+      for (const lane of [...server.lanes.all]) {
+        if (lane.headSinceMs > beforeMs || (lane.depth < 2 && lane.wanted)) continue;
+        server.lanes.close(lane);
+        this.onMoved(lane.moveOthers());
+        // Its client is gone.
+        if (!lane.wanted) lane.destroy();
+      }
+    }
+    this.#idleTicks = lanes === 0 ? this.#idleTicks + 1 : 0;
+    if (this.#idleTicks > IDLE_TICKS_MAX) this.stop();
+  }
+}
