@@ -100,16 +100,4 @@ export const errors = {
     ),
   maxConnectFailure: (hostgroup: number) =>
     protocolError(9002, 'HY000', `Max connect failure while reaching hostgroup ${hostgroup}`),
-  lockedOnHostgroup: (wanted: number, locked: number, query: string) =>
-    protocolError(
-      9005,
-      'HY000',
-      `Session trying to reach HG ${wanted} while locked on HG ${locked} . Rejecting query: ${query}`,
-    ),
-  connectionLocked: (locked: number, wanted: number) =>
-    protocolError(
-      9006,
-      'Y0000',
-      `ProxySQL Error: connection is locked to hostgroup ${locked} but trying to reach hostgroup ${wanted}`,
-    ),
 } as const;

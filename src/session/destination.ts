@@ -7,13 +7,15 @@ import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { Decision } from '../rules/decision.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { type SetReach, setReach } from '../sql/set-reach.ts';
 import type { Leases } from './leases.ts';
+import type { Statement } from './statement.ts';
 
 /** What of a session counts. */
 export interface DestinationView {
   readonly user: { readonly transactionPersistent: boolean; readonly defaultHostgroup: number };
-  readonly leases: Pick<Leases, 'inTransaction' | 'find' | 'lastHostgroup'>;
-  /** The hostgroup whose connection has session state nobody can mirror; -1 when there is none. */
+  readonly leases: Pick<Leases, 'inTransaction' | 'find' | 'lastHostgroup' | 'pinnedBy'>;
+  /** The hostgroup whose connection has state that every statement may depend on and nobody can repeat; -1: none. */
   readonly lockedHostgroup: number;
   /** What the client can do, as negotiated. */
   readonly capabilities: number;
@@ -30,24 +32,52 @@ export function hostgroupOf(view: DestinationView, decision: Decision, facts: St
   if ((facts.effects & asksBack) !== 0 && view.leases.find(view.leases.lastHostgroup) !== undefined) {
     return view.leases.lastHostgroup;
   }
+  // State that only one connection has comes before what a rule wants: elsewhere the answer would be a wrong one.
+  if (view.lockedHostgroup >= 0) return view.lockedHostgroup;
+  const home = view.leases.pinnedBy(FOLLOWED_BY_ALL) ?? view.leases.pinnedBy(followedPins(facts.effects));
+  if (home !== undefined) return home.home.hostgroup;
   if (decision.destinationHostgroup >= 0) return decision.destinationHostgroup;
-  return view.lockedHostgroup >= 0 ? view.lockedHostgroup : view.user.defaultHostgroup;
+  return view.user.defaultHostgroup;
 }
 
-/** The session is bound to a hostgroup, and the statement belongs to another. */
-export function isLockedOut(view: DestinationView, hostgroup: number): boolean {
-  return view.lockedHostgroup >= 0 && hostgroup !== view.lockedHostgroup;
+/** What changes the meaning of any statement: a table's name may be that of a temporary one, a lock forbids others. */
+const FOLLOWED_BY_ALL = SessionEffect.TEMPORARY_TABLE | SessionEffect.LOCK_TABLES | SessionEffect.XA;
+
+/** Whatever may have set user variables. */
+const SETS_USER_VARIABLES =
+  SessionEffect.USER_VARIABLE | SessionEffect.CALL | SessionEffect.SQL_PREPARE | SessionEffect.OPAQUE;
+
+/** Effects that mean the same on the statement and as a pin: what one statement left, the next one of its kind needs. */
+const FOLLOWED_BY_LIKE =
+  SessionEffect.SQL_PREPARE | SessionEffect.GET_LOCK | SessionEffect.HANDLER | SessionEffect.SEQUENCE;
+
+/** The pins of the connection on which a statement with these effects has to run, if there is one. */
+function followedPins(effects: number): number {
+  let pins = effects & FOLLOWED_BY_LIKE;
+  if ((effects & SessionEffect.USER_VARIABLE) !== 0) pins |= SETS_USER_VARIABLES;
+  if ((effects & SessionEffect.RELEASE_LOCKS) !== 0) pins |= SessionEffect.GET_LOCK;
+  return pins;
 }
 
-/** A SET that nobody can mirror binds the session to the connection that has it. Source: set_query_lock_on_hostgroup. */
+/**
+ * A SET that can be neither mirrored nor said again elsewhere: the session stays in its hostgroup from then on. Source:
+ * set_query_lock_on_hostgroup, which in ProxySQL refuses statements for other hostgroups instead of serving them there.
+ */
 export function locksSession(
   variables: Pick<MysqlVariables, 'setQueryLockOnHostgroup'>,
   view: DestinationView,
   decision: Decision,
   facts: StatementFacts,
+  reach: SetReach,
 ): boolean {
   if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0 || view.lockedHostgroup >= 0) return false;
-  return variables.setQueryLockOnHostgroup === 1 && decision.multiplex < 0;
+  return variables.setQueryLockOnHostgroup === 1 && decision.multiplex < 0 && reach === 'bound';
+}
+
+/** How far the SETs in a statement reach; what is not one plain SET as text is not looked into. */
+export function reachOf({ command, facts }: Pick<Statement, 'command' | 'facts'>, text: () => string): SetReach {
+  if ((facts.effects & SessionEffect.SESSION_VARIABLE) === 0) return 'nothing';
+  return command === 'query' && facts.kind === 'set' && !facts.multiStatement ? setReach(text()) : 'bound';
 }
 
 /**
@@ -58,7 +88,6 @@ export function refusalOf(
   view: DestinationView,
   decision: Decision,
   facts: StatementFacts,
-  hostgroup: number,
   blank = true,
 ): ProtocolError | 'ok' | undefined {
   if (decision.okMsg !== undefined) return 'ok';
@@ -71,6 +100,5 @@ export function refusalOf(
   if (facts.multiStatement && (facts.effects & SessionEffect.SCHEMA) !== 0) {
     return errors.notAllowed('Unable to parse multi-statements command with USE statement');
   }
-  if (isLockedOut(view, hostgroup)) return errors.connectionLocked(view.lockedHostgroup, hostgroup);
   return undefined;
 }

@@ -16,7 +16,7 @@ import { effectNames } from '../sql/facts.ts';
 import { afterRules } from './after-rules.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { matchInput } from './decide.ts';
-import { type DestinationView, hostgroupOf, locksSession, refusalOf } from './destination.ts';
+import { type DestinationView, hostgroupOf, locksSession, reachOf, refusalOf } from './destination.ts';
 import { decisionSteps, RuleSteps, shortened } from './explain-rules.ts';
 import { MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
@@ -28,6 +28,7 @@ const NO_LEASES: DestinationView['leases'] & { readonly pinned: boolean } = {
   lastHostgroup: -1,
   find: () => undefined,
   inTransaction: () => undefined,
+  pinnedBy: () => undefined,
 };
 
 const ASSUMED_CLIENT = '127.0.0.1';
@@ -100,7 +101,7 @@ export async function explainRoute(
 
   const hostgroup = hostgroupOf(view, decision, facts);
   steps.push(...decisionSteps(decision, hostgroup, runtime.rules));
-  const refused = refusalOf(view, decision, facts, hostgroup);
+  const refused = refusalOf(view, decision, facts);
   if (refused !== undefined) {
     steps.push(
       refused === 'ok'
@@ -122,8 +123,16 @@ export async function explainRoute(
   steps.push(...serverSteps(context, hostgroup));
   const pins = pinsOf({ command: 'query', facts, decision }, runtime.variables.multiplexing);
   steps.push(...pinSteps(pins, facts.kind === 'begin'));
-  if (locksSession(runtime.variables, view, decision, facts)) {
-    const detail = 'a SET the proxy cannot repeat elsewhere: statements for other hostgroups are refused from then on';
+  if (
+    locksSession(
+      runtime.variables,
+      view,
+      decision,
+      facts,
+      reachOf({ command: 'query', facts }, () => sent.toString('utf8')),
+    )
+  ) {
+    const detail = 'a SET that cannot be repeated elsewhere: every statement goes to this hostgroup from then on';
     steps.push({ step: 'pin', item: 'locked on hostgroup', result: String(hostgroup), detail });
   }
   return { steps };

@@ -111,6 +111,12 @@ export class Leases {
     return undefined;
   }
 
+  /** The connection that has one of these pins. */
+  pinnedBy(pins: number): BackendConnection | undefined {
+    for (const connection of this.#held) if ((connection.pins & pins) !== 0) return connection;
+    return undefined;
+  }
+
   /** The connection with an open transaction. */
   inTransaction(): BackendConnection | undefined {
     for (const connection of this.#held) if (connection.inTransaction) return connection;

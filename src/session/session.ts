@@ -33,7 +33,7 @@ import { throughCache } from './cached-statement.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
 import { classMemo, isInput, slotOf, tryDecide } from './decide.ts';
-import { hostgroupOf, isLockedOut, locksSession, refusalOf } from './destination.ts';
+import { hostgroupOf, locksSession, reachOf, refusalOf } from './destination.ts';
 import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
 import { Leases, pinNames } from './leases.ts';
@@ -57,6 +57,7 @@ import {
 import { frameOf, isBlank, textOf } from './statement-frames.ts';
 import { elapsedUs, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { TimeLimits } from './time-limits.ts';
+import { UnmirroredSets } from './unmirrored-sets.ts';
 
 export interface SessionLogin {
   readonly connectionId: number;
@@ -89,8 +90,9 @@ export class Session implements RunOwner {
   state: MirroredState;
   /** A bigint beyond 2^53 - 1: a backend that takes over is told exactly this number. */
   lastInsertId: number | bigint = 0;
-  /** The hostgroup whose connection has session state nobody can mirror; -1 when there is none. */
+  /** The hostgroup whose connection has state that nobody can repeat elsewhere; -1 when there is none. */
   lockedHostgroup = -1;
+  readonly unmirroredSets = new UnmirroredSets();
   readonly context: WorkerContext;
   readonly #loginState: MirroredState;
   readonly #run: StatementRun;
@@ -355,9 +357,8 @@ export class Session implements RunOwner {
       schema,
       ...(fieldListText === undefined ? {} : { fieldListText }),
     };
-    const refused = refusalOf(this, decision, facts, hostgroup, facts.kind === 'empty' && isBlank(frame));
+    const refused = refusalOf(this, decision, facts, facts.kind === 'empty' && isBlank(frame));
     if (refused !== undefined) {
-      if (isLockedOut(this, hostgroup)) this.context.counters.hostgroup_locked_queries += 1;
       this.record(statement, 0, 0);
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
@@ -430,7 +431,11 @@ export class Session implements RunOwner {
     const inTransaction = this.leases.inTransaction() !== undefined;
     const text = textOf(statement);
     const result = applySet(this.state, text);
-    if (result.kind === 'forward') return this.runOnServer(statement);
+    if (result.kind === 'forward') {
+      // SET GLOBAL and its like leave nothing in the session.
+      const stays = reachOf(statement, () => text) !== 'nothing';
+      return this.runOnServer(stays ? statement : withoutEffects(statement, SessionEffect.SESSION_VARIABLE));
+    }
     if (result.kind === 'refused') return this.answerError(result.error);
     if (result.kind === 'next-transaction') {
       // Within a transaction it is an error, which the server knows how to say; XA has none of its flags.
@@ -444,8 +449,7 @@ export class Session implements RunOwner {
     if ((result.endsTransaction && inTransaction) || this.leases.pinned) {
       // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
       // mirrored (a prepared SET, one of several) may have set the same. What is mirrored pins nothing.
-      const facts = { ...statement.facts, effects: statement.facts.effects & ~SessionEffect.SESSION_VARIABLE };
-      return this.runOnServer({ ...statement, facts });
+      return this.runOnServer(withoutEffects(statement, SessionEffect.SESSION_VARIABLE));
     }
     if (result.autocommit) counters.Com_autocommit_filtered += 1;
     this.record(statement, 0, 0);
@@ -453,9 +457,19 @@ export class Session implements RunOwner {
   }
 
   #lockIfNeeded(statement: Statement): void {
-    if (!locksSession(this.variables, this, statement.decision, statement.facts)) return;
+    const reach = reachOf(statement, () => textOf(statement));
+    if (!locksSession(this.variables, this, statement.decision, statement.facts, reach)) return;
     this.lockedHostgroup = statement.hostgroup;
     this.context.counters.hostgroup_locked_set_cmds += 1;
+  }
+
+  /** A SET was carried out on a server: its text is for the session's other connections, if it can be repeated. */
+  #remember(statement: Statement): void {
+    const { hostgroup, decision } = statement;
+    const text = textOf(statement);
+    const connection = this.leases.find(hostgroup);
+    if (connection === undefined || decision.multiplex >= 0 || reachOf(statement, () => text) !== 'repeatable') return;
+    if (!this.unmirroredSets.add(text, connection)) this.lockedHostgroup = hostgroup;
   }
 
   /** Called now and then, for everything that is due by the clock. Costs next to nothing when nothing is. */
@@ -493,6 +507,7 @@ export class Session implements RunOwner {
   statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
+    if (outcome.ok && statement.facts.kind === 'set' && statement.command === 'query') this.#remember(statement);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent);
@@ -605,7 +620,10 @@ export class Session implements RunOwner {
     const inTransaction =
       transaction === undefined ? 0 : StatusFlag.IN_TRANS | (transaction.statusFlags & StatusFlag.IN_TRANS_READONLY);
     // What nobody mirrors (a prepared SET, one of several statements) is as the connection has it.
-    const locked = this.lockedHostgroup < 0 ? undefined : this.leases.find(this.lockedHostgroup);
+    const locked =
+      this.lockedHostgroup < 0
+        ? this.leases.pinnedBy(SessionEffect.SESSION_VARIABLE)
+        : this.leases.find(this.lockedHostgroup);
     if (locked !== undefined && locked.state.variables.get('autocommit') === this.state.variables.get('autocommit')) {
       return (locked.statusFlags & StatusFlag.AUTOCOMMIT) | inTransaction;
     }
@@ -648,6 +666,7 @@ export class Session implements RunOwner {
     this.state = this.#loginState;
     this.#guard.reset();
     this.lockedHostgroup = -1;
+    this.unmirroredSets.clear();
     this.lastInsertId = 0;
     this.#nextFlagIn = -1;
     this.#nextTransaction = [];
@@ -692,6 +711,10 @@ export class Session implements RunOwner {
     };
     return JSON.stringify(info, null, showProcesslistExtended === 2 ? 2 : 0);
   }
+}
+
+function withoutEffects(statement: Statement, effects: number): Statement {
+  return { ...statement, facts: { ...statement.facts, effects: statement.facts.effects & ~effects } };
 }
 
 function rewrittenFrame(command: Statement['command'], text: string): Buffer {

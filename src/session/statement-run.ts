@@ -28,6 +28,7 @@ import { type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './l
 import { dropLongData, type PreparedStatement, patchStatementId, wantsCursor } from './prepared-statements.ts';
 import { whyNotShared } from './sharing.ts';
 import type { Statement } from './statement.ts';
+import type { UnmirroredSets } from './unmirrored-sets.ts';
 
 /** What a finished statement tells its session. */
 export interface StatementOutcome {
@@ -46,6 +47,7 @@ export interface RunOwner {
   readonly client: ClientConnection;
   readonly leases: Leases;
   readonly cursors: Cursors;
+  readonly unmirroredSets: UnmirroredSets;
   readonly hostgroups: HostgroupManager;
   readonly variables: MysqlVariables;
   readonly state: MirroredState;
@@ -410,9 +412,14 @@ export class StatementRun implements AnswerOwner {
 
   /** What must be set right before this very statement. */
   #addSteps(statement: Statement, connection: BackendConnection, heldBefore: boolean): void {
-    if (statement.command === 'prepare' || statement.command === 'fetch') return;
-    const { effects } = statement.facts;
+    if (statement.command === 'fetch') return;
     const reached = this.#wanted();
+    for (const sql of this.#owner.unmirroredSets.takeFor(connection)) {
+      this.#steps.push({ kind: 'set', assignments: [sql.replace(/^.*?\bSET\s/is, '')], reached });
+      connection.pins |= SessionEffect.SESSION_VARIABLE;
+    }
+    if (statement.command === 'prepare') return;
+    const { effects } = statement.facts;
     if (!heldBefore && (effects & (SessionEffect.ROW_COUNT | SessionEffect.FOUND_ROWS)) !== 0) {
       // The counts that another session's statement left there are none of this one's business.
       const rowCountIsZero = this.#rowCountIsZero && (effects & SessionEffect.FOUND_ROWS) === 0;
