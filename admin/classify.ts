@@ -6,6 +6,7 @@
  */
 
 import { CHECKSUM_PATTERNS } from './grammar/checksum-patterns.ts';
+import { COMMAND_PATTERNS } from './grammar/command-patterns.ts';
 import { classifyExplainRoute } from './grammar/explain-route.ts';
 import { LOOK_PATTERNS } from './grammar/look-patterns.ts';
 import { SELECT_PATTERNS } from './grammar/select-patterns.ts';
@@ -13,7 +14,7 @@ import { classifySet } from './grammar/set-statement.ts';
 import { SHOW_PATTERNS } from './grammar/show-patterns.ts';
 import type { AdminRole, AdminStatement, Pattern } from './grammar/statement.ts';
 import type { Edge } from './layers.ts';
-import { MODULE_NAMES } from './modules/index.ts';
+import { modulesWith } from './modules/index.ts';
 
 /** The text as patterns see it. */
 export function collapse(sql: string): string {
@@ -45,8 +46,6 @@ export function classify(sql: string, role: AdminRole): AdminStatement {
   return { kind: 'sql', sql };
 }
 
-const OK = { kind: 'ok' } as const;
-
 /** Every spelling of an edge. Note that LOAD … TO MEMORY comes from disk, and LOAD … FROM MEMORY goes to the runtime. */
 const EDGE_SPELLINGS: Readonly<Record<Edge, readonly string[]>> = {
   'disk>memory': ['LOAD * TO MEMORY', 'LOAD * TO MEM', 'LOAD * FROM DISK'],
@@ -60,7 +59,7 @@ const EDGE_SPELLINGS: Readonly<Record<Edge, readonly string[]>> = {
 const PROMOTIONS: ReadonlyMap<string, AdminStatement> = new Map(
   (Object.keys(EDGE_SPELLINGS) as Edge[]).flatMap((edge) =>
     EDGE_SPELLINGS[edge].flatMap((spelling) =>
-      MODULE_NAMES.map((module): [string, AdminStatement] => [
+      modulesWith(edge).map((module): [string, AdminStatement] => [
         spelling.replace('*', module),
         { kind: 'promote', module, edge },
       ]),
@@ -68,49 +67,10 @@ const PROMOTIONS: ReadonlyMap<string, AdminStatement> = new Map(
   ),
 );
 
-/** Commands of ProxySQL that this version does not carry out; they are named so that the answer is no riddle. */
-const LATER =
-  /^((LOAD|SAVE) (SQLITESERVER VARIABLES|CLICKHOUSE VARIABLES|COREDUMP) (TO|FROM) \w+|LOAD MYSQL USER \S+ TO RUNTIME|SAVE MYSQL DIGEST TO DISK|SAVE CONFIG TO FILE.*|SELECT CONFIG (FILE|INTO OUTFILE).*|KILL CONNECTION \S+|PULL VERSION .+|LOGENTRY .+|SIGNAL MYSQL THREADS|PROXYSQL (START|STOP|RESTART|PAUSE|RESUME|RELOAD TLS|FLUSH (MYSQL CLIENT HOSTS|CONFIGDB)|COREDUMP.*|COMPRESSEDCOREDUMP.*|MEMPROFILE \w+|CLUSTER_NODE_UUID .+)|SHOW PROMETHEUS METRICS|PROXYSQL_SIMULATOR .+|PROXYSQLTEST .+)$/i;
-
-/** MySQL's ER_NOT_SUPPORTED_YET. */
-const NOT_SUPPORTED_YET = 1235;
-
 const PATTERNS: readonly Pattern[] = [
-  // By their beginning, as in ProxySQL: even BEGINNER is a BEGIN.
-  { when: /^(begin|start transaction|commit|rollback)/i, is: OK },
-  { when: /^(LOCK TABLES|UNLOCK TABLES)/, is: OK },
-  // What mysqldump puts around its statements.
-  { when: /^\/\*!(40014|40101|40103|40111|80000|50503|50717|50112|40100|40000) /, is: OK },
-  { when: /^use( |$)/i, is: OK, adminOnly: true },
-  {
-    when: /^truncate( table)? (stats\.)?stats_mysql_query_digest(_reset)?$/i,
-    is: { kind: 'truncate-digests' },
-    adminOnly: true,
-  },
-  { when: /^proxysql shutdown$/i, is: { kind: 'proxysql', action: 'shutdown' }, adminOnly: true },
-  { when: /^proxysql shutdown slow$/i, is: { kind: 'proxysql', action: 'shutdown-slow' }, adminOnly: true },
-  { when: /^proxysql kill$/i, is: { kind: 'proxysql', action: 'kill' }, adminOnly: true },
-  { when: /^proxysql readonly$/i, is: { kind: 'proxysql', action: 'readonly' }, adminOnly: true },
-  { when: /^proxysql readwrite$/i, is: { kind: 'proxysql', action: 'readwrite' }, adminOnly: true },
-  { when: /^proxysql flush logs$/i, is: { kind: 'proxysql', action: 'flush-logs' }, adminOnly: true },
-  { when: /^proxysql flush query cache$/i, is: { kind: 'proxysql', action: 'flush-query-cache' }, adminOnly: true },
-  {
-    when: LATER,
-    is: ([text]) => ({
-      kind: 'refuse',
-      code: NOT_SUPPORTED_YET,
-      sqlState: '42000',
-      message: `This version of sluice doesn't yet support '${firstWords(text)}'`,
-    }),
-    adminOnly: true,
-  },
+  ...COMMAND_PATTERNS,
   ...CHECKSUM_PATTERNS,
   ...LOOK_PATTERNS,
   ...SHOW_PATTERNS,
   ...SELECT_PATTERNS,
 ];
-
-/** Enough of a command to recognise it; what follows could hold a secret. */
-function firstWords(text: string): string {
-  return text.split(' ').slice(0, 4).join(' ');
-}

@@ -2,6 +2,7 @@
  * What commands work with: the parts of the admin plane, and the session that speaks. Types only.
  */
 
+import type { MysqlModule } from '../runtime/mysql-module.ts';
 import type { DataPlane } from '../runtime/plane.ts';
 import type { Problem } from '../runtime/problem.ts';
 import type { Logger } from '../src/observe/logger.ts';
@@ -11,8 +12,18 @@ import type { AdminRole } from './grammar/statement.ts';
 import type { Promotion } from './promotion.ts';
 import type { StatsRefresher } from './stats/refresh.ts';
 
-/** How the process is to end. */
-export type ShutdownMode = 'fast' | 'slow' | 'kill';
+/** How the process is to end; after `restart` it begins anew. */
+export type ShutdownMode = 'fast' | 'slow' | 'kill' | 'restart';
+
+/** What the operator can ask of the process as a whole. */
+export interface ProcessControl {
+  /** The connection that asked gets no answer, as in ProxySQL. */
+  shutdown(mode: ShutdownMode): void;
+  /** Reads the certificate again, for logins from now on. Rejects with a sentence when it cannot be used. */
+  reloadTls(): Promise<void>;
+  /** Whether clients are served. */
+  readonly mysqlModule: Pick<MysqlModule, 'start' | 'stop' | 'pause' | 'resume' | 'paused'>;
+}
 
 export interface AdminContext {
   readonly db: AdminDatabase;
@@ -21,8 +32,7 @@ export interface AdminContext {
   readonly stats: StatsRefresher;
   readonly audit: AuditLog;
   readonly logger: Logger;
-  /** Asks the process to end; the connection that asked gets no answer, as in ProxySQL. */
-  readonly onShutdown: (mode: ShutdownMode) => void;
+  readonly process: ProcessControl;
 }
 
 /** One login. */

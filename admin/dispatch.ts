@@ -4,11 +4,14 @@
 import { changesSomething } from './audit/changes.ts';
 import { classify } from './classify.ts';
 import { globalChecksum, tableChecksum } from './commands/checksum.ts';
+import { logEntry, writeReport } from './commands/diagnostics.ts';
 import { explainRoute } from './commands/explain-route.ts';
+import { showConfig, writeConfig } from './commands/export-config.ts';
 import { answerFact } from './commands/facts.ts';
-import { promote } from './commands/load-save.ts';
+import { copyForeignVariables, loadUser, promote } from './commands/load-save.ts';
 import { passToSqlite } from './commands/passthrough.ts';
 import { proxysql } from './commands/proxysql.ts';
+import { killConnection, pullVersion } from './commands/sessions.ts';
 import { setVariable } from './commands/set-variable.ts';
 import { countWarnings, showCreateTable, showFields, showTableStatus, showWarnings } from './commands/show.ts';
 import { loadFromHistory, showDiff, showRuntimeHistory } from './commands/show-diff.ts';
@@ -97,6 +100,24 @@ async function carryOut(
       return explainRoute(context, statement);
     case 'truncate-digests':
       return okReply((await context.plane.collect('query-digest', { reset: true })).length);
+    case 'load-user':
+      return loadUser(context, session, statement.username);
+    case 'copy-variables':
+      return copyForeignVariables(context, statement);
+    case 'export-config':
+      return writeConfig(context, statement);
+    case 'config-text':
+      return showConfig(context);
+    case 'diagnostic-report':
+      return writeReport(context, statement);
+    case 'kill-connection':
+      return killConnection(context, statement.sessionId);
+    case 'pull-version':
+      return pullVersion(context, statement);
+    case 'log-entry':
+      return logEntry(context, session, statement.text);
+    case 'hang-up':
+      return { kind: 'hang-up' };
     case 'proxysql':
       return proxysql(context, session, statement.action);
     case 'refuse':

@@ -5,13 +5,13 @@
 import type { DataPlane } from '../runtime/plane.ts';
 import type { Problem } from '../runtime/problem.ts';
 import type { VariableValues } from '../runtime/snapshot.ts';
-import { DEFAULT_MYSQL_INTERFACES, readSluiceVariables, splitInterfaces } from '../runtime/variables.ts';
+import { readSluiceVariables } from '../runtime/variables.ts';
 import { parseInterfaces } from '../src/net/listener.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import { AuditLog, type AuditSettings } from './audit/audit-log.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
-import type { AdminContext, ShutdownMode } from './context.ts';
+import type { AdminContext, ProcessControl } from './context.ts';
 import { readAccounts } from './credentials.ts';
 import { memoryBytes, openAdminDatabase } from './db/open.ts';
 import { loadUuid } from './db/uuid.ts';
@@ -21,7 +21,7 @@ import { createPromotion } from './promotion.ts';
 import { createAdminServer } from './server.ts';
 import { createStatsRefresher } from './stats/refresh.ts';
 
-export type { ShutdownMode } from './context.ts';
+export type { ProcessControl, ShutdownMode } from './context.ts';
 
 export interface AdminPlaneOptions {
   readonly dataDir: string;
@@ -35,10 +35,11 @@ export interface AdminPlaneOptions {
   readonly adminSocket?: string | undefined;
   readonly plane: DataPlane;
   readonly logger: Logger;
-  readonly tls: TlsIdentity | undefined;
+  /** The certificate of the moment. */
+  readonly tls: () => TlsIdentity | undefined;
   readonly checkRules: CheckRules;
   /** PROXYSQL SHUTDOWN and its kin. */
-  readonly onShutdown: (mode: ShutdownMode) => void;
+  readonly process: ProcessControl;
 }
 
 export interface AdminPlane {
@@ -47,8 +48,6 @@ export interface AdminPlane {
   readonly startUpProblems: readonly Problem[];
   /** Where the admin port listens: `host:port` or a path. */
   adminAddresses(): readonly string[];
-  /** Where clients are to be served: mysql-interfaces, as it is in force. */
-  mysqlInterfaces(): readonly string[];
   /** Ends the admin sessions and closes the databases. */
   close(): Promise<void>;
 }
@@ -73,7 +72,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       }),
     });
     const audit = new AuditLog({ dataDir: options.dataDir, logger, settings: () => auditSettings(plane) });
-    const context: AdminContext = { db, promotion, plane, stats, audit, logger, onShutdown: options.onShutdown };
+    const context: AdminContext = { db, promotion, plane, stats, audit, logger, process: options.process };
     const server = createAdminServer({
       logger,
       tls: options.tls,
@@ -102,7 +101,6 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       uuid,
       startUpProblems,
       adminAddresses: () => server.addresses,
-      mysqlInterfaces: () => splitInterfaces(plane.current.mysqlVariables.interfaces || DEFAULT_MYSQL_INTERFACES),
       async close() {
         await server.close();
         await audit.close();

@@ -6,7 +6,7 @@
  * Promotions run one after another. Each reads memory in one step, so two LOADs at once never mix; each resolves after
  * every worker serves what it published.
  */
-import type { TableRow } from '../runtime/build-snapshot.ts';
+import { buildUsers, type TableRow } from '../runtime/build-snapshot.ts';
 import type { DataPlane } from '../runtime/plane.ts';
 import { formatProblem, type Problem } from '../runtime/problem.ts';
 import type { ServerEntry, VariablePartName, VariableValues } from '../runtime/snapshot.ts';
@@ -69,6 +69,11 @@ export interface Promotion {
   diff(module: ModuleName, against: DiffSide): ModuleDiff;
   /** What the runtime was made of, now and before. */
   readonly history: RuntimeHistory;
+  /**
+   * Takes the rows of one user to the runtime, which keeps the others as they are. A user without an active row stays as
+   * he is, too.
+   */
+  loadUser(username: string, by: string): Promise<PromotionResult>;
   /**
    * Fills the layers at start-up: defaults, disk, the config file when it counts, then everything to the runtime.
    * Resolves with the problems found on the way, which are logged already.
@@ -159,6 +164,19 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     }
     history.loaded(module.name, rows, actor);
     for (const [name, compute] of tableChecksums(module.name, rows, plane.current)) checksums.loaded(name, compute);
+    return { affectedRows: 0, problems };
+  }
+
+  async function publishUser(username: string): Promise<PromotionResult> {
+    const rows = readTable(db, 'mysql_users').filter((row) => row.username === username);
+    const { entries, problems } = buildUsers(rows);
+    if (entries.length > 0) {
+      const others = plane.current.users.filter((user) => user.username !== username);
+      await plane.publish({ users: [...others, ...entries] });
+      const before = history.inForce('MYSQL USERS').get('mysql_users') ?? [];
+      const after = [...before.filter((row) => row.username !== username), ...rows];
+      history.loaded('MYSQL USERS', new Map([['mysql_users', after]]), actor);
+    }
     return { affectedRows: 0, problems };
   }
 
@@ -298,6 +316,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     run: (name, edge, by = '') => inTurn(() => as(by, () => step(moduleOf(name), edge))),
     restore: (name, version, by) => inTurn(() => as(by, () => restore(moduleOf(name), version))),
     diff: (name, against) => moduleDiff({ db, plane, checkRules, history, inForce }, moduleOf(name), against),
+    loadUser: (username, by) => inTurn(() => as(by, () => publishUser(username))),
     history,
     startUp: (options) =>
       inTurn(async () => {

@@ -37,7 +37,8 @@ const ADMIN_CAPABILITIES =
 
 export interface AdminServerDependencies extends SessionDependencies {
   readonly logger: Logger;
-  readonly tls: TlsIdentity | undefined;
+  /** The certificate of the moment. */
+  readonly tls: () => TlsIdentity | undefined;
   /** Accounts in force, by user name. */
   readonly accounts: () => ReadonlyMap<string, AdminAccount>;
   /** What the greeting says; drivers judge the server by it. */
@@ -90,7 +91,7 @@ export function createAdminServer(dependencies: AdminServerDependencies): AdminS
   }
 
   function policy(): LoginPolicy {
-    const { tls } = dependencies;
+    const tls = dependencies.tls();
     return {
       serverVersion: dependencies.serverVersion(),
       defaultAuthPlugin: dependencies.defaultAuthPlugin(),

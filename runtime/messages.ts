@@ -14,6 +14,7 @@ import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { PartName, SnapshotParts, VariablePartName, VariableParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 import type { TlsPems } from './tls-pems.ts';
+import type { WorkerOrder } from './worker-order.ts';
 
 /** The parts that are lists, and so may come in slices. */
 export type ListPartName = Exclude<PartName, VariablePartName>;
@@ -51,8 +52,6 @@ export const SESSION_ID_BITS = 24;
 export function sessionWorkerOf(sessionId: number): number {
   return Math.floor(sessionId / 2 ** SESSION_ID_BITS);
 }
-/** What an operator tells all workers to do at once. */
-export type WorkerOrder = 'flush-query-cache' | 'flush-logs';
 
 export type PrimaryToWorker =
   | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }
@@ -72,8 +71,8 @@ export type PrimaryToWorker =
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
-  | { readonly type: 'drain'; readonly deadlineMs: number }
   | { readonly type: 'order'; readonly requestId: number; readonly order: WorkerOrder }
+  | { readonly type: 'drain'; readonly deadlineMs: number }
   | QuotaToWorker;
 
 export type WorkerToPrimary =
@@ -94,6 +93,7 @@ export type WorkerToPrimary =
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
+  /** `found`: there was something to do it to. */
+  | { readonly type: 'obeyed'; readonly requestId: number; readonly found: boolean }
   | { readonly type: 'drained' }
-  | { readonly type: 'order-done'; readonly requestId: number }
   | QuotaToPrimary;

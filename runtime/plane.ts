@@ -3,10 +3,10 @@
  * It holds interfaces only; publisher.ts, subscriber.ts and transports/ implement them.
  */
 
-import type { KillOrder, WorkerOrder } from './messages.ts';
 import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { Generation, RuntimeSnapshot, SnapshotParts } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
+import type { WorkerOrder } from './worker-order.ts';
 
 /** The admin plane's side. */
 export interface DataPlane {
@@ -19,15 +19,15 @@ export interface DataPlane {
    */
   publish(parts: Partial<SnapshotParts>): Promise<Generation>;
 
-  /** Resolves when every worker has carried it out, or has not answered in time. */
-  order(order: WorkerOrder): Promise<void>;
-
   /** Rows of all workers merged. `reset` sets the counters to zero in the same step. */
   collect<K extends StatsKind>(kind: K, options?: { readonly reset?: boolean }): Promise<readonly StatsRows[K][]>;
 
   /** What a worker would do with a statement, without doing it. */
   explainRoute(question: RouteQuestion): Promise<RouteExplanation>;
 
-  /** Passes the order to the worker that has the session. Nobody answers: as with KILL, there may be no such session. */
-  killSession(order: KillOrder): void;
+  /**
+   * Tells every worker; resolves when each has obeyed, or has not answered in time, with whether one of them found
+   * something to do it to.
+   */
+  order(order: WorkerOrder): Promise<boolean>;
 }

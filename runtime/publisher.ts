@@ -6,14 +6,7 @@
 
 import { packFastRouting } from './fast-routing-directory.ts';
 import { mergeRows } from './merge-stats.ts';
-import type {
-  KillOrder,
-  ListPartName,
-  PrimaryToWorker,
-  PublishSlice,
-  WorkerOrder,
-  WorkerToPrimary,
-} from './messages.ts';
+import type { KillOrder, ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
 import { sessionWorkerOf } from './messages.ts';
 import type { DataPlane } from './plane.ts';
 import { QuotaLedger } from './quota/ledger.ts';
@@ -30,6 +23,7 @@ import {
 } from './snapshot.ts';
 import type { StatsKind, StatsRows } from './stats.ts';
 import { packUsers } from './user-directory.ts';
+import type { WorkerOrder } from './worker-order.ts';
 
 /** Rows in one publish message: what a worker takes in without being held up (about 1 ms). */
 export const publishSliceRowsMax = 256;
@@ -45,6 +39,9 @@ export const collectTimeoutMs = 5_000;
 
 /** How long a worker may take to explain a route, in ms: its rules may need the thread with the long deadline. */
 export const explainRouteTimeoutMs = 5_000;
+
+/** How long a worker may take to obey an order, in ms. */
+export const orderTimeoutMs = 5_000;
 
 const LIST_PARTS: readonly ListPartName[] = [
   'users',
@@ -120,20 +117,22 @@ export class Publisher implements DataPlane {
     return message?.type === 'route' ? message.explanation : { error: 'the worker did not answer in time' };
   }
 
+  /** A client's KILL, to the worker that has the session. */
   killSession(order: KillOrder): void {
     const index = sessionWorkerOf(order.sessionId);
     for (const link of this.#links.keys()) if (link.index === index) link.send({ type: 'kill-session', order });
   }
 
-  async order(order: WorkerOrder): Promise<void> {
+  async order(order: WorkerOrder): Promise<boolean> {
     const requestId = ++this.#requests;
-    await Promise.all(
+    const answers = await Promise.all(
       [...this.#links.keys()].map((link) => {
-        const done = this.#wait(link, `order-done:${requestId}`, collectTimeoutMs);
+        const answer = this.#wait(link, `obeyed:${requestId}`, orderTimeoutMs);
         link.send({ type: 'order', requestId, order });
-        return done;
+        return answer;
       }),
     );
+    return answers.some((answer) => answer?.type === 'obeyed' && answer.found);
   }
 
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
@@ -260,10 +259,10 @@ function keyOf(message: WorkerToPrimary): string | undefined {
       return `listening:${message.requestId}`;
     case 'route':
       return `route:${message.requestId}`;
+    case 'obeyed':
+      return `obeyed:${message.requestId}`;
     case 'drained':
       return 'drained';
-    case 'order-done':
-      return `order-done:${message.requestId}`;
     default:
       return undefined;
   }

@@ -26,7 +26,8 @@ export interface SupervisorOptions {
   readonly count: number;
   /** The compiled module that a worker process runs. */
   readonly workerModule: string;
-  readonly tls: TlsPems;
+  /** The certificate of the moment. */
+  readonly tls: () => TlsPems;
   readonly logger: SupervisorLog;
 }
 
@@ -87,7 +88,7 @@ export class Supervisor {
     });
     const started = await new Promise<boolean>((resolve) => {
       worker.on('message', (message: WorkerToPrimary) => {
-        if (message.type === 'hello') worker.send({ type: 'init', workerIndex: index, workerCount: count, tls });
+        if (message.type === 'hello') worker.send({ type: 'init', workerIndex: index, workerCount: count, tls: tls() });
         else if (message.type === 'started') resolve(true);
         else publisher.receive(link, message);
       });

@@ -6,8 +6,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConfigFile, TopLevelSettings } from '../admin/config-file/config-file.ts';
 import type { AdminPlane } from '../admin/index.ts';
+import type { MysqlModule } from '../runtime/mysql-module.ts';
 import { formatProblem, type Problem } from '../runtime/problem.ts';
 import type { Publisher } from '../runtime/publisher.ts';
+import type { TlsPems } from '../runtime/tls-pems.ts';
 import { type CliOptions, DEFAULT_DATA_DIR, type FileProblem } from './cli-options.ts';
 import { openDataDir, readPid, writePidFile } from './data-dir.ts';
 import type { TlsIdentity } from './net/tls.ts';
@@ -23,7 +25,15 @@ export const DEFAULT_WORKERS = 1;
 /** What runs. */
 interface Running {
   readonly publisher: Publisher;
+  readonly mysqlModule: MysqlModule;
   readonly admin: AdminPlane;
+}
+
+/** How a run is to end. */
+interface Ending {
+  /** Sessions may go on for so long, in ms. */
+  readonly deadlineMs: number;
+  readonly restart: boolean;
 }
 
 /**
@@ -32,19 +42,31 @@ interface Running {
  */
 export async function run(options: CliOptions): Promise<void> {
   const logger = createLogger();
-  const stopping = stopOnSignals(logger);
+  const endings = new EndRequests();
+  stopOnSignals(logger, endings);
   logUncaught(logger);
+  let ending = await runOnce(options, logger, endings);
+  while (ending.restart) {
+    logger.info('starting again');
+    // What was asked of the first start is done: the database stays.
+    ending = await runOnce({ ...options, initial: false, reload: false }, logger, endings);
+  }
+  logger.info('stopped');
+}
+
+async function runOnce(options: CliOptions, logger: Logger, endings: EndRequests): Promise<Ending> {
   const closers = new Closers();
   try {
-    const running = await start(options, logger, stopping.request, closers);
-    const addresses = { admin: running.admin.adminAddresses(), mysql: await listenForClients(running, options) };
-    logger.info(addresses, 'ready');
-    const deadlineMs = await stopping.requested;
-    if (deadlineMs > 0) await running.publisher.drain(deadlineMs);
+    const { admin, publisher, mysqlModule } = await start(options, logger, endings, closers);
+    // Clients are let in last: everything they could meet is there.
+    const mysql = options.noStart ? [] : await mysqlModule.start();
+    logger.info({ admin: admin.adminAddresses(), mysql }, 'ready');
+    const ending = await endings.next();
+    if (ending.deadlineMs > 0) await publisher.drain(ending.deadlineMs);
+    return ending;
   } finally {
     await closers.closeAll();
   }
-  logger.info('stopped');
 }
 
 /** Problems of a config file in the order of the file; none when it is good. Rejects when the file cannot be read. */
@@ -56,16 +78,12 @@ export async function checkConfigFile(path: string): Promise<readonly FileProble
   return check.checkConfigFile(path, checkRules);
 }
 
-async function start(
-  options: CliOptions,
-  logger: Logger,
-  requestStop: StopRequest,
-  closers: Closers,
-): Promise<Running> {
-  const [{ startAdminPlane }, { checkRules }, { Publisher }, { loadOrCreateTls }] = await Promise.all([
+async function start(options: CliOptions, logger: Logger, endings: EndRequests, closers: Closers): Promise<Running> {
+  const [{ startAdminPlane }, { checkRules }, { Publisher }, { MysqlModule }, { loadOrCreateTls }] = await Promise.all([
     import('../admin/index.ts'),
     import('../admin/modules/check-rules.ts'),
     import('../runtime/publisher.ts'),
+    import('../runtime/mysql-module.ts'),
     import('./net/tls.ts'),
   ]);
   const { configFile, settings } = await readConfigFile(options.configFile);
@@ -74,9 +92,13 @@ async function start(
   }
   const dataDir = openDataDir(options.dataDir ?? settings?.datadir ?? DEFAULT_DATA_DIR);
   await takeDataDir(dataDir, settings?.pidfile, closers);
-  const tls = await loadOrCreateTls(dataDir);
+  let tls = await loadOrCreateTls(dataDir);
   const publisher = new Publisher();
-  if (!options.noStart) await startWorkers(options, publisher, tls, logger, closers);
+  const mysqlModule = new MysqlModule({
+    publisher,
+    startWorkers: () => startWorkers(options, publisher, () => tls, logger, closers),
+  });
+  if (!options.noStart) await mysqlModule.prepare();
   const admin = await startAdminPlane({
     dataDir,
     configFile,
@@ -85,10 +107,18 @@ async function start(
     adminSocket: options.adminSocket,
     uuid: options.uuid ?? settings?.uuid,
     plane: publisher,
-    tls,
+    tls: () => tls,
     logger,
     checkRules,
-    onShutdown: (mode) => requestStop(mode === 'slow' ? drainDeadlineMs : 0),
+    process: {
+      shutdown: (mode) =>
+        endings.request({ deadlineMs: mode === 'slow' ? drainDeadlineMs : 0, restart: mode === 'restart' }),
+      async reloadTls() {
+        tls = await loadOrCreateTls(dataDir);
+        await publisher.order({ kind: 'use-certificate', tls: pemsOf(tls) });
+      },
+      mysqlModule,
+    },
   });
   closers.add(() => admin.close());
   if (options.exitOnError) refuseProblems(admin.startUpProblems);
@@ -96,7 +126,7 @@ async function start(
     const sqlite3Server = await startSqlite3(dataDir, publisher);
     closers.add(() => sqlite3Server.close());
   }
-  return { publisher, admin };
+  return { publisher, mysqlModule, admin };
 }
 
 /** The config file and its single settings; both undefined without a file. */
@@ -142,16 +172,15 @@ async function startSqlite3(dataDir: string, publisher: Publisher): Promise<{ cl
 async function startWorkers(
   options: CliOptions,
   publisher: Publisher,
-  tls: TlsIdentity,
+  tls: () => TlsIdentity,
   logger: Logger,
   closers: Closers,
 ): Promise<void> {
   const count = options.workers ?? DEFAULT_WORKERS;
-  if (count === 0) return startInProcess(publisher, tls, logger, closers);
+  if (count === 0) return startInProcess(publisher, tls(), logger, closers);
   const { Supervisor } = await import('../runtime/supervisor.ts');
   const workerModule = join(dirname(fileURLToPath(import.meta.url)), 'worker-process.js');
-  const { caPem, certPem, keyPem } = tls;
-  const supervisor = new Supervisor({ publisher, count, workerModule, tls: { caPem, certPem, keyPem }, logger });
+  const supervisor = new Supervisor({ publisher, count, workerModule, tls: () => pemsOf(tls()), logger });
   closers.add(() => supervisor.stop());
   await supervisor.start();
 }
@@ -165,34 +194,37 @@ async function startInProcess(publisher: Publisher, tls: TlsIdentity, logger: Lo
   closers.add(() => worker.close());
 }
 
-/** Clients are let in last: everything they could meet is there. */
-async function listenForClients(running: Running, options: CliOptions): Promise<readonly string[]> {
-  if (options.noStart) return [];
-  const { DEFAULT_MYSQL_INTERFACES } = await import('../runtime/variables.ts');
-  const interfaces = running.admin.mysqlInterfaces();
-  try {
-    return await running.publisher.listen(interfaces.length > 0 ? interfaces : [DEFAULT_MYSQL_INTERFACES]);
-  } catch (error) {
-    throw new Error(`mysql-interfaces: ${(error as Error).message}`, { cause: error });
+/** The text alone: plain data for workers. */
+function pemsOf({ caPem, certPem, keyPem }: TlsIdentity): TlsPems {
+  return { caPem, certPem, keyPem };
+}
+
+/** What was asked for last, by a signal or an operator, waits here until the run comes to it. */
+class EndRequests {
+  #request: Ending | undefined;
+  #tell: ((ending: Ending) => void) | undefined;
+
+  request(ending: Ending): void {
+    this.#request = ending;
+    this.#tell?.(ending);
+  }
+
+  async next(): Promise<Ending> {
+    const ending = this.#request ?? (await new Promise<Ending>((resolve) => (this.#tell = resolve)));
+    this.#request = undefined;
+    return ending;
   }
 }
 
-/** Ends the process's run; sessions may go on for `deadlineMs`. */
-type StopRequest = (deadlineMs: number) => void;
-
 /** SIGTERM and SIGINT drain; a second one ends the process at once. */
-function stopOnSignals(logger: Logger): { readonly requested: Promise<number>; readonly request: StopRequest } {
-  let request: StopRequest = () => undefined;
-  const requested = new Promise<number>((resolve) => {
-    request = resolve;
-  });
+function stopOnSignals(logger: Logger, endings: EndRequests): void {
   let signals = 0;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       signals += 1;
       if (signals > 1) process.exit(1);
       logger.info({ signal, deadlineMs: drainDeadlineMs }, 'stopping; once more ends at once');
-      request(drainDeadlineMs);
+      endings.request({ deadlineMs: drainDeadlineMs, restart: false });
     });
   }
   process.on('SIGHUP', () => {
@@ -202,7 +234,6 @@ function stopOnSignals(logger: Logger): { readonly requested: Promise<number>; r
   });
   // Node would open its debugger; ProxySQL rotates its log.
   process.on('SIGUSR1', () => logger.info({ signal: 'SIGUSR1' }, 'nothing to reopen: logs go to standard error'));
-  return { requested, request };
 }
 
 /** A bug of ours ends the process with one line in the log's own form. */

@@ -8,12 +8,13 @@ import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/message
 import type { RouteExplanation, RouteQuestion } from '../runtime/route.ts';
 import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
+import type { WorkerOrder } from '../runtime/worker-order.ts';
 import { Frontend } from './frontend/login.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
 import { createListener, parseInterfaces } from './net/listener.ts';
-import type { TlsIdentity } from './net/tls.ts';
+import { type TlsIdentity, tlsFromPem } from './net/tls.ts';
 import { CommandStats } from './observe/command-stats.ts';
 import { Counters } from './observe/counters.ts';
 import { DigestStats } from './observe/digest-stats.ts';
@@ -60,11 +61,13 @@ export class Worker {
   readonly #context: WorkerContext;
   readonly #frontend: Frontend;
   readonly #rows: WorkerRows;
+  #tls: TlsIdentity;
   readonly #sweepTimer: NodeJS.Timeout;
   readonly #listener = createListener((socket) => void this.#frontend.accept(socket));
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#tls = options.tls;
     const variables = readMysqlVariables({});
     const clock = options.clock ?? SYSTEM_CLOCK;
     const lingering = new Lingering(clock);
@@ -127,7 +130,7 @@ export class Worker {
         return killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger });
       },
     };
-    this.#frontend = new Frontend(this.#context, options.tls);
+    this.#frontend = new Frontend(this.#context, () => this.#tls);
     this.#rows = new WorkerRows(this.#context, () => this.#frontend.places.byUser);
     this.#sweepTimer = setInterval(() => this.sweep(), sweepIntervalMs);
     this.#sweepTimer.unref();
@@ -173,8 +176,7 @@ export class Worker {
         this.#context.masking.catalogs.outdated();
         return;
       case 'order':
-        if (message.order === 'flush-query-cache') this.#context.queryCache.flush();
-        this.#options.send({ type: 'order-done', requestId: message.requestId });
+        this.#options.send({ type: 'obeyed', requestId: message.requestId, found: this.#obey(message.order) });
         return;
       case 'drain':
         void this.#drain(message.deadlineMs);
@@ -187,10 +189,12 @@ export class Worker {
     }
   }
 
-  #killHere(order: KillOrder): void {
-    const victim = this.#context.sessions.get(order.sessionId);
-    if (victim !== undefined && (order.username ?? victim.user.username) === victim.user.username)
-      victim.killed(order.what);
+  /** Returns whether there is such a session. */
+  #killHere({ sessionId, what, username }: KillOrder): boolean {
+    const victim = this.#context.sessions.get(sessionId);
+    if (victim === undefined || (username ?? victim.user.username) !== victim.user.username) return false;
+    victim.killed(what);
+    return true;
   }
 
   /** Ends everything at once. */
@@ -270,6 +274,28 @@ export class Worker {
       explanation = { error: 'the worker failed to explain it; its log says why' };
     }
     this.#options.send({ type: 'route', requestId, explanation });
+  }
+
+  /** Returns whether there was something to do it to. */
+  #obey(order: WorkerOrder): boolean {
+    const { sessions } = this.#context;
+    switch (order.kind) {
+      case 'end-sessions':
+        for (const session of sessions.values()) session.killed('CONNECTION');
+        return true;
+      case 'kill-session':
+        return this.#killHere({ sessionId: order.sessionId, what: 'CONNECTION', username: undefined });
+      case 'use-certificate':
+        this.#tls = tlsFromPem(order.tls);
+        return true;
+      case 'flush-query-cache':
+        this.#context.queryCache.flush();
+        return true;
+      case 'flush-logs':
+      case 'flush-client-hosts':
+        // There are neither yet.
+        return true;
+    }
   }
 
   /** Takes no new clients, lets statements and transactions end until the deadline, then closes what is left. */

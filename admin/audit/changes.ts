@@ -12,6 +12,8 @@ const LOOKS: ReadonlySet<AdminStatement['kind']> = new Set([
   'show-fields',
   'show-table-status',
   'show-warnings',
+  'pull-version',
+  'hang-up',
   'checksum',
   'global-checksum',
   'show-diff',

@@ -5,9 +5,11 @@ import type { AdminContext, SessionContext } from '../context.ts';
 import type { AdminStatement } from '../grammar/statement.ts';
 import { DiskTrouble, PromotionRefused, type PromotionResult } from '../layers.ts';
 import type { ModuleName } from '../modules/index.ts';
-import { type AdminReply, adminError } from '../reply.ts';
+import { type AdminReply, adminError, okReply } from '../reply.ts';
 import { isStrict } from '../strict.ts';
+import { copyVariables } from '../table-store.ts';
 
+type CopyVariables = Extract<AdminStatement, { kind: 'copy-variables' }>;
 type Promote = Extract<AdminStatement, { kind: 'promote' }>;
 
 export function promote(
@@ -47,4 +49,19 @@ export async function answerPromotion(
     if (error instanceof PromotionRefused) return adminError(error.message);
     throw error;
   }
+}
+
+/** LOAD MYSQL USER … TO RUNTIME. Nothing happens, and it is no error, when there is no such user. */
+export async function loadUser(context: AdminContext, session: SessionContext, username: string): Promise<AdminReply> {
+  const { problems } = await context.promotion.loadUser(username, actorOf(session));
+  const told = isStrict(context) ? problems : [];
+  session.warnings = told;
+  const by = { user: session.username, from: session.clientAddress };
+  context.logger.info({ ...by, loaded: username, problems: problems.length }, 'user promoted');
+  return { kind: 'ok', affectedRows: 0, warnings: told.length };
+}
+
+export function copyForeignVariables({ db }: AdminContext, { prefix, edge }: CopyVariables): AdminReply {
+  const [from, to] = edge === 'disk>memory' ? (['disk', 'main'] as const) : (['main', 'disk'] as const);
+  return okReply(copyVariables(db.handle, from, to, prefix));
 }

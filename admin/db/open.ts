@@ -46,6 +46,11 @@ export interface AdminDatabase {
   readonly notes: readonly DatabaseNote[];
   /** There was no proxysql.db, or `initial` put it aside. */
   readonly diskWasCreated: boolean;
+  /**
+   * Closes proxysql.db and opens it again, because another one has been put in its place. Throws DatabaseUnusable when
+   * there is no usable one; the one of before stays open then.
+   */
+  reopenDisk(): void;
   close(): void;
 }
 
@@ -112,6 +117,18 @@ export function openAdminDatabase(options: OpenOptions): AdminDatabase {
     statsView,
     notes,
     diskWasCreated,
+    reopenDisk() {
+      // Looked at apart first: a file that cannot be used must not cost the one that is open.
+      const probe = new Database(IN_MEMORY);
+      try {
+        attach(probe, [['disk', diskFile]]);
+      } finally {
+        probe.close();
+      }
+      handle.exec('DETACH DATABASE disk');
+      attach(handle, [['disk', diskFile]]);
+      createSchema(handle, objects, { disk: 'disk' });
+    },
     close() {
       statsView.close();
       handle.close();

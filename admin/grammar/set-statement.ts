@@ -24,7 +24,8 @@ const WITHOUT_EFFECT: readonly RegExp[] = [
  */
 export function classifySet(sql: string, text: string): AdminStatement | undefined {
   if (WITHOUT_EFFECT.some((pattern) => pattern.test(text))) return OK;
-  const [, left = '', value = ''] = /^set\s+([^=]*?)\s*:?=\s*([\s\S]*)$/i.exec(sql) ?? [];
+  // Without a value it is still about a variable: one that is not there, or a syntax error.
+  const [, left = '', value = ''] = /^set\s+([^=]*?)\s*(?::?=\s*([\s\S]*))?$/i.exec(sql) ?? [];
   if (left === '') return undefined;
   const name = left.replace(/\s+/g, ' ');
   // ProxySQL says so in the info text of an OK; drivers that set the variables of a real server live on that.

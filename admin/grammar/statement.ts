@@ -44,6 +44,19 @@ export type AdminStatement =
   | { readonly kind: 'explain-route'; readonly question: RouteQuestion; readonly json: boolean }
   | { readonly kind: 'truncate-digests' }
   | { readonly kind: 'proxysql'; readonly action: ProxysqlAction }
+  /** One row of mysql_users to the runtime; the others stay as they are there. */
+  | { readonly kind: 'load-user'; readonly username: string }
+  /** Variables of a module that is not there, between memory and disk. */
+  | { readonly kind: 'copy-variables'; readonly prefix: string; readonly edge: 'disk>memory' | 'memory>disk' }
+  /** Memory as a config file, to a file or as a row. */
+  | { readonly kind: 'export-config'; readonly path: string; readonly spelled: 'save' | 'select' }
+  | { readonly kind: 'config-text' }
+  | { readonly kind: 'diagnostic-report'; readonly path: string | undefined; readonly compressed: boolean }
+  | { readonly kind: 'kill-connection'; readonly sessionId: number }
+  | { readonly kind: 'pull-version'; readonly version: number; readonly timeoutS: number }
+  | { readonly kind: 'log-entry'; readonly text: string }
+  /** The connection ends without an answer. */
+  | { readonly kind: 'hang-up' }
   /** Without a code it is 1045 28000, as nearly all errors of ProxySQL's admin port are. */
   | { readonly kind: 'refuse'; readonly message: string; readonly code?: number; readonly sqlState?: string };
 
@@ -51,10 +64,18 @@ export type ProxysqlAction =
   | 'shutdown'
   | 'shutdown-slow'
   | 'kill'
+  | 'restart'
+  | 'start'
+  | 'stop'
+  | 'pause'
+  | 'resume'
   | 'readonly'
   | 'readwrite'
+  | 'reload-tls'
   | 'flush-logs'
-  | 'flush-query-cache';
+  | 'flush-query-cache'
+  | 'flush-client-hosts'
+  | 'flush-configdb';
 
 /** One form of statement. */
 export interface Pattern {

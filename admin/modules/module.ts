@@ -12,6 +12,7 @@ import type {
   VariableValues,
 } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
+import type { Edge } from '../layers.ts';
 import type { VariablePrefix } from '../variables/spec.ts';
 
 /** A rule that cannot work, as the rule compiler reports it. */
@@ -66,11 +67,16 @@ export interface ModuleTable {
   readonly onSave?: 'delete' | 'deactivate';
 }
 
-/** A module that owns whole tables. */
-export interface TableModule {
-  readonly kind: 'tables';
+interface CommonModule {
   /** As in SQL: `LOAD <name> TO RUNTIME`. */
   readonly name: string;
+  /** The edges it has commands for; all when absent. */
+  readonly edges?: readonly Edge[];
+}
+
+/** A module that owns whole tables. */
+export interface TableModule extends CommonModule {
+  readonly kind: 'tables';
   readonly tables: readonly ModuleTable[];
   /** Its runtime tables show what the workers observe of the servers. */
   readonly needsPool?: boolean;
@@ -79,9 +85,8 @@ export interface TableModule {
 }
 
 /** A module that owns the rows of global_variables with one prefix. */
-export interface VariablesModule {
+export interface VariablesModule extends CommonModule {
   readonly kind: 'variables';
-  readonly name: string;
   readonly prefix: VariablePrefix;
 }
 

@@ -17,6 +17,7 @@ const HARMLESS: ReadonlySet<Kind> = new Set<Kind>([
   'show-fields',
   'show-table-status',
   'refuse',
+  'hang-up',
 ]);
 
 /** What only looks, secrets left out. */
@@ -25,6 +26,7 @@ const LOOKS: ReadonlySet<Kind> = new Set<Kind>([
   'show-runtime-history',
   'explain-route',
   'global-checksum',
+  'pull-version',
 ]);
 
 const USERS = 'MYSQL USERS';
@@ -37,6 +39,8 @@ export function isAllowed(rights: AdminRights, statement: AdminStatement): boole
     case 'promote':
     case 'load-from-history':
       return statement.module === USERS;
+    case 'load-user':
+      return true;
     case 'show-diff':
     case 'show-runtime-history':
       return statement.modules.every((module) => module === USERS);

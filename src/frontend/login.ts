@@ -42,13 +42,13 @@ interface Learned {
 
 export class Frontend {
   readonly #context: WorkerContext;
-  readonly #tls: TlsIdentity;
+  readonly #tls: () => TlsIdentity;
   readonly #learned = new Map<string, Learned>();
   readonly #places: ClientPlaces;
   #lastConnectionId = 0;
   #draining = false;
 
-  constructor(context: WorkerContext, tls: TlsIdentity) {
+  constructor(context: WorkerContext, tls: () => TlsIdentity) {
     this.#context = context;
     this.#tls = tls;
     this.#places = new ClientPlaces(context.quotas);
@@ -197,8 +197,8 @@ export class Frontend {
       capabilities: offeredCapabilities(variables),
       charset: charsetById(collation) === undefined || collation > 255 ? GREETING_COLLATION_ID : collation,
       statusFlags: StatusFlag.AUTOCOMMIT,
-      secureContext: () => (variables.haveSsl ? this.#tls.secureContext : undefined),
-      rsaKeys: () => this.#tls.rsaKeys,
+      secureContext: () => (variables.haveSsl ? this.#tls().secureContext : undefined),
+      rsaKeys: () => this.#tls().rsaKeys,
       allowClearPassword: 'tls',
       loginTimeoutMs: variables.connectTimeoutClient,
       maxPacketBytes: 1 << 20,

@@ -5,11 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openConfigFile } from '../../../admin/config-file/config-file.ts';
-import type { AdminPlane, ShutdownMode } from '../../../admin/index.ts';
+import type { AdminPlane } from '../../../admin/index.ts';
 import { startAdminPlane } from '../../../admin/index.ts';
 import { loadOrCreateTls, type TlsIdentity } from '../../../src/net/tls.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from './fake-plane.ts';
+import { FakeProcess } from './fake-process.ts';
 
 export interface TestAdminPlane {
   readonly admin: AdminPlane;
@@ -18,7 +19,7 @@ export interface TestAdminPlane {
   readonly port: number;
   readonly socketPath: string;
   readonly tls: TlsIdentity;
-  readonly shutdowns: readonly ShutdownMode[];
+  readonly process: FakeProcess;
   stop(): Promise<void>;
 }
 
@@ -31,7 +32,7 @@ export async function startTestAdminPlane(
   writeFileSync(configPath, typeof config === 'string' ? config : configOf(config));
   const plane = new FakePlane();
   const tls = await loadOrCreateTls(dataDir);
-  const shutdowns: ShutdownMode[] = [];
+  const process = new FakeProcess(plane);
   const socketPath = join(dataDir, 'admin.sock');
   const admin = await startAdminPlane({
     dataDir,
@@ -41,9 +42,9 @@ export async function startTestAdminPlane(
     adminSocket: socketPath,
     plane,
     logger: silentLogger(),
-    tls,
+    tls: () => tls,
     checkRules: () => [],
-    onShutdown: (mode) => shutdowns.push(mode),
+    process,
   });
   const port = Number(admin.adminAddresses()[0]?.split(':').at(-1));
   return {
@@ -53,7 +54,7 @@ export async function startTestAdminPlane(
     port,
     socketPath,
     tls,
-    shutdowns,
+    process,
     async stop() {
       await admin.close();
       rmSync(dataDir, { recursive: true });

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuditLog, type AuditSettings } from '../../../admin/audit/audit-log.ts';
-import type { AdminContext, SessionContext, ShutdownMode } from '../../../admin/context.ts';
+import type { AdminContext, SessionContext } from '../../../admin/context.ts';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
@@ -14,6 +14,7 @@ import type { AdminReply } from '../../../admin/reply.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from './fake-plane.ts';
+import { FakeProcess } from './fake-process.ts';
 
 /** An admin user's session, fresh. */
 export function adminSession(changes: Partial<SessionContext> = {}): SessionContext {
@@ -24,15 +25,15 @@ export class DispatchStage {
   readonly dataDir: string;
   readonly plane: FakePlane;
   readonly context: AdminContext;
-  readonly shutdowns: ShutdownMode[];
+  readonly process: FakeProcess;
   session: SessionContext = adminSession();
   auditSettings: AuditSettings = { file: 'audit.log', sizeMax: 1_000_000, filesMax: 2 };
 
-  private constructor(dataDir: string, plane: FakePlane, context: AdminContext, shutdowns: ShutdownMode[]) {
+  private constructor(dataDir: string, plane: FakePlane, context: AdminContext, process: FakeProcess) {
     this.dataDir = dataDir;
     this.plane = plane;
     this.context = context;
-    this.shutdowns = shutdowns;
+    this.process = process;
   }
 
   static async start(): Promise<DispatchStage> {
@@ -40,7 +41,7 @@ export class DispatchStage {
     const db = openAdminDatabase({ dataDir, initial: false });
     const plane = new FakePlane();
     const logger = silentLogger();
-    const shutdowns: ShutdownMode[] = [];
+    const process = new FakeProcess(plane);
     const promotion = createPromotion({
       db,
       plane,
@@ -55,10 +56,9 @@ export class DispatchStage {
       nowMs: () => 1000,
       facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
     });
-    const onShutdown = (mode: ShutdownMode): void => void shutdowns.push(mode);
     const audit = new AuditLog({ dataDir, logger, settings: () => stage.auditSettings });
-    const context: AdminContext = { db, plane, promotion, logger, audit, stats, onShutdown };
-    const stage: DispatchStage = new DispatchStage(dataDir, plane, context, shutdowns);
+    const context: AdminContext = { db, plane, promotion, logger, audit, stats, process };
+    const stage: DispatchStage = new DispatchStage(dataDir, plane, context, process);
     return stage;
   }
 

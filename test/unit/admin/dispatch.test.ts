@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { AuditLog } from '../../../admin/audit/audit-log.ts';
-import type { AdminContext, SessionContext, ShutdownMode } from '../../../admin/context.ts';
+import type { AdminContext, SessionContext } from '../../../admin/context.ts';
 import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
@@ -13,13 +13,14 @@ import type { AdminReply } from '../../../admin/reply.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from './fake-plane.ts';
+import { FakeProcess } from './fake-process.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'sluice-admin-dispatch-'));
 let db: AdminDatabase;
 let plane: FakePlane;
 let context: AdminContext;
 let session: SessionContext;
-let shutdowns: ShutdownMode[];
+let process: FakeProcess;
 const stats: SessionContext = { username: 'stats', role: 'stats', clientAddress: '127.0.0.1', warnings: [] };
 
 const run = (sql: string, who: SessionContext = session): Promise<AdminReply> => dispatch(context, who, sql);
@@ -37,7 +38,7 @@ async function errorOf(sql: string, who: SessionContext = session): Promise<stri
 before(async () => {
   db = openAdminDatabase({ dataDir, initial: false });
   plane = new FakePlane();
-  shutdowns = [];
+  process = new FakeProcess(plane);
   const logger = silentLogger();
   const promotion = createPromotion({
     db,
@@ -54,7 +55,7 @@ before(async () => {
     nowMs: () => 1000,
     facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
   });
-  context = { db, plane, promotion, logger, stats: refresher, audit, onShutdown: (mode) => shutdowns.push(mode) };
+  context = { db, plane, promotion, logger, stats: refresher, audit, process };
 });
 beforeEach(() => {
   session = { username: 'admin', role: 'admin', clientAddress: '127.0.0.1', warnings: [] };
@@ -261,7 +262,7 @@ describe('the process', () => {
   test('is asked to end in three ways', async () => {
     for (const sql of ['PROXYSQL SHUTDOWN', 'PROXYSQL SHUTDOWN SLOW', 'PROXYSQL KILL'])
       assert.deepEqual(await run(sql), { kind: 'hang-up' });
-    assert.deepEqual(shutdowns, ['fast', 'slow', 'kill']);
+    assert.deepEqual(process.shutdowns, ['fast', 'slow', 'kill']);
   });
 
   test('a lone semicolon and empty texts are survived', async () => {

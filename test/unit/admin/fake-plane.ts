@@ -1,14 +1,17 @@
 /**
  * A data plane without traffic: remembers what was published and answers collect() with rows a test sets.
  */
-import type { WorkerOrder } from '../../../runtime/messages.ts';
 import type { DataPlane } from '../../../runtime/plane.ts';
 import type { RouteExplanation, RouteQuestion } from '../../../runtime/route.ts';
 import { EMPTY_SNAPSHOT, generation, type RuntimeSnapshot } from '../../../runtime/snapshot.ts';
 import type { StatsKind, StatsRows } from '../../../runtime/stats.ts';
+import type { WorkerOrder } from '../../../runtime/worker-order.ts';
 
 export class FakePlane implements DataPlane {
-  killSession(): void {}
+  /** Everything workers were ordered, in order. */
+  readonly orders: WorkerOrder[] = [];
+  /** Whether a worker finds something to do an order to. */
+  found = true;
 
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly rows: { [K in StatsKind]?: readonly StatsRows[K][] } = {};
@@ -25,15 +28,14 @@ export class FakePlane implements DataPlane {
     return this.current.generation;
   }
 
+  async order(order: WorkerOrder): Promise<boolean> {
+    this.orders.push(order);
+    return this.found;
+  }
+
   async explainRoute(question: RouteQuestion): Promise<RouteExplanation> {
     this.questions.push(question);
     return this.explanation;
-  }
-
-  readonly orders: WorkerOrder[] = [];
-
-  async order(order: WorkerOrder): Promise<void> {
-    this.orders.push(order);
   }
 
   async collect<K extends StatsKind>(

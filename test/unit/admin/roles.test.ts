@@ -161,7 +161,7 @@ describe('a users-only account', () => {
       assert.equal(reply.kind, 'error', sql);
       assert.doesNotMatch(JSON.stringify(reply), /hunter2/, sql);
     }
-    assert.deepEqual(it.shutdowns, []);
+    assert.deepEqual(it.process.shutdowns, []);
     assert.deepEqual(await it.rows("SELECT COUNT(*) FROM mysql_users WHERE password LIKE '%admin:%'"), [['0']]);
   });
 

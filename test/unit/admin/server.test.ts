@@ -217,7 +217,7 @@ describe('the admin port', () => {
   test('PROXYSQL SHUTDOWN asks the process to end and hangs up', async () => {
     const connection = await login('admin', 'admin');
     await assert.rejects(connection.query('PROXYSQL SHUTDOWN SLOW'), /Connection lost|closed/i);
-    assert.deepEqual(it.shutdowns, ['slow']);
+    assert.deepEqual(it.process.shutdowns, ['slow']);
     connection.destroy();
   });
 });

@@ -25,7 +25,9 @@ import type { ConnectionPoolRow, StatsKind, StatsRows } from '../../../runtime/s
 import { silentLogger } from '../../../src/observe/logger.ts';
 
 class RememberingPlane implements DataPlane {
-  killSession(): void {}
+  async order(): Promise<boolean> {
+    return true;
+  }
 
   current: RuntimeSnapshot = EMPTY_SNAPSHOT;
   readonly published: Partial<SnapshotParts>[] = [];
@@ -43,7 +45,6 @@ class RememberingPlane implements DataPlane {
   async explainRoute(): Promise<never> {
     throw new Error('nobody asks');
   }
-  async order(): Promise<void> {}
 
   async collect<K extends StatsKind>(kind: K): Promise<readonly StatsRows[K][]> {
     return kind === 'connection-pool' ? (this.pool as unknown as StatsRows[K][]) : [];
