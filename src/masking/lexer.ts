@@ -57,6 +57,9 @@ const COLON = 0x3a;
 const QUESTION = 0x3f;
 const LF = 0x0a;
 
+/** From here on all servers agree on comments in comments. */
+const NESTING_VERSION = 80_000;
+
 const BLANK = 1;
 const LETTER = 2;
 const DIGIT = 3;
@@ -333,11 +336,12 @@ export class Lexer {
     const start = this.#at + 2;
     const mariadbOnly = this.#byteAt(start) === 0x4d && this.#byteAt(start + 1) === BANG;
     if (this.#byteAt(start) !== BANG && !mariadbOnly) {
-      // Inside an executable comment old servers end the outer comment with the inner one.
-      if (this.#insideComment) this.ambiguous = true;
+      // Inside an executable comment, servers before MariaDB 10 and MySQL 8 end the outer comment with the inner one.
+      if (this.#insideComment && (this.#mode.version ?? 0) < NESTING_VERSION) this.ambiguous = true;
       return this.#skipToCommentEnd(start);
     }
     if (mariadbOnly && !this.#mode.mariadb) return this.#skipToCommentEnd(start);
+    // The first end closes both: nothing that is worth following.
     if (this.#insideComment) this.ambiguous = true;
     let at = start + (mariadbOnly ? 2 : 1);
     let digits = 0;
@@ -378,13 +382,25 @@ export class Lexer {
     }
   }
 
-  /** A comment whose version is too high may hold a plain comment on some servers. */
+  /** A comment whose version is too high may hold plain comments, and ends after them. */
   #skipUnexecuted(from: number): boolean {
-    if (!this.#skipToCommentEnd(from)) return false;
-    for (let at = from; at + 1 < this.#at; at += 1) {
-      if (this.#text[at] === SLASH && this.#text[at + 1] === STAR) this.ambiguous = true;
+    const text = this.#text;
+    let at = from;
+    while (at + 1 < this.#end) {
+      if (text[at] === STAR && text[at + 1] === SLASH) {
+        this.#at = at + 2;
+        return true;
+      }
+      if (text[at] === SLASH && text[at + 1] === STAR) {
+        if ((this.#mode.version ?? 0) < NESTING_VERSION) this.ambiguous = true;
+        if (!this.#skipToCommentEnd(at + 2)) return false;
+        at = this.#at;
+      } else {
+        at += 1;
+      }
     }
-    return true;
+    this.#at = this.#end;
+    return false;
   }
 }
 

@@ -1,0 +1,121 @@
+/**
+ * Two clinics that are alike but for their protected values. What a statement shows of them, masks applied, must hold no
+ * protected value, and must be the same for both: then it depends on none. Used directly, and through a proxy.
+ */
+import type { Connection, FieldPacket } from 'mysql2/promise';
+import { CLINIC_SETUP, SECRETS } from './clinic.ts';
+import { LeakChecker } from './leaks.ts';
+import type { RandomStatement } from './random-query.ts';
+
+/** Values that have nothing in common with anything else in the clinic, in the order of {@link SECRETS}. */
+const TWIN_SECRETS = [
+  [
+    'Q7ZX91KW4V',
+    'J8VKX62WQY',
+    'Z5QWJ39XKC',
+    'XKQZ48812VJW',
+    'WJXV6619KQZX',
+    'VQKJ7358XZWY',
+    '918273645',
+    '564738291',
+    '827364519',
+  ],
+  [
+    'KVX3JQZ88W',
+    'WZK04QXJ7V',
+    'A1XVQ6KJZW',
+    'ZZXQV39485JK',
+    'QQWX7702KVJZ',
+    'ZZXQV39485JK',
+    '746352819',
+    '185926374',
+    '746352819',
+  ],
+] as const;
+
+export function twinSetup(twin: 0 | 1): string[] {
+  return CLINIC_SETUP.map((statement) =>
+    SECRETS.reduce((text, secret, i) => text.replaceAll(secret, TWIN_SECRETS[twin][i] ?? ''), statement),
+  );
+}
+
+const checker = new LeakChecker(TWIN_SECRETS.flat());
+/** Plans are full of numbers, which have digits in common with anything. */
+const planChecker = new LeakChecker(TWIN_SECRETS.flat(), 8);
+
+/** One statement in so many has its warnings looked at. */
+const WARNINGS_EVERY = 8;
+
+/** What one server showed. */
+export interface Shown {
+  /** Sorted rows of every result, masked cells left out. */
+  readonly results: readonly string[];
+  /** Number and message of the error that ended it. */
+  readonly error: string | undefined;
+  readonly leak: string | undefined;
+  readonly columns: number | undefined;
+}
+
+/**
+ * Runs the statement and what asks after it, all in a transaction that is rolled back.
+ * @param masked positions whose cells are left out; empty when a proxy masks them.
+ */
+export async function show(
+  connection: Connection,
+  statement: RandomStatement,
+  masked: ReadonlySet<number>,
+): Promise<Shown> {
+  const { kind, sql, after } = statement;
+  const undo = kind === 'write' || kind === 'copy';
+  if (undo) await connection.query('BEGIN');
+  const results: string[] = [];
+  let leak: string | undefined;
+  let columns: number | undefined;
+  try {
+    for (const [i, text] of [sql, ...after].entries()) {
+      const [rows, fields] = await connection.query({ sql: text, rowsAsArray: true });
+      const answer = cellsOf(rows, fields, i === 0 ? masked : new Set(), kind === 'explain' ? planChecker : checker);
+      leak ??= answer.leak;
+      // A plan may differ in its estimates.
+      if (kind !== 'explain') results.push(answer.text);
+      if (i === 0 && Array.isArray(fields)) columns = fields.length;
+    }
+    // How many warnings there are may depend on the order in which rows were read.
+    if (kind === 'query' && sql.length % WARNINGS_EVERY === 0) {
+      const [rows, fields] = await connection.query({ sql: 'SHOW WARNINGS', rowsAsArray: true });
+      leak ??= cellsOf(rows, fields, new Set(), checker).leak;
+    }
+    return { results, error: undefined, leak, columns };
+  } catch (error) {
+    const { errno, message } = error as { errno?: number; message: string };
+    if (errno === undefined || message.includes('closed state')) throw error;
+    leak ??= checker.leakIn(message);
+    return { results, error: `${errno}`, leak, columns };
+  } finally {
+    if (undo) await connection.query('ROLLBACK');
+    if (undo && sql.includes('CREATE')) await connection.query('DROP TEMPORARY TABLE IF EXISTS copied');
+  }
+}
+
+function cellsOf(
+  rows: unknown,
+  fields: unknown,
+  masked: ReadonlySet<number>,
+  leaks: LeakChecker,
+): { text: string; leak: string | undefined } {
+  if (!Array.isArray(rows) || !Array.isArray(fields)) {
+    const { affectedRows, info, changedRows } = rows as { affectedRows?: number; info?: string; changedRows?: number };
+    return { text: JSON.stringify([affectedRows, info, changedRows]), leak: leaks.leakIn(info ?? '') };
+  }
+  let leak: string | undefined;
+  for (const field of fields as FieldPacket[]) leak ??= leaks.leakIn(field.name);
+  const shown = (rows as unknown[][]).map((row) => row.filter((_, at) => !masked.has(at)));
+  for (const cell of shown.flat()) leak ??= leaks.leakInCell(cell);
+  return {
+    text: shown
+      .map((row) => JSON.stringify(row))
+      .sort()
+      .join('\n'),
+    leak,
+  };
+}
