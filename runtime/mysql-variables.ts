@@ -33,7 +33,7 @@ export const MYSQL_VARIABLES = {
     ['mysql_native_password', 'caching_sha2_password'],
     ACTS,
   ),
-  have_compress: bool(true),
+  have_compress: bool(true, ACTS),
   have_ssl: bool(true, ACTS),
   default_schema: text('information_schema', 'non-empty', ACTS),
   default_charset: text('utf8', 'charset', ACTS),

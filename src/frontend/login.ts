@@ -9,6 +9,8 @@ import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
+import { compressedSocket, isCompressed } from '../net/compressed-socket.ts';
+import { type Compression, zlibCompression, zstdCompression } from '../net/compression.ts';
 import type { TlsIdentity } from '../net/tls.ts';
 import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { charsetById, collationByName } from '../protocol/charsets.ts';
@@ -28,7 +30,15 @@ function offeredCapabilities(variables: MysqlVariables): number {
   let offered = OFFERED_CAPABILITIES;
   if (variables.enableLoadDataLocalInfile) offered |= Capability.LOCAL_FILES;
   if (!variables.enableClientDeprecateEof) offered &= ~Capability.DEPRECATE_EOF;
+  if (variables.haveCompress) offered |= Capability.COMPRESS | Capability.ZSTD_COMPRESSION_ALGORITHM;
   return offered >>> 0;
+}
+
+/** What both sides agreed on, unless the connection has it already: COM_CHANGE_USER changes nothing about it. */
+async function compressionOf({ capabilities, socket }: AuthenticatedLogin): Promise<Compression | undefined> {
+  if (isCompressed(socket)) return undefined;
+  if ((capabilities & Capability.COMPRESS) !== 0) return zlibCompression;
+  return (capabilities & Capability.ZSTD_COMPRESSION_ALGORITHM) !== 0 ? zstdCompression() : undefined;
 }
 
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
@@ -99,10 +109,12 @@ export class Frontend {
       this.#places.release(username);
       return;
     }
-    this.#start(login, user, connectionId);
+    this.#start(login, user, connectionId, await compressionOf(login));
   }
 
-  #start(login: AuthenticatedLogin, user: UserEntry, connectionId: number): void {
+  #start(login: AuthenticatedLogin, user: UserEntry, connectionId: number, compression: Compression | undefined): void {
+    const socket =
+      compression === undefined ? login.socket : compressedSocket(login.socket, compression, 'server', login.remainder);
     const context = this.#context;
     const { username } = user;
     this.#learn(login, user);
@@ -115,7 +127,7 @@ export class Frontend {
       schema: login.schema,
     });
     session.client = new ClientConnection(
-      login.socket,
+      socket,
       {
         onCommand: (buffer, start, end, sequenceId) => {
           try {
@@ -131,7 +143,7 @@ export class Frontend {
         },
         onChangeUser: (payload, early) => {
           this.#end(session);
-          void this.#changeUser(login, connectionId, payload, early);
+          void this.#changeUser({ ...login, socket }, connectionId, payload, early);
         },
         onClosed: () => this.#end(session),
       },
@@ -140,7 +152,7 @@ export class Frontend {
     context.sessions.set(session.connectionId, session);
     context.counters.Client_Connections_connected += 1;
     login.accept(StatusFlag.AUTOCOMMIT);
-    session.client.start(login.remainder);
+    session.client.start(compression === undefined ? login.remainder : Buffer.alloc(0));
   }
 
   /** A session is over: its client is gone, or has become somebody else. */

@@ -7,6 +7,8 @@ import type { MysqlVariables } from '../../runtime/variables.ts';
 import { BackendConnection, type ConnectionHome } from '../backend/backend-connection.ts';
 import { mirroredState } from '../backend/mirrored-state.ts';
 import { clientLogin } from '../connection-phase/client-login.ts';
+import { compressedSocket } from '../net/compressed-socket.ts';
+import { zlibCompression } from '../net/compression.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { charsetById } from '../protocol/charsets.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
@@ -53,6 +55,8 @@ const LOGIN_COLLATION_ID = 45;
 export interface ConnectOptions {
   readonly home: ConnectionHome;
   readonly useSsl: boolean;
+  /** Asks for zlib; a server that does not have it is used without. */
+  readonly compression?: boolean;
   readonly user: BackendUser;
   readonly shape: number;
   readonly variables: MysqlVariables;
@@ -80,13 +84,15 @@ export class InitConnectFailed extends Error {
 export async function openBackendConnection(options: ConnectOptions): Promise<BackendConnection> {
   const { home, user, shape, variables } = options;
   const timeoutMs = variables.connectTimeoutServer;
+  // Over a Unix socket there is nothing to be saved.
+  const compress = options.compression === true && home.port !== 0;
   const socket = await openSocket(home, timeoutMs, variables);
   try {
     const login = await clientLogin({
       socket,
       username: user.username,
       secret: user.secret,
-      capabilities: (BASE_CAPABILITIES | shape | (options.useSsl ? Capability.SSL : 0)) >>> 0,
+      capabilities: (BASE_CAPABILITIES | shape | (compress ? Capability.COMPRESS : 0)) >>> 0,
       charset: LOGIN_COLLATION_ID,
       tls: options.useSsl ? { rejectUnauthorized: false } : undefined,
       attributes: { program_name: 'sluice' },
@@ -100,7 +106,10 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
     }
     const names = charsetById(LOGIN_COLLATION_ID);
     const connection = new BackendConnection({
-      socket: login.socket,
+      socket:
+        (login.capabilities & Capability.COMPRESS) === 0
+          ? login.socket
+          : compressedSocket(login.socket, zlibCompression, 'client'),
       home,
       username: user.username,
       shape,

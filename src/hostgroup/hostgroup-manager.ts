@@ -436,6 +436,7 @@ export class HostgroupManager {
       connection = await this.#connectTo({
         home: server,
         useSsl: server.entry.useSsl,
+        compression: server.entry.compression,
         user: waiting.request.user,
         shape: waiting.request.wish.shape,
         variables: this.#variables,

@@ -66,6 +66,7 @@ const PACKAGE_HOMES: Readonly<Record<string, { readonly values: RegExp; readonly
   pino: { values: /^src\/observe\/logger\.ts$/ },
   'node-sql-parser': { values: /^src\/sql\/ast\.ts$/ },
   mysql2: { values: /^(src\/console|runtime\/monitor|admin\/cluster|test|bench|demo)\// },
+  '@hpcc-js/wasm-zstd': { values: /^(src\/net|test)\// },
   '@peculiar/x509': { values: /^(src\/net|test)\// },
   'reflect-metadata': { values: /^src\/net\// },
   'fast-check': { values: /^test\// },
