@@ -298,13 +298,21 @@ function queryRule(
 }
 
 export function buildFastRouting(rows: readonly TableRow[]): readonly FastRoutingEntry[] {
-  return rows.map((row) => ({
+  const entries = rows.map((row) => ({
     username: cellToText(row.username),
     schemaname: cellToText(row.schemaname),
     flagIn: cellToInt(row.flagIN),
     destinationHostgroup: cellToInt(row.destination_hostgroup),
     comment: cellToText(row.comment),
   }));
+  // As ProxySQL reads them: ORDER BY username, schemaname, flagIN.
+  return entries.sort(
+    (a, b) => order(a.username, b.username) || order(a.schemaname, b.schemaname) || a.flagIn - b.flagIn,
+  );
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 export function fastRoutingRow(entry: FastRoutingEntry): TableRow {

@@ -137,8 +137,8 @@ export const MYSQL_VARIABLES = {
   automatic_detect_sqli: bool(false),
   firewall_whitelist_enabled: bool(false, ACTS),
   firewall_whitelist_errormsg: text('Firewall blocked this query', 'any', ACTS),
-  mirror_max_concurrency: int(16, 1, 8192),
-  mirror_max_queue_length: int(32_000, 0, 1_048_576),
+  mirror_max_concurrency: int(16, 1, 8192, ACTS),
+  mirror_max_queue_length: int(32_000, 0, 1_048_576, ACTS),
 
   // Query cache
   query_cache_size_MB: int(256, 0, 10_485_760, ACTS),

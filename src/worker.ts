@@ -33,6 +33,7 @@ import { Catalogs } from './session/masking/catalogs.ts';
 import { MaskingRuntime } from './session/masking/masking-runtime.ts';
 import { MaskingStats } from './session/masking/masking-stats.ts';
 import { Refusals } from './session/masking/refusals.ts';
+import { Mirror } from './session/mirror.ts';
 import type { Session } from './session/session.ts';
 import { WorkerRows } from './session/worker-rows.ts';
 import { DigestCache } from './sql/digest-cache.ts';
@@ -105,6 +106,7 @@ export class Worker {
       counters,
       digestStats: new DigestStats(),
       queryCache: new QueryCache(counters),
+      mirror: new Mirror(() => this.#context),
       commandStats: new CommandStats(),
       errorStats: new ErrorStats(),
       ruleHits: new Map(),
@@ -138,12 +140,13 @@ export class Worker {
 
   /** Everything that is due by the clock; called by this worker's one timer. */
   sweep(): void {
-    const { hostgroups, lingering, runtime, sessions, clock, queryCache } = this.#context;
+    const { hostgroups, lingering, runtime, sessions, clock, queryCache, mirror } = this.#context;
     hostgroups.sweep();
     lingering.sweep(runtime.variables.autoIncrementDelayMultiplexTimeoutMs);
     const nowMs = clock.nowMs();
     for (const session of sessions.values()) session.sweep(nowMs);
     queryCache.sweep(nowMs);
+    mirror.sweep();
   }
 
   /** Every message of the primary comes in here. */
@@ -202,6 +205,7 @@ export class Worker {
     clearInterval(this.#sweepTimer);
     const closed = this.#listener.close();
     for (const session of this.#context.sessions.values()) session.client.destroy();
+    this.#context.mirror.close();
     this.#context.hostgroups.close();
     await this.#context.matcher.close();
     await closed;

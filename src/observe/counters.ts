@@ -49,6 +49,8 @@ export class Counters {
   Access_Denied_Max_User_Connections = 0;
   mysql_killed_backend_connections = 0;
   mysql_killed_backend_queries = 0;
+  Mirror_concurrency = 0;
+  Mirror_queue_length = 0;
   Query_Cache_Memory_bytes = 0;
   Query_Cache_count_GET = 0;
   Query_Cache_count_GET_OK = 0;

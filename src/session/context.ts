@@ -29,6 +29,7 @@ import type { Catalogs } from './masking/catalogs.ts';
 import type { MaskingRuntime } from './masking/masking-runtime.ts';
 import type { MaskingStats } from './masking/masking-stats.ts';
 import type { Refusals } from './masking/refusals.ts';
+import type { Mirror } from './mirror.ts';
 import type { Session } from './session.ts';
 
 /** The runtime as the data plane uses it. Read once at the start of a command, never again during it. */
@@ -75,6 +76,7 @@ export interface WorkerContext {
   readonly counters: Counters;
   readonly digestStats: DigestStats;
   readonly queryCache: QueryCache;
+  readonly mirror: Mirror;
   readonly commandStats: CommandStats;
   readonly errorStats: ErrorStats;
   /** Hits by rule_id since the rules were loaded. */

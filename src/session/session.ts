@@ -32,7 +32,7 @@ import { afterRules } from './after-rules.ts';
 import { throughCache } from './cached-statement.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
-import { classMemo, isInput, slotOf, tryDecide } from './decide.ts';
+import { classMemo, isInput, tryDecide } from './decide.ts';
 import { hostgroupOf, locksSession, reachOf, refusalOf } from './destination.ts';
 import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
@@ -42,6 +42,7 @@ import { mayDefine } from './masking/definitions.ts';
 import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
+import { type CountedStatement, recordStatement } from './record-statement.ts';
 import { applySet } from './set-statement.ts';
 import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
 import type { Statement } from './statement.ts';
@@ -55,7 +56,7 @@ import {
   onStatementReset,
 } from './statement-commands.ts';
 import { frameOf, isBlank, textOf } from './statement-frames.ts';
-import { elapsedUs, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
+import { type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { TimeLimits } from './time-limits.ts';
 import { UnmirroredSets } from './unmirrored-sets.ts';
 
@@ -417,6 +418,8 @@ export class Session implements RunOwner {
   }
 
   #start(statement: Statement): void {
+    const { mirrorHostgroup, mirrorFlagOut } = statement.decision;
+    if (mirrorHostgroup >= 0 || mirrorFlagOut >= 0) this.context.mirror.offer(this, statement);
     this.leases.endLinger(this.leases.find(statement.hostgroup));
     const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay);
     if (delayMs <= 0) return this.#run.run(statement);
@@ -537,28 +540,9 @@ export class Session implements RunOwner {
     this.record({ entry, facts, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
   }
 
-  record(
-    statement: Pick<Statement, 'entry' | 'facts' | 'hostgroup' | 'schema' | 'startedAt'>,
-    rowsAffected: number,
-    rowsSent: number,
-  ): void {
-    const { variables } = this;
-    const timeUs = elapsedUs(statement.startedAt);
-    if (timeUs > variables.longQueryTime * 1000) this.context.counters.Slow_queries += 1;
-    if (variables.commandsStats) this.context.commandStats.record(statement.facts.command, timeUs);
-    if (!variables.queryDigests) return;
-    this.context.digestStats.record(
-      statement.entry,
-      slotOf(statement.entry),
-      statement.hostgroup,
-      statement.schema,
-      this.user.username,
-      variables.queryDigestsTrackHostname ? this.client.address : '',
-      timeUs,
-      rowsAffected,
-      rowsSent,
-      Math.floor(Date.now() / 1000),
-    );
+  record(statement: CountedStatement, rowsAffected: number, rowsSent: number): void {
+    const { context, variables, user, client } = this;
+    recordStatement(context, variables, user.username, client.address, statement, rowsAffected, rowsSent);
   }
 
   // ---------------------------------------------------------------- answers

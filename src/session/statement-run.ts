@@ -42,9 +42,14 @@ export interface StatementOutcome {
   readonly error: ProtocolError | undefined;
 }
 
+/** Where answers go, and what a run asks of it. */
+export interface RunClient extends Pick<ClientConnection, 'write' | 'onceDrained' | 'destroy' | 'takeFile'> {
+  readonly socket: { pause(): unknown; resume(): unknown; readonly writableLength: number };
+}
+
 /** What the run needs of its session. */
 export interface RunOwner {
-  readonly client: ClientConnection;
+  readonly client: RunClient;
   readonly leases: Leases;
   readonly cursors: Cursors;
   readonly unmirroredSets: UnmirroredSets;

@@ -1,0 +1,35 @@
+/** What is counted of a statement that is over: by command, by digest, and whether it was slow. */
+import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { WorkerContext } from './context.ts';
+import { slotOf } from './decide.ts';
+import type { Statement } from './statement.ts';
+import { elapsedUs } from './statement-run.ts';
+
+export type CountedStatement = Pick<Statement, 'entry' | 'facts' | 'hostgroup' | 'schema' | 'startedAt'>;
+
+export function recordStatement(
+  context: WorkerContext,
+  variables: MysqlVariables,
+  username: string,
+  clientAddress: string,
+  statement: CountedStatement,
+  rowsAffected: number,
+  rowsSent: number,
+): void {
+  const timeUs = elapsedUs(statement.startedAt);
+  if (timeUs > variables.longQueryTime * 1000) context.counters.Slow_queries += 1;
+  if (variables.commandsStats) context.commandStats.record(statement.facts.command, timeUs);
+  if (!variables.queryDigests) return;
+  context.digestStats.record(
+    statement.entry,
+    slotOf(statement.entry),
+    statement.hostgroup,
+    statement.schema,
+    username,
+    variables.queryDigestsTrackHostname ? clientAddress : '',
+    timeUs,
+    rowsAffected,
+    rowsSent,
+    Math.floor(Date.now() / 1000),
+  );
+}
