@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import type { Server } from './server.ts';
 
 /** How long a statement may keep others on its lane waiting, in ms. */
-export const laneStallMs = 5;
+export const laneStallMs = 8;
 const TICK_MS = 2;
 const IDLE_TICKS_MAX = 50;
 

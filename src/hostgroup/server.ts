@@ -45,6 +45,8 @@ export class Server implements ConnectionHome {
   pipeliningVersion = '';
   /** Lanes that are opened before the ones there are have to do. */
   laneLimit = Number(process.env.X_LANES ?? 2);
+  /** What a read takes at the moment, in ms. */
+  usualMs = 0.1;
   used = 0;
   connecting = 0;
   /** Milliseconds since the epoch until which the server is shunned; 0 when it is not. */
@@ -178,6 +180,11 @@ export class Server implements ConnectionHome {
     if (this.#errorsInSecond < errorsMax || this.shunnedUntilMs !== 0) return false;
     this.shunnedUntilMs = nowMs + recoveryMs;
     return true;
+  }
+
+  /** A read was answered: half of the answers take less than `usualMs`, half of them more. */
+  noteAnswer(ms: number): void {
+    this.usualMs = ms > this.usualMs ? this.usualMs * 1.05 + 0.001 : this.usualMs * 0.95;
   }
 
   noteQuery(): void {

@@ -5,19 +5,31 @@
 
 /** Answers seen before a digest counts as known. */
 export const paceLessonsMin = 3;
-/** A digest whose answers take longer than this on average, in ms, gets connections of its own. */
-export const quickMs = 4;
+/** A digest of whose answers fewer than a quarter take less than this, in ms, gets connections of its own. */
+export const quickMs = 6;
 /** Answers longer than this, in bytes, hold up those behind. */
 export const quickAnswerBytesMax = 64 * 1024;
-/** After a warning, an error or a stall a digest gets connections of its own for as many statements. */
-export const penaltyStatements = 1_000;
+/** An answer that took longer than this, in ms, and many times as long as others at its server, was a slow statement. */
+export const slowAnswerMs = 50;
+const SLOW_ANSWER_TIMES = 20;
+/** After a warning, an error or a slow answer a digest gets connections of its own for as many statements. */
+export const penaltyStatements = 100;
+
+/**
+ * What a statement costs shows in its quick answers: on a busy machine the others tell of the machine. The estimate goes
+ * down by this share for a shorter answer and up by a third of it for a longer one: one of four is shorter.
+ */
+const STEP = 0.15;
+const STEP_UP = STEP / 3;
+const ESTIMATE_MS_MIN = 0.05;
 
 export type Pace = 'quick' | 'unknown' | 'slow' | 'penalty';
 
 /** Kept with the digest: see DigestSlot. */
 export class DigestPace {
   #lessons = 0;
-  #averageMs = 0;
+  /** A quarter of the answers took less. */
+  #usualMs = 0;
   #averageBytes = 0;
   #penalty = 0;
 
@@ -28,18 +40,24 @@ export class DigestPace {
       return 'penalty';
     }
     if (this.#lessons < paceLessonsMin) return 'unknown';
-    return this.#averageMs <= quickMs && this.#averageBytes <= quickAnswerBytesMax ? 'quick' : 'slow';
+    return this.#usualMs <= quickMs && this.#averageBytes <= quickAnswerBytesMax ? 'quick' : 'slow';
   }
 
-  /** One answer took so long from the time the server could begin with it, and was that large. */
-  learn(ms: number, bytes: number): void {
+  /**
+   * One answer took so long from the time the server could begin with it, and was that large.
+   * @param usualMs what an answer of its server takes at the moment
+   */
+  learn(ms: number, bytes: number, usualMs: number): void {
+    if (ms > slowAnswerMs && ms > usualMs * SLOW_ANSWER_TIMES) this.punish();
     if (this.#lessons < paceLessonsMin) {
       this.#lessons += 1;
-      this.#averageMs += (ms - this.#averageMs) / this.#lessons;
+      // Of the first ones the quickest: the others opened connections and warmed caches.
+      this.#usualMs = this.#lessons === 1 ? ms : Math.min(this.#usualMs, ms);
       this.#averageBytes += (bytes - this.#averageBytes) / this.#lessons;
       return;
     }
-    this.#averageMs += (ms - this.#averageMs) / 16;
+    this.#usualMs = ms > this.#usualMs ? this.#usualMs * (1 + STEP_UP) : this.#usualMs * (1 - STEP);
+    if (this.#usualMs < ESTIMATE_MS_MIN) this.#usualMs = ESTIMATE_MS_MIN;
     this.#averageBytes += (bytes - this.#averageBytes) / 16;
   }
 

@@ -96,6 +96,9 @@ const RETRYABLE_KINDS: ReadonlySet<string> = new Set(['select', 'show', 'explain
 const INSERT_ID_EFFECTS =
   SessionEffect.LAST_INSERT_ID | SessionEffect.CALL | SessionEffect.SQL_PREPARE | SessionEffect.OPAQUE;
 
+/** Interrupted, query_timeout exceeded, killed: no errors of the statement itself. */
+const INTERRUPTIONS: ReadonlySet<number> = new Set([1317, 1907, 1927, 1969, 3024]);
+
 /** Asks for what the statement before left. */
 const ASKS_BACK = SessionEffect.WARNINGS | SessionEffect.ROW_COUNT;
 
@@ -567,8 +570,10 @@ export class StatementRun implements AnswerOwner {
     }
     if (statement.facts.pureRead && statement.command !== 'prepare') {
       const { pace } = slotOf(statement.entry);
-      pace.learn(connection.lastAnswerMs, this.#answerBytes);
-      if (!outcome.ok || outcome.warnings > 0) pace.punish();
+      const server = connection.home as Server;
+      server.noteAnswer(connection.lastAnswerMs);
+      pace.learn(connection.lastAnswerMs, this.#answerBytes, server.usualMs);
+      if (outcome.warnings > 0 || !(outcome.ok || INTERRUPTIONS.has(outcome.errorCode))) pace.punish();
     }
     const killed = this.#killed;
     if (killed !== undefined) {

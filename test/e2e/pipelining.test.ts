@@ -219,11 +219,13 @@ describe('a server that forgets the second of two commands', () => {
     try {
       const clients = await Promise.all(Array.from({ length: 8 }, () => sluice.connect({ ...APP })));
       const askAll = () => Promise.all(clients.map((client) => scalar(client, 'SELECT a FROM t WHERE id = 1')));
-      for (let i = 0; i < 8; i += 1) await askAll();
       await eventually(
         'sluice asked the server',
-        () => Promise.resolve(pings),
-        (count) => count === 2,
+        async () => {
+          await askAll();
+          return pings;
+        },
+        (count) => count >= 2,
       );
       await eventually(
         'the connection of the question is closed',
