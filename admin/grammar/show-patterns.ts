@@ -50,6 +50,18 @@ const CONNECTOR_J_LISTS: Readonly<Record<string, readonly (readonly [string, str
   ],
 };
 
+/** What masking does with a user, and with which columns: the row that decides, and all that it protects. */
+function showMasking(username: string): AdminStatement {
+  const user = quoted(username);
+  return sql(`SELECT ${user} AS username, d.policy, d.dry_run, d.decided_by, c.schemaname, c.tablename, c.columnname, c.mask, c.mask_args
+    FROM (SELECT policy, dry_run, 'mysql_masking_users: ' || username AS decided_by, username = '%' AS rank
+            FROM runtime_mysql_masking_users WHERE username IN (${user}, '%')
+          UNION ALL SELECT variable_value, 0, variable_name, 2 FROM runtime_global_variables
+            WHERE variable_name = 'sluice-masking_default_policy' ORDER BY rank LIMIT 1) d
+    LEFT JOIN runtime_mysql_masking_columns c ON d.policy <> 'exempt'
+    ORDER BY c.schemaname, c.tablename, c.columnname`);
+}
+
 const NAME_AND_VALUE = ['Variable_name', 'Value'] as const;
 
 export const SHOW_PATTERNS: readonly Pattern[] = [
@@ -83,6 +95,10 @@ export const SHOW_PATTERNS: readonly Pattern[] = [
   {
     when: /^show admin variables$/i,
     is: sql(`${VARIABLES} WHERE variable_name LIKE 'admin-%' ORDER BY variable_name`),
+  },
+  {
+    when: /^show masking for (?:'((?:[^']|'')*)'|"([^"]*)"|([\w.@%-]+))$/i,
+    is: ([, a, b, c]) => showMasking(a?.replaceAll("''", "'") ?? b ?? c ?? ''),
   },
   {
     when: /^show sluice variables$/i,

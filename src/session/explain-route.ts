@@ -20,6 +20,7 @@ import { type DestinationView, hostgroupOf, locksSession, reachOf, refusalOf } f
 import { decisionSteps, RuleSteps, shortened } from './explain-rules.ts';
 import { MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
+import { explainMasking } from './masking/explain-masking.ts';
 import { applySet } from './set-statement.ts';
 
 /** A session that has just logged in holds nothing. */
@@ -119,7 +120,8 @@ export async function explainRoute(
     steps.push({ step: 'answer', item: 'after the rules', result: after, detail: 'the proxy answers it itself' });
     return { steps };
   }
-  // The verdict of masking belongs here, as steps of the kind 'masking': it judges the text that would be sent.
+  const { username } = user;
+  steps.push(...(await explainMasking(context, { username, hostgroup, state: who.state, text: sent })));
   steps.push(...serverSteps(context, hostgroup));
   const pins = pinsOf({ command: 'query', facts, decision }, runtime.variables.multiplexing);
   steps.push(...pinSteps(pins, facts.kind === 'begin'));

@@ -364,7 +364,10 @@ export class Session implements RunOwner {
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
     const view = this.runtime.masking.of(this.user.username);
-    if (view === undefined) return this.#carryOut(statement);
+    if (view === undefined) {
+      if ((facts.effects & SessionEffect.SQL_PREPARE) !== 0) this.#guard.preparedUnjudged();
+      return this.#carryOut(statement);
+    }
     this.#guard.admit(statement, view, (admitted) => this.#carryOut(admitted));
   }
 

@@ -4,7 +4,6 @@
  * refused.
  */
 
-import type { StatementContext } from '../../masking/judge.ts';
 import type { Verdict } from '../../masking/verdict.ts';
 import { AnswerFilter } from '../../masks/answer-filter.ts';
 import { cellCharsetOf, isAsciiCompatible } from '../../masks/cell-charset.ts';
@@ -16,16 +15,16 @@ import type { Session } from '../session.ts';
 import type { Statement } from '../statement.ts';
 import type { Judges } from './catalogs.ts';
 import { GuardReason, guardError } from './codes.ts';
+import { type Judgement, judgeText, resultsCharset } from './judging.ts';
 import type { MaskingView } from './masking-runtime.ts';
 import { ResultJudge } from './result-judge.ts';
 import { textTouches } from './touches.ts';
-import { type Judgement, VerdictCache, verdictTextBytesMax } from './verdict-cache.ts';
-
-/** Verdicts of this worker. */
-const verdicts = new VerdictCache();
 
 /** A text that sets what a text means, and in which character set: if the proxy does not follow it, nobody does. */
 const CHANGES_MEANING = /sql_mode|character_set|charset|names|collation/i;
+
+/** No key of a masking and a catalog. */
+const UNJUDGED = 'unjudged';
 
 /** Statements with a table, for sure. */
 const CLEARS_DIAGNOSTICS = /^\s*(insert|replace|update|delete)\b|^\s*select\b[^'"`#]*?\bfrom\s+\w/i;
@@ -35,6 +34,11 @@ export class Guard {
   readonly #session: Session;
   /** The server's sql_mode or character sets may be others than the proxy knows. */
   #uncertain = false;
+  /**
+   * Under which masking and catalog the statements of SQL-level PREPARE were judged; '' when there are none, UNJUDGED when
+   * one of them was not, or under another.
+   */
+  #preparedUnder = '';
   /** The server's diagnostics are of a statement that touched protected columns. */
   #tainted = false;
 
@@ -46,6 +50,12 @@ export class Guard {
   reset(): void {
     this.#uncertain = false;
     this.#tainted = false;
+    this.#preparedUnder = '';
+  }
+
+  /** A statement that prepares by SQL went by while the user was exempt. */
+  preparedUnjudged(): void {
+    this.#preparedUnder = UNJUDGED;
   }
 
   /** Calls `then` with the statement as it may run, at once or later, or answers with a refusal. */
@@ -92,10 +102,12 @@ export class Guard {
       const error = guardError(GuardReason.RESULTS, 'the statement is longer than one packet');
       return view.dryRun ? then(statement) : this.#refuse(statement, error, GuardReason.RESULTS);
     }
-    const judgement = this.#judge(statement, text, view, judges);
-    const refusal = this.#refusal(statement, view, judgement);
+    const judgement = this.#judge(statement, text, judges);
+    const viewKey = `${view.masking.generation}.${judges.generation}`;
+    const refusal = this.#refusal(statement, view, judgement, viewKey);
     if (view.dryRun) {
       this.#noteDryRun(statement, refusal, judgement);
+      if ((statement.facts.effects & SessionEffect.SQL_PREPARE) !== 0) this.preparedUnjudged();
       return then(statement);
     }
     if (refusal !== undefined) return this.#refuse(statement, refusal.error, refusal.code);
@@ -103,64 +115,26 @@ export class Guard {
     const quiet = masks || this.#touches(statement, text, view, judges);
     this.#follow(statement, text, quiet);
     const filter = this.#filterFor(statement, view, judges, judgement.verdicts, quiet);
-    then({ ...statement, filter, viewKey: `${view.masking.generation}.${judges.generation}` });
+    this.#notePrepare(statement, viewKey);
+    then({ ...statement, filter, viewKey });
   }
 
-  #judge(statement: Statement, text: Buffer, view: MaskingView, judges: Judges): Judgement {
-    const session = this.#session;
-    const schema = statement.prepared?.schema ?? session.state.schema;
-    const charset = this.#clientCharset();
-    const ownMode = session.state.variables.get('sql_mode');
-    const multiStatements = statement.command === 'query' && (session.shape & Capability.MULTI_STATEMENTS) !== 0;
-    const key =
-      text.length > verdictTextBytesMax
-        ? undefined
-        : `${judges.generation}\0${view.policy}\0${schema}\0${charset}\0${ownMode}\0${this.#uncertain}${multiStatements}\0${text.toString('latin1')}`;
-    const known = key === undefined ? undefined : verdicts.get(key);
-    if (known !== undefined) return known;
-    let first: readonly Verdict[] | undefined;
-    let disagreement = false;
-    for (const { judge, sqlMode } of judges.list) {
-      for (const reading of this.#readings(charset)) {
-        const context: StatementContext = {
-          text,
-          schema,
-          sqlMode: this.#uncertain ? undefined : ownMode === undefined ? sqlMode : literalMode(ownMode),
-          charset: reading,
-          multiStatements,
-        };
-        const given = judge.judge(context);
-        if (first === undefined) first = given;
-        else if (JSON.stringify(first) !== JSON.stringify(given)) disagreement = true;
-      }
-    }
-    const judgement = { verdicts: first ?? [], disagreement };
-    if (key !== undefined) verdicts.set(key, judgement);
-    return judgement;
-  }
-
-  /** The character sets a text may be read in: the known one, or both kinds there are. */
-  #readings(charset: string): readonly string[] {
-    return this.#uncertain ? [charset, 'utf8mb4', 'gbk'] : [charset];
-  }
-
-  #clientCharset(): string {
-    const { names, variables } = this.#session.state;
-    return bare(variables.get('character_set_client')) ?? names?.charset ?? 'utf8mb4';
-  }
-
-  /** Of results; a NULL there means that nothing is converted, and names are UTF-8. */
-  #resultsCharset(): string {
-    const { names, variables } = this.#session.state;
-    const own = bare(variables.get('character_set_results'));
-    if (own !== undefined) return own.toUpperCase() === 'NULL' || own === '' ? 'utf8mb4' : own;
-    return names?.charset ?? 'utf8mb4';
+  #judge(statement: Statement, text: Buffer, judges: Judges): Judgement {
+    const { shape, state } = this.#session;
+    return judgeText(judges, {
+      text,
+      schema: statement.prepared?.schema ?? state.schema,
+      state,
+      uncertain: this.#uncertain,
+      multiStatements: statement.command === 'query' && (shape & Capability.MULTI_STATEMENTS) !== 0,
+    });
   }
 
   #refusal(
     statement: Statement,
     view: MaskingView,
     { verdicts: given, disagreement }: Judgement,
+    viewKey: string,
   ): { readonly error: ProtocolError; readonly code: string } | undefined {
     const refuse = (code: GuardReason, why: string) => ({ error: guardError(code, why), code });
     const refused = given.find((verdict) => verdict.kind === 'refuse');
@@ -177,6 +151,10 @@ export class Guard {
     const masks = given.some(({ kind }) => kind === 'mask');
     if (masks && view.policy === 'deny') return refuse(GuardReason.DENIED, 'the user may not see protected columns');
     if (!masks) {
+      const runsPrepared = given.some((verdict) => verdict.kind === 'pass' && verdict.prepared);
+      if (runsPrepared && this.#preparedUnder !== viewKey) {
+        return refuse(GuardReason.SESSION, 'the statement was prepared under another masking; prepare it again');
+      }
       const asksBack = given.some((verdict) => verdict.kind === 'pass' && verdict.diagnostics);
       if (asksBack && this.#tainted) {
         return refuse(GuardReason.DIAGNOSTICS, 'the diagnostics are of a statement that touched them');
@@ -184,13 +162,19 @@ export class Guard {
       return undefined;
     }
     if (statement.command === 'field-list') return refuse(GuardReason.COMMAND, 'COM_FIELD_LIST tells of them');
-    if (!isAsciiCompatible(cellCharsetOf(this.#resultsCharset()))) {
-      return refuse(GuardReason.CHARSET, `results in ${this.#resultsCharset()} cannot be masked`);
+    if (!isAsciiCompatible(cellCharsetOf(resultsCharset(this.#session.state)))) {
+      return refuse(GuardReason.CHARSET, `results in ${resultsCharset(this.#session.state)} cannot be masked`);
     }
     if (given.length > 1 && (statement.facts.effects & SessionEffect.CALL) !== 0) {
       return refuse(GuardReason.RESULTS, 'CALL among several statements hides which result is which');
     }
     return undefined;
+  }
+
+  /** EXECUTE is judged by what PREPARE was, so long as masking and catalog are the same. */
+  #notePrepare({ facts }: Statement, viewKey: string): void {
+    if (facts.kind === 'execute' || (facts.effects & SessionEffect.SQL_PREPARE) === 0) return;
+    this.#preparedUnder = this.#preparedUnder === '' || this.#preparedUnder === viewKey ? viewKey : UNJUDGED;
   }
 
   /** Whether errors and warnings of the statement may quote protected values although it was allowed. */
@@ -228,7 +212,7 @@ export class Guard {
       view,
       catalogs: judges.list.map((known) => known.judge.catalog),
       verdicts: given,
-      charset: this.#resultsCharset(),
+      charset: resultsCharset(this.#session.state),
       quiet,
       onMasked: (row, cells) => this.#count('masked', view.masking.names[row] ?? '', cells),
       onSurprise: (what, column) => {
@@ -295,14 +279,4 @@ function textOf(statement: Statement): Buffer | undefined {
   if (statement.command === 'field-list') return statement.fieldListText;
   const { frame } = statement;
   return frame.length >= HEADER_BYTES + MAX_FRAME_BYTES ? undefined : frame.subarray(HEADER_BYTES + 1);
-}
-
-/** A value without its quotes. */
-function bare(value: string | undefined): string | undefined {
-  return value?.replace(/^(['"])(.*)\1$/s, '$2');
-}
-
-/** sql_mode as the client wrote it, when it is a plain text. */
-function literalMode(value: string): string | undefined {
-  return /^(['"]).*\1$/s.test(value) || /^\w+$/.test(value) ? bare(value) : undefined;
 }

@@ -16,6 +16,8 @@ const MINUTE_MS = 60_000;
 interface Minute {
   startedMs: number;
   refusals: number;
+  /** The possible attack was logged. */
+  reported: boolean;
 }
 
 export interface RefusedStatement {
@@ -43,7 +45,7 @@ export class Refusals {
     const nowMs = this.#clock.nowMs();
     let minute = this.#byUser.get(username);
     if (minute === undefined || nowMs - minute.startedMs >= MINUTE_MS) {
-      minute = { startedMs: nowMs, refusals: 0 };
+      minute = { startedMs: nowMs, refusals: 0, reported: false };
       this.#byUser.delete(username);
       this.#byUser.set(username, minute);
       if (this.#byUser.size > refusedUsersMax) {
@@ -56,7 +58,8 @@ export class Refusals {
       this.#logger.info(statement, 'masking refused a statement');
       return 0;
     }
-    if (minute.refusals === perMinuteMax + 1) {
+    if (!minute.reported) {
+      minute.reported = true;
       this.#logger.warn(
         { ...statement, refusals: minute.refusals },
         'possible attack: masking refuses this user again and again; further refusals of this minute are delayed and not logged',
