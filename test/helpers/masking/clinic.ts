@@ -47,6 +47,9 @@ export const CLINIC_SETUP: readonly string[] = [
   `INSERT INTO clinic.appointments VALUES (1,1,1,'done','2024-02-01'),(2,2,1,'open','2024-02-02'),
    (3,3,2,'open','2024-02-03')`,
   'CREATE TABLE clinic.scratch(id INT PRIMARY KEY AUTO_INCREMENT, v TEXT)',
+  'CREATE TABLE clinic.audited(id INT PRIMARY KEY, v TEXT)',
+  `CREATE TRIGGER clinic.audit BEFORE INSERT ON clinic.audited FOR EACH ROW
+   SET NEW.v = (SELECT phone FROM clinic.patients WHERE id = NEW.id)`,
   'CREATE VIEW clinic.v_contact AS SELECT id, name, phone AS contact FROM clinic.patients',
   'CREATE ALGORITHM=TEMPTABLE VIEW clinic.v_temp AS SELECT id, phone AS contact FROM clinic.patients',
   'CREATE VIEW clinic.v_safe AS SELECT id, name, city FROM clinic.patients',
@@ -90,6 +93,7 @@ export const CLINIC_FACTS: CatalogFacts = {
     plain('guesses', 'id', 'phone', 'label'),
     plain('appointments', 'id', 'patient_id', 'clinic_id', 'status', 'starts_at'),
     plain('scratch', 'id', 'v'),
+    plain('audited', 'id', 'v'),
     view('v_contact', `select ${column('id')},${column('name')},${column('phone')} AS \`contact\` from ${PATIENTS}`, [
       'id',
       'name',
@@ -123,7 +127,14 @@ export const CLINIC_FACTS: CatalogFacts = {
     { schema: 'clinic', name: 'list_patients', kind: 'procedure', body: 'SELECT id, phone FROM clinic.patients' },
     { schema: 'clinic', name: 'count_patients', kind: 'procedure', body: 'SELECT COUNT(*) FROM clinic.patients' },
   ],
-  triggers: [],
+  triggers: [
+    {
+      schema: 'clinic',
+      table: 'audited',
+      name: 'audit',
+      body: 'SET NEW.v = (SELECT phone FROM clinic.patients WHERE id = NEW.id)',
+    },
+  ],
 };
 
 export function clinicCatalog(): Catalog {

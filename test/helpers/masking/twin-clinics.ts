@@ -8,7 +8,7 @@ import { LeakChecker } from './leaks.ts';
 import type { RandomStatement } from './random-query.ts';
 
 /** Values that have nothing in common with anything else in the clinic, in the order of {@link SECRETS}. */
-const TWIN_SECRETS = [
+export const TWIN_SECRETS = [
   [
     'Q7ZX91KW4V',
     'J8VKX62WQY',

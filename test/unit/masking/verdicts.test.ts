@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Judge, type ServerKind } from '../../../src/masking/judge.ts';
-import type { Verdict } from '../../../src/masking/verdict.ts';
+import { Reason, type Verdict } from '../../../src/masking/verdict.ts';
 import { clinicCatalog, clinicPolicy } from '../../helpers/masking/clinic.ts';
 import { repositoryRoot } from '../../helpers/repository.ts';
 
@@ -40,6 +40,24 @@ describe('verdicts', () => {
       assert.deepEqual(wrong, []);
     });
   }
+});
+
+describe('reason codes', () => {
+  const codes = Object.values(Reason);
+
+  test('each has a case', () => {
+    const met = new Set(cases.flatMap(({ verdict }) => verdict.split('; ')));
+    assert.deepEqual(
+      codes.filter((code) => !met.has(code.slice(-3))),
+      [],
+    );
+  });
+
+  test('MASKING.md explains each', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs/MASKING.md'), 'utf8');
+    const explained = [...text.matchAll(/^\| `(SLUICE-M[0-3]\d)` \|/gm)].map(([, code]) => code);
+    assert.deepEqual(explained, codes);
+  });
 });
 
 function verdictsOf(judge: Judge, { sql, sqlMode = '', schema = 'clinic', charset = 'utf8mb4' }: Case): string {
