@@ -10,6 +10,7 @@ import type { AuditLog } from './audit/audit-log.ts';
 import type { AdminDatabase } from './db/open.ts';
 import type { AdminRole } from './grammar/statement.ts';
 import type { Promotion } from './promotion.ts';
+import type { LargeReader } from './reader/large-reader.ts';
 import type { StatsRefresher } from './stats/refresh.ts';
 
 /** How the process is to end; after `restart` it begins anew. */
@@ -30,6 +31,7 @@ export interface AdminContext {
   readonly promotion: Promotion;
   readonly plane: DataPlane;
   readonly stats: StatsRefresher;
+  readonly reader: LargeReader;
   readonly audit: AuditLog;
   readonly logger: Logger;
   readonly process: ProcessControl;

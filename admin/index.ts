@@ -18,6 +18,7 @@ import { loadUuid } from './db/uuid.ts';
 import { dispatch } from './dispatch.ts';
 import type { CheckRules } from './modules/module.ts';
 import { createPromotion } from './promotion.ts';
+import { LargeReader } from './reader/large-reader.ts';
 import { createAdminServer } from './server.ts';
 import { createStatsRefresher } from './stats/refresh.ts';
 
@@ -72,7 +73,8 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       }),
     });
     const audit = new AuditLog({ dataDir: options.dataDir, logger, settings: () => auditSettings(plane) });
-    const context: AdminContext = { db, promotion, plane, stats, audit, logger, process: options.process };
+    const reader = new LargeReader();
+    const context: AdminContext = { db, promotion, plane, stats, reader, audit, logger, process: options.process };
     const server = createAdminServer({
       logger,
       tls: options.tls,
@@ -103,6 +105,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       adminAddresses: () => server.addresses,
       async close() {
         await server.close();
+        await reader.close();
         await audit.close();
         db.close();
       },

@@ -53,6 +53,9 @@ export function sessionWorkerOf(sessionId: number): number {
   return Math.floor(sessionId / 2 ** SESSION_ID_BITS);
 }
 
+/** What is answered in one message. */
+export type CollectKind = Exclude<StatsKind, 'query-digest'>;
+
 export type PrimaryToWorker =
   | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }
   | {
@@ -66,7 +69,9 @@ export type PrimaryToWorker =
   | PublishSlice
   | { readonly type: 'publish-commit'; readonly generation: number }
   | { readonly type: 'listen'; readonly requestId: number; readonly interfaces: readonly string[] }
-  | { readonly type: 'collect'; readonly requestId: number; readonly kind: StatsKind; readonly reset: boolean }
+  | { readonly type: 'collect'; readonly requestId: number; readonly kind: CollectKind; readonly reset: boolean }
+  /** The digest table comes in slices, see packed-digests.ts. */
+  | { readonly type: 'collect-digests'; readonly requestId: number; readonly reset: boolean }
   | { readonly type: 'explain-route'; readonly requestId: number; readonly question: RouteQuestion }
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   /** DDL went to a server: what is known of catalogs is old. */
@@ -87,7 +92,8 @@ export type WorkerToPrimary =
       readonly addresses: readonly string[];
       readonly error: string | undefined;
     }
-  | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[StatsKind][] }
+  | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[CollectKind][] }
+  | { readonly type: 'digests'; readonly requestId: number; readonly packed: string; readonly last: boolean }
   | { readonly type: 'route'; readonly requestId: number; readonly explanation: RouteExplanation }
   /** A client asked for a session that is another worker's. */
   | { readonly type: 'kill-session'; readonly order: KillOrder }

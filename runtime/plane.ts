@@ -22,6 +22,12 @@ export interface DataPlane {
   /** Rows of all workers merged. `reset` sets the counters to zero in the same step. */
   collect<K extends StatsKind>(kind: K, options?: { readonly reset?: boolean }): Promise<readonly StatsRows[K][]>;
 
+  /**
+   * The digest table in slices as they come, workers one beside the other and not merged; see packed-digests.ts.
+   * Resolves after the last slice.
+   */
+  collectDigests(options: { readonly reset: boolean }, onSlice: (packed: string) => void): Promise<void>;
+
   /** What a worker would do with a statement, without doing it. */
   explainRoute(question: RouteQuestion): Promise<RouteExplanation>;
 

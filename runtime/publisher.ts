@@ -6,8 +6,16 @@
 
 import { packFastRouting } from './fast-routing-directory.ts';
 import { mergeRows } from './merge-stats.ts';
-import type { KillOrder, ListPartName, PrimaryToWorker, PublishSlice, WorkerToPrimary } from './messages.ts';
+import type {
+  CollectKind,
+  KillOrder,
+  ListPartName,
+  PrimaryToWorker,
+  PublishSlice,
+  WorkerToPrimary,
+} from './messages.ts';
 import { sessionWorkerOf } from './messages.ts';
+import { unpackDigests } from './packed-digests.ts';
 import type { DataPlane } from './plane.ts';
 import { QuotaLedger } from './quota/ledger.ts';
 import { QuotaLimits } from './quota/limits.ts';
@@ -21,7 +29,7 @@ import {
   type SnapshotParts,
   variablePartsOf,
 } from './snapshot.ts';
-import type { StatsKind, StatsRows } from './stats.ts';
+import type { QueryDigestRow, StatsKind, StatsRows } from './stats.ts';
 import { packUsers } from './user-directory.ts';
 import type { WorkerOrder } from './worker-order.ts';
 
@@ -94,16 +102,36 @@ export class Publisher implements DataPlane {
     kind: K,
     options: { readonly reset?: boolean } = {},
   ): Promise<readonly StatsRows[K][]> {
+    const reset = options.reset ?? false;
+    if (kind === 'query-digest') {
+      const rows: QueryDigestRow[] = [];
+      await this.collectDigests({ reset }, (packed) => rows.push(...unpackDigests(packed)));
+      return mergeRows('query-digest', this.#links.size > 1 ? [[], rows] : [rows]) as readonly StatsRows[K][];
+    }
     const requestId = ++this.#requests;
     const answers = await Promise.all(
       [...this.#links.keys()].map((link) => {
         const answer = this.#wait(link, `rows:${requestId}`, collectTimeoutMs);
-        link.send({ type: 'collect', requestId, kind, reset: options.reset ?? false });
+        link.send({ type: 'collect', requestId, kind: kind as CollectKind, reset });
         return answer;
       }),
     );
     const lists = answers.map((answer) => (answer?.type === 'rows' ? (answer.rows as readonly StatsRows[K][]) : []));
     return mergeRows(kind, lists);
+  }
+
+  async collectDigests({ reset }: { readonly reset: boolean }, onSlice: (packed: string) => void): Promise<void> {
+    const requestId = ++this.#requests;
+    await Promise.all(
+      [...this.#links.keys()].map(async (link) => {
+        const last = this.#wait(link, `digests:${requestId}`, collectTimeoutMs, (slice) => {
+          if (slice.type === 'digests') onSlice(slice.packed);
+          return slice.type === 'digests' && !slice.last;
+        });
+        link.send({ type: 'collect-digests', requestId, reset });
+        await last;
+      }),
+    );
   }
 
   /** Asks one worker; all have the same rules, and servers may look different to each. */
@@ -230,11 +258,21 @@ export class Publisher implements DataPlane {
     link.abandon(`no acknowledgement of generation ${n} within ${snapshotAckTimeoutMs} ms`);
   }
 
-  #wait(link: WorkerLink, key: string, timeoutMs: number): Promise<WorkerToPrimary | undefined> {
+  /** The answer, or undefined when there is none in time; `isMore` takes those before the last, each with its own time. */
+  #wait(
+    link: WorkerLink,
+    key: string,
+    timeoutMs: number,
+    isMore: (message: WorkerToPrimary) => boolean = () => false,
+  ): Promise<WorkerToPrimary | undefined> {
     const waiters = this.#links.get(link);
     if (waiters === undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const settle = (message: WorkerToPrimary | undefined) => {
+        if (message !== undefined && isMore(message)) {
+          timer.refresh();
+          return;
+        }
         clearTimeout(timer);
         waiters.delete(key);
         resolve(message);
@@ -255,6 +293,8 @@ function keyOf(message: WorkerToPrimary): string | undefined {
       return `applied:${message.generation}`;
     case 'rows':
       return `rows:${message.requestId}`;
+    case 'digests':
+      return `digests:${message.requestId}`;
     case 'listening':
       return `listening:${message.requestId}`;
     case 'route':

@@ -2,7 +2,9 @@
  * Composition root of one worker: a full data plane that is fed by messages and answers by messages, in the primary's
  * own process or in one of its children. It imports no admin plane and opens no database.
  */
+
 import { type KillOrder, type PrimaryToWorker, sessionWorkerOf, type WorkerToPrimary } from '../runtime/messages.ts';
+import { digestSliceRowsMax, packDigests } from '../runtime/packed-digests.ts';
 import { QuotaHolder } from '../runtime/quota/holder.ts';
 import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/messages.ts';
 import type { RouteExplanation, RouteQuestion } from '../runtime/route.ts';
@@ -38,6 +40,7 @@ import type { Session } from './session/session.ts';
 import { WorkerRows } from './session/worker-rows.ts';
 import { DigestCache } from './sql/digest-cache.ts';
 import { type Clock, SYSTEM_CLOCK } from './util/clock.ts';
+import { nextTurn } from './util/turn.ts';
 
 /** How often everything with a deadline is looked at, in ms: no statement and no session has a timer of its own. */
 export const sweepIntervalMs = 100;
@@ -162,6 +165,9 @@ export class Worker {
       case 'listen':
         void this.#listen(message.requestId, message.interfaces);
         return;
+      case 'collect-digests':
+        void this.#sendDigests(message.requestId, message.reset);
+        return;
       case 'collect':
         this.#options.send({
           type: 'rows',
@@ -258,6 +264,16 @@ export class Worker {
     const { variables, frontendUsers } = this.#context.runtime;
     if (key === CLIENTS_KEY) return variables.maxConnections;
     return frontendUsers.get(usernameOf(key) ?? '')?.maxConnections ?? 0;
+  }
+
+  /** In slices, so that statements are not held up by a table of two hundred thousand digests. */
+  async #sendDigests(requestId: number, reset: boolean): Promise<void> {
+    const rows = this.#context.digestStats.rows(reset);
+    for (let from = 0; from === 0 || from < rows.length; from += digestSliceRowsMax) {
+      if (from > 0) await nextTurn();
+      const packed = packDigests(rows.slice(from, from + digestSliceRowsMax));
+      this.#options.send({ type: 'digests', requestId, packed, last: from + digestSliceRowsMax >= rows.length });
+    }
   }
 
   async #listen(requestId: number, interfaces: readonly string[]): Promise<void> {

@@ -82,6 +82,33 @@ function runPrepared(db: Database.Database, sql: string, { statement, columnName
   return { kind: 'rows', columns, rows: rows.map((row) => row.map(cellText)) };
 }
 
+/**
+ * The rows of a SELECT one by one; the connection is busy until the last one is taken. Throws SqlRefused, while rows are
+ * taken as well.
+ */
+export function readRows(
+  db: Database.Database,
+  sql: string,
+): { readonly columns: readonly string[]; readonly rows: IterableIterator<readonly SqlCell[]> } {
+  try {
+    const { statement, columnName } = prepareSql(db, sql);
+    if (!statement.reader) throw new SqlRefused('the statement returns no rows', 'SQLITE_MISUSE', undefined);
+    const columns = statement.columns().map((column) => columnName(column.name));
+    statement.safeIntegers(true).raw(true);
+    return { columns, rows: texts(statement.iterate(...unboundParameters(sql)) as IterableIterator<SqlValue[]>) };
+  } catch (error) {
+    throw asRefusal(error);
+  }
+}
+
+function* texts(rows: IterableIterator<SqlValue[]>): IterableIterator<readonly SqlCell[]> {
+  try {
+    for (const row of rows) yield row.map(cellText);
+  } catch (error) {
+    throw asRefusal(error);
+  }
+}
+
 function changes(db: Database.Database): number {
   return db.prepare<[], number>('SELECT changes()').pluck().get() ?? 0;
 }

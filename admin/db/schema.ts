@@ -90,3 +90,10 @@ export function readSchemaFile(): string {
   }
   throw new Error('schema.sql is missing from the installation');
 }
+
+/** The names of all tables and views of all schemas of the connection, in lower case. */
+export function tableNames(db: Database.Database): ReadonlySet<string> {
+  const schemas = db.pragma('database_list') as { readonly name: string }[];
+  const select = schemas.map(({ name }) => `SELECT lower(name) FROM "${name.replaceAll('"', '""')}".sqlite_master`);
+  return new Set(db.prepare<[], string>(select.join(' UNION ALL ')).pluck().all());
+}

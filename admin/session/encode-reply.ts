@@ -2,11 +2,12 @@
  * AdminReply to packets, with the column metadata and status flags of ProxySQL's admin port.
  */
 import { ColumnType } from '../../src/protocol/column-types.ts';
+import { HEADER_BYTES } from '../../src/protocol/framer.ts';
 import { writeErr, writeOk } from '../../src/protocol/ok-err-eof.ts';
 import type { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { type ColumnDefinition, writeTextResultset } from '../../src/protocol/text-resultset.ts';
-import type { AdminReply } from '../reply.ts';
+import type { PlainReply } from '../reply.ts';
 
 /** Autocommit is on, and backslashes escape nothing in SQLite's strings; clients quote by the latter. */
 export const ADMIN_STATUS = StatusFlag.AUTOCOMMIT | StatusFlag.NO_BACKSLASH_ESCAPES;
@@ -16,7 +17,7 @@ export const ADMIN_CHARSET = 33;
 const WARNINGS_MAX = 0xffff;
 
 /** Whatever the data, a column looks like this (recorded from ProxySQL 2.7.1: length 15, NOT NULL, 31 decimals). */
-function columnDefinition(name: string): ColumnDefinition {
+export function columnDefinition(name: string): ColumnDefinition {
   return { name, type: ColumnType.VAR_STRING, charset: ADMIN_CHARSET, length: 15, flags: 1, decimals: 31 };
 }
 
@@ -33,7 +34,7 @@ export interface ReplyFrame {
 }
 
 /** Writes one result; returns the next sequence id. There is nothing to write for `hang-up`. */
-export function encodeReply(writer: PacketWriter, reply: AdminReply, frame: ReplyFrame): number {
+export function encodeReply(writer: PacketWriter, reply: PlainReply, frame: ReplyFrame): number {
   const { sequenceId, moreResults, deprecateEof } = frame;
   switch (reply.kind) {
     case 'ok':
@@ -56,4 +57,20 @@ export function encodeReply(writer: PacketWriter, reply: AdminReply, frame: Repl
     case 'hang-up':
       return sequenceId;
   }
+}
+
+/** Puts packets that were numbered from 1 into their place of an answer; returns the next sequence id. */
+export function renumber(chunks: readonly Buffer[], { sequenceId, moreResults }: ReplyFrame): number {
+  if (sequenceId === 1 && !moreResults) return sequenceId;
+  let next = sequenceId;
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += HEADER_BYTES + chunk.readUIntLE(at, 3)) {
+      chunk[at + 3] = next;
+      next = (next + 1) & 0xff;
+    }
+  }
+  const last = chunks.at(-1);
+  // The last packet is an EOF, which ends with the status flags.
+  if (moreResults && last !== undefined) last[last.length - 2]! |= StatusFlag.MORE_RESULTS_EXISTS;
+  return next;
 }

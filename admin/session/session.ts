@@ -10,8 +10,8 @@ import { writeEof } from '../../src/protocol/ok-err-eof.ts';
 import { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import type { SessionContext } from '../context.ts';
 import { splitStatements } from '../db/sql-tokens.ts';
-import { type AdminReply, bareError, okReply } from '../reply.ts';
-import { ADMIN_STATUS, encodeReply } from './encode-reply.ts';
+import { type AdminReply, bareError, okReply, type PlainReply } from '../reply.ts';
+import { ADMIN_STATUS, encodeReply, type ReplyFrame, renumber } from './encode-reply.ts';
 
 /** Largest command the admin port takes; ProxySQL's default for mysql-max_allowed_packet. */
 export const ADMIN_PACKET_BYTES_MAX = 64 * 1024 * 1024;
@@ -131,22 +131,36 @@ export class AdminSession {
       if (reply.kind === 'hang-up') return this.end();
       const moreResults = index < statements.length - 1 && reply.kind !== 'error';
       const frame = { sequenceId: sequenceId & 0xff, moreResults, deprecateEof: this.deprecateEof };
-      sequenceId = encodeReply(this.writer, reply, frame);
+      sequenceId =
+        reply.kind === 'encoded' ? await this.pass(reply.chunks, frame) : encodeReply(this.writer, reply, frame);
       if (!moreResults) return;
       await this.flush();
       if (this.ended) return;
     }
   }
 
-  private answer(reply: AdminReply): void {
+  /** Writes what was encoded elsewhere, no faster than the client reads. */
+  private async pass(chunks: readonly Buffer[], frame: ReplyFrame): Promise<number> {
+    const next = renumber(chunks, frame);
+    for (const chunk of chunks) {
+      if (this.ended) break;
+      if (!this.socket.write(chunk)) await this.drained();
+    }
+    return next;
+  }
+
+  private answer(reply: PlainReply): void {
     encodeReply(this.writer, reply, { sequenceId: 1, moreResults: false, deprecateEof: this.deprecateEof });
   }
 
   /** Hands what was written to the socket; a client that does not read holds its own session up, nobody else's. */
   private async flush(): Promise<void> {
     if (this.writer.byteLength === 0 || this.ended) return;
-    if (this.socket.write(this.writer.take())) return;
-    await new Promise<void>((resolve) => {
+    if (!this.socket.write(this.writer.take())) await this.drained();
+  }
+
+  private drained(): Promise<void> {
+    return new Promise<void>((resolve) => {
       const done = (): void => {
         this.socket.off('drain', done);
         this.socket.off('close', done);

@@ -2,7 +2,8 @@
  * The worker's answers to questions about its statistics: one kind of rows a table of the admin plane. It counts
  * nothing; whoever does something counts it.
  */
-import type { GlobalCounterRow, MemoryRow, StatsKind, StatsRows } from '../../runtime/stats.ts';
+import type { CollectKind } from '../../runtime/messages.ts';
+import type { GlobalCounterRow, MemoryRow, StatsRows } from '../../runtime/stats.ts';
 import { freeConnectionRow } from '../hostgroup/free-connection-rows.ts';
 import type { WorkerContext } from './context.ts';
 import { PreparedRows } from './prepared-rows.ts';
@@ -19,15 +20,13 @@ export class WorkerRows {
   }
 
   /** `reset` begins to count anew, where the table has a twin for that. */
-  collect(kind: StatsKind, reset: boolean): readonly StatsRows[StatsKind][] {
+  collect(kind: CollectKind, reset: boolean): readonly StatsRows[CollectKind][] {
     const context = this.#context;
     switch (kind) {
       case 'connection-pool':
         return context.hostgroups.rows(reset);
       case 'query-rules':
         return [...context.ruleHits].map(([ruleId, hits]) => ({ ruleId, hits }));
-      case 'query-digest':
-        return context.digestStats.rows(reset);
       case 'users':
         // Those who are there: who may log in is known to whoever asks.
         return [...this.#sessionsByUser()].map(([username, frontendConnections]) => ({

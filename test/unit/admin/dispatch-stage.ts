@@ -1,6 +1,7 @@
 /**
  * The admin plane without its network: statements go to dispatch() and answers come back as values.
  */
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,8 @@ import type { AdminContext, SessionContext } from '../../../admin/context.ts';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
+import { decodeRows } from '../../../admin/reader/decode-rows.ts';
+import { LargeReader } from '../../../admin/reader/large-reader.ts';
 import type { AdminReply } from '../../../admin/reply.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
@@ -57,13 +60,14 @@ export class DispatchStage {
       facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
     });
     const audit = new AuditLog({ dataDir, logger, settings: () => stage.auditSettings });
-    const context: AdminContext = { db, plane, promotion, logger, audit, stats, process };
+    const context: AdminContext = { db, plane, promotion, logger, audit, stats, reader: new LargeReader(), process };
     const stage: DispatchStage = new DispatchStage(dataDir, plane, context, process);
     return stage;
   }
 
   async stop(): Promise<void> {
     await this.context.audit.close();
+    await this.context.reader.close();
     this.context.db.close();
     rmSync(this.dataDir, { recursive: true });
   }
@@ -82,6 +86,7 @@ export class DispatchStage {
 
   async rows(sql: string, session: SessionContext = this.session): Promise<readonly (readonly unknown[])[]> {
     const reply = await this.run(sql, session);
+    if (reply.kind === 'encoded') return decodeRows(reply);
     if (reply.kind !== 'rows') assert.fail(`${sql}: ${JSON.stringify(reply)}`);
     return reply.rows;
   }

@@ -9,6 +9,8 @@ import type { AdminContext, SessionContext } from '../../../admin/context.ts';
 import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
+import { decodeRows } from '../../../admin/reader/decode-rows.ts';
+import { LargeReader } from '../../../admin/reader/large-reader.ts';
 import type { AdminReply } from '../../../admin/reply.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
@@ -26,6 +28,7 @@ const stats: SessionContext = { username: 'stats', role: 'stats', clientAddress:
 const run = (sql: string, who: SessionContext = session): Promise<AdminReply> => dispatch(context, who, sql);
 async function rowsOf(sql: string, who: SessionContext = session): Promise<readonly (readonly unknown[])[]> {
   const reply = await run(sql, who);
+  if (reply.kind === 'encoded') return decodeRows(reply);
   if (reply.kind !== 'rows') assert.fail(`${sql}: ${JSON.stringify(reply)}`);
   return reply.rows;
 }
@@ -55,12 +58,14 @@ before(async () => {
     nowMs: () => 1000,
     facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
   });
-  context = { db, plane, promotion, logger, stats: refresher, audit, process };
+  const reader = new LargeReader();
+  context = { db, plane, promotion, logger, stats: refresher, reader, audit, process };
 });
 beforeEach(() => {
   session = { username: 'admin', role: 'admin', clientAddress: '127.0.0.1', warnings: [] };
 });
-after(() => {
+after(async () => {
+  await context.reader.close();
   db.close();
   rmSync(dataDir, { recursive: true });
 });

@@ -1,6 +1,7 @@
 /**
  * A data plane without traffic: remembers what was published and answers collect() with rows a test sets.
  */
+import { packDigests } from '../../../runtime/packed-digests.ts';
 import type { DataPlane } from '../../../runtime/plane.ts';
 import type { RouteExplanation, RouteQuestion } from '../../../runtime/route.ts';
 import { EMPTY_SNAPSHOT, generation, type RuntimeSnapshot } from '../../../runtime/snapshot.ts';
@@ -36,6 +37,10 @@ export class FakePlane implements DataPlane {
   async explainRoute(question: RouteQuestion): Promise<RouteExplanation> {
     this.questions.push(question);
     return this.explanation;
+  }
+
+  async collectDigests(options: { readonly reset: boolean }, onSlice: (packed: string) => void): Promise<void> {
+    onSlice(packDigests(await this.collect('query-digest', options)));
   }
 
   async collect<K extends StatsKind>(

@@ -46,6 +46,8 @@ class RememberingPlane implements DataPlane {
     throw new Error('nobody asks');
   }
 
+  async collectDigests(): Promise<void> {}
+
   async collect<K extends StatsKind>(kind: K): Promise<readonly StatsRows[K][]> {
     return kind === 'connection-pool' ? (this.pool as unknown as StatsRows[K][]) : [];
   }
