@@ -23,7 +23,7 @@ export const MYSQL_VARIABLES = {
   sessions_sort: bool(true),
   tcp_keepalive_time: int(120, 0, 7200, ACTS),
   use_tcp_keepalive: bool(true, ACTS),
-  proxy_protocol_networks: text('', 'networks'),
+  proxy_protocol_networks: text('', 'networks', ACTS),
 
   // What clients are told and allowed
   server_version: text('8.0.11', 'non-empty', ACTS),

@@ -121,6 +121,7 @@ export class BackendConnection {
   readonly #walker = new ResponseWalker();
   readonly #queue = new RingQueue<Expected>();
   #headBytesSeen = false;
+  #forwarding = false;
 
   constructor(options: BackendConnectionOptions) {
     this.home = options.home;
@@ -234,6 +235,12 @@ export class BackendConnection {
     return this.#queue.peek()?.owner !== NOBODY;
   }
 
+  /** From now on whatever the server says is the owner's, unread, until the connection is lost. Only when idle. */
+  forward(owner: AnswerOwner): void {
+    this.#forwarding = true;
+    this.#queue.push({ kind: 'query', owner });
+  }
+
   onceDrained(callback: () => void): void {
     this.#socket.once('drain', callback);
   }
@@ -287,6 +294,7 @@ export class BackendConnection {
       const head = this.#queue.peek();
       // A server speaks unasked only to say that it is leaving (shutdown, wait_timeout).
       if (head === undefined) return this.destroy();
+      if (this.#forwarding) return head.owner.answerBytes(chunk, this);
       const end = this.#walker.push(chunk, offset, chunk.length);
       this.#headBytesSeen = true;
       head.owner.answerBytes(offset === 0 && end === chunk.length ? chunk : chunk.subarray(offset, end), this);

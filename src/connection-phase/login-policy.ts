@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Secret, StoredPassword } from '../auth/stored-password.ts';
 import type { ProtocolError } from '../protocol/errors.ts';
+import type { ProxiedClient } from '../protocol/proxy-header.ts';
 
 export type ServerAuthPlugin = 'mysql_native_password' | 'caching_sha2_password';
 
@@ -38,6 +39,8 @@ export interface LoginPolicy {
    * clients know no other plugin. Off by default, as in ProxySQL.
    */
   readonly cachingSha2WhenSecure?: boolean;
+  /** Whether a PROXY header from this peer is believed; it may also come without. Nobody is believed when left out. */
+  readonly believesProxyOf?: (address: string) => boolean;
   /** From the greeting to the last packet of the login. */
   readonly loginTimeoutMs: number;
   /** Of the session to come. The login's own packets may be no larger either, and never above 128 kB. */
@@ -56,6 +59,8 @@ export interface AuthenticatedLogin {
   readonly username: string;
   /** '' when the client named none. */
   readonly schema: string;
+  /** The client a balancer spoke for, by the PROXY protocol. */
+  readonly proxied: ProxiedClient | undefined;
   /** What both sides can do. */
   readonly capabilities: number;
   /** Collation id as the client sent it, known or not. */

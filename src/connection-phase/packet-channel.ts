@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type SecureContext, TLSSocket } from 'node:tls';
 import { Framer } from '../protocol/framer.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
+import { type ProxiedClient, parseProxyHeader } from '../protocol/proxy-header.ts';
 
 /** Packets of the connection phase are small; the largest part is the connection attributes (64 kB at most). */
 const LOGIN_PACKET_BYTES_MAX = 128 * 1024;
@@ -32,6 +33,8 @@ export interface ChannelOptions {
   readonly maxPacketBytes?: number;
   /** Id of the next packet, either way; 0 when left out. */
   readonly firstSequenceId?: number;
+  /** A PROXY header may come before the first packet. */
+  readonly mayBeProxied?: boolean;
   /** Bytes that were read from the socket before. */
   readonly early?: Buffer;
 }
@@ -58,7 +61,15 @@ export class PacketChannel {
   private failure: ChannelFailure | undefined;
   private timer: NodeJS.Timeout | undefined;
 
-  private readonly onData = (chunk: Buffer): void => this.framer.push(chunk);
+  /** What came of a PROXY header so far, while one may come. */
+  private preamble: Buffer | undefined;
+  /** The client that a balancer speaks for. */
+  proxied: ProxiedClient | undefined;
+
+  private readonly onData = (chunk: Buffer): void => {
+    if (this.preamble === undefined) this.framer.push(chunk);
+    else this.onPreamble(Buffer.concat([this.preamble, chunk]));
+  };
   private readonly onError = (error: Error): void =>
     this.fail(new ChannelFailure('closed', `connection lost: ${error.message}`, { cause: error }));
   private readonly onClose = (): void => this.fail(new ChannelFailure('closed', 'connection closed by the peer'));
@@ -70,6 +81,7 @@ export class PacketChannel {
       maxPacketBytes: Math.min(options.maxPacketBytes ?? LOGIN_PACKET_BYTES_MAX, LOGIN_PACKET_BYTES_MAX),
       onTooLarge: (bytes, sequenceId) => this.onTooLarge(bytes, sequenceId),
     });
+    if (options.mayBeProxied === true) this.preamble = Buffer.alloc(0);
     this.timer = setTimeout(() => {
       this.fail(new ChannelFailure('timeout', `no login within ${options.timeoutMs} ms`));
     }, options.timeoutMs);
@@ -169,6 +181,19 @@ export class PacketChannel {
     this.waiter = undefined;
     if (waiter === undefined) this.received = payload;
     else waiter.resolve(payload);
+  }
+
+  private onPreamble(bytes: Buffer): void {
+    const header = parseProxyHeader(bytes);
+    if (header.kind === 'incomplete') {
+      this.preamble = bytes;
+      return;
+    }
+    this.preamble = undefined;
+    if (header.kind === 'malformed') return this.fail(new ChannelFailure('closed', 'malformed PROXY header'));
+    if (header.kind === 'none') return this.framer.push(bytes);
+    this.proxied = header.client;
+    if (bytes.length > header.bytes) this.framer.push(bytes.subarray(header.bytes));
   }
 
   private onTooLarge(bytes: number, sequenceId: number): void {

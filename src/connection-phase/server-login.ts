@@ -65,6 +65,7 @@ export async function serverLogin(
   const channel = new PacketChannel(socket, {
     timeoutMs: policy.loginTimeoutMs,
     maxPacketBytes: policy.maxPacketBytes,
+    mayBeProxied: policy.believesProxyOf?.(addressOf(socket)) ?? false,
   });
   return run(channel, policy, () => greet(channel, connectionId, policy));
 }
@@ -108,11 +109,12 @@ async function run(
   introduce: () => Promise<Introduction>,
 ): Promise<AuthenticatedLogin | undefined> {
   let username: string | undefined;
-  const address = addressOf(channel.socket);
+  const peer = addressOf(channel.socket);
   try {
     const introduction = await introduce();
     username = introduction.username;
-    const secure = introduction.tls || address === LOCAL_ADDRESS;
+    const secure = introduction.tls || peer === LOCAL_ADDRESS;
+    const address = channel.proxied?.address ?? peer;
     const { secret, usingPassword } = await authenticate(channel, { ...introduction, secure }, policy);
     if (secret === undefined) throw new Refused(policy.accessDenied(username, address, usingPassword), 'denied');
     return authenticated(channel, introduction, secret);
@@ -180,6 +182,7 @@ function authenticated(channel: PacketChannel, introduction: Introduction, secre
     socket,
     username,
     schema,
+    proxied: channel.proxied,
     capabilities,
     charset,
     attributes,

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { FileUpload } from '../protocol/file-upload.ts';
 import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
+import type { ProxiedClient } from '../protocol/proxy-header.ts';
 
 export interface ClientConnectionHandlers {
   /** One command: payload window, borrowed; `sequenceId` of its last frame. The session answers and calls `ready`. */
@@ -23,6 +24,12 @@ export const pipelinedCommandsMax = 64;
 type Waiting =
   | { readonly kind: 'command'; readonly payload: Buffer; readonly sequenceId: number }
   | { readonly kind: 'too-large'; readonly bytes: number; readonly sequenceId: number };
+
+export interface ClientConnectionOptions {
+  readonly maxPacketBytes: number;
+  /** Whom the peer speaks for, by the PROXY protocol. */
+  readonly proxied: ProxiedClient | undefined;
+}
 
 interface Upload {
   readonly file: FileUpload;
@@ -44,12 +51,14 @@ export class ClientConnection {
   #busy = false;
   /** The client sends a file instead of commands. */
   #upload: Upload | undefined;
+  /** Nobody looks at what the client sends. */
+  #sink: ((bytes: Buffer) => void) | undefined;
   #closed = false;
 
-  constructor(socket: Socket, handlers: ClientConnectionHandlers, options: { readonly maxPacketBytes: number }) {
+  constructor(socket: Socket, handlers: ClientConnectionHandlers, options: ClientConnectionOptions) {
     this.socket = socket;
-    this.address = plainAddress(socket.remoteAddress);
-    this.port = socket.remotePort ?? 0;
+    this.address = options.proxied?.address ?? plainAddress(socket.remoteAddress);
+    this.port = options.proxied?.port ?? socket.remotePort ?? 0;
     this.localAddress = plainAddress(socket.localAddress);
     this.localPort = socket.localPort ?? 0;
     this.#handlers = handlers;
@@ -59,7 +68,8 @@ export class ClientConnection {
     });
     socket.on('data', (chunk: Buffer) => {
       this.bytesReceived += chunk.length;
-      if (this.#upload === undefined) this.#framer.push(chunk);
+      if (this.#sink !== undefined) this.#sink(chunk);
+      else if (this.#upload === undefined) this.#framer.push(chunk);
       else this.#receiveFile(this.#upload, chunk);
     });
     socket.on('close', () => this.#onClose());
@@ -112,6 +122,21 @@ export class ClientConnection {
     setImmediate(() => {
       for (const event of ['data', 'close', 'error', 'drain']) this.socket.removeAllListeners(event);
       this.#handlers.onChangeUser(copy, this.#framer.takeRemainder());
+    });
+  }
+
+  /** From now on what the client sends goes to `sink` unread, whatever came ahead included. */
+  forward(sink: (bytes: Buffer) => void): void {
+    this.#framer.stop();
+    this.socket.pause();
+    for (const waiting of this.#waiting.splice(0)) if (waiting.kind === 'command') sink(waiting.payload);
+    // The framer may be in the middle of a chunk; its rest can be had when that is over.
+    setImmediate(() => {
+      if (this.#closed) return;
+      this.#sink = sink;
+      const rest = this.#framer.takeRemainder();
+      if (rest.length > 0) sink(rest);
+      this.socket.resume();
     });
   }
 

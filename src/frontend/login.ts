@@ -12,6 +12,7 @@ import type { BackendSecret } from '../hostgroup/connector.ts';
 import { compressedSocket, isCompressed } from '../net/compressed-socket.ts';
 import { type Compression, zlibCompression, zstdCompression } from '../net/compression.ts';
 import type { TlsIdentity } from '../net/tls.ts';
+import { type TrustedNetworks, trustedNetworks } from '../net/trusted-networks.ts';
 import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { charsetById, collationByName } from '../protocol/charsets.ts';
 import { errors } from '../protocol/errors.ts';
@@ -147,7 +148,7 @@ export class Frontend {
         },
         onClosed: () => this.#end(session),
       },
-      { maxPacketBytes: context.runtime.variables.maxAllowedPacket },
+      { maxPacketBytes: context.runtime.variables.maxAllowedPacket, proxied: login.proxied },
     );
     context.sessions.set(session.connectionId, session);
     context.counters.Client_Connections_connected += 1;
@@ -168,10 +169,10 @@ export class Frontend {
 
   /** A new login on the same socket, by the same rules; the connection keeps its id. */
   async #changeUser(before: AuthenticatedLogin, connectionId: number, payload: Buffer, early: Buffer): Promise<void> {
-    const { socket, capabilities, charset, nonce, tls } = before;
+    const { socket, capabilities, charset, nonce, tls, proxied } = before;
     const context = { socket, payload, early, capabilities, charset, nonce, tls };
     const login = await reauthenticate(context, this.#policy());
-    if (login !== undefined) await this.#admit(login, connectionId);
+    if (login !== undefined) await this.#admit({ ...login, proxied }, connectionId);
   }
 
   #learn(login: AuthenticatedLogin, user: UserEntry): void {
@@ -197,6 +198,13 @@ export class Frontend {
     return learned?.stored === user.password ? learned : undefined;
   }
 
+  #trusted: { readonly text: string; readonly networks: TrustedNetworks } | undefined;
+
+  #believesProxyOf(text: string): TrustedNetworks {
+    if (this.#trusted?.text !== text) this.#trusted = { text, networks: trustedNetworks(text) };
+    return this.#trusted.networks;
+  }
+
   #policy(): LoginPolicy {
     const { variables, frontendUsers } = this.#context.runtime;
     const collation = collationByName(variables.defaultCollationConnection)?.id ?? GREETING_COLLATION_ID;
@@ -212,6 +220,7 @@ export class Frontend {
       secureContext: () => (variables.haveSsl ? this.#tls().secureContext : undefined),
       rsaKeys: () => this.#tls().rsaKeys,
       allowClearPassword: 'tls',
+      believesProxyOf: this.#believesProxyOf(variables.proxyProtocolNetworks),
       loginTimeoutMs: variables.connectTimeoutClient,
       maxPacketBytes: 1 << 20,
       lookup: (username) => {
@@ -240,5 +249,5 @@ function needsCertificate(user: UserEntry): boolean {
 }
 
 function addressOf(login: AuthenticatedLogin): string {
-  return login.socket.remoteAddress ?? 'localhost';
+  return login.proxied?.address ?? login.socket.remoteAddress ?? 'localhost';
 }

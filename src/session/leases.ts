@@ -8,6 +8,8 @@ import { effectNames, SessionEffect } from '../sql/facts.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Statement } from './statement.ts';
 
+/** The connection is one client's alone, and what it says is not looked at. */
+export const FAST_FORWARD_PIN = 1 << 26;
 /** A prepared statement has a cursor open here. Pins above the bits of SessionEffect are the proxy's own. */
 export const CURSOR_PIN = 1 << 27;
 export const NO_MULTIPLEX_PIN = 1 << 28;
@@ -19,6 +21,7 @@ export const NEXT_TRANSACTION_PIN = 1 << 30;
 /** Why a connection is not shared, in words, for the processlist. */
 export function pinNames(pins: number): string[] {
   const names = effectNames(pins);
+  if ((pins & FAST_FORWARD_PIN) !== 0) names.push('FAST_FORWARD');
   if ((pins & CURSOR_PIN) !== 0) names.push('CURSOR');
   if ((pins & NO_MULTIPLEX_PIN) !== 0) names.push('NO_MULTIPLEX');
   if ((pins & MULTIPLEXING_OFF_PIN) !== 0) names.push('MULTIPLEXING_OFF');

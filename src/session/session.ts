@@ -34,6 +34,7 @@ import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
 import { classMemo, isInput, tryDecide } from './decide.ts';
 import { hostgroupOf, locksSession, reachOf, refusalOf } from './destination.ts';
+import { FastForward } from './fast-forward.ts';
 import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
 import { Leases, pinNames } from './leases.ts';
@@ -107,6 +108,7 @@ export class Session implements RunOwner {
   #sequenceId = 0;
   readonly #guard = new Guard(this);
   #nextFlagIn = -1;
+  #fastForward: FastForward | undefined;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
   #nextTransaction: string[] = [];
   /** What is at work, for the processlist; the text is decoded only when somebody looks. */
@@ -172,6 +174,11 @@ export class Session implements RunOwner {
     this.#sequenceId = (sequenceId + 1) & 0xff;
     this.#commandSinceMs = Date.now();
     const command = buffer[start] ?? -1;
+    if (this.user.fastForward && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
+      this.begin('Fast forward', buffer, start, start);
+      this.#fastForward = new FastForward(this, Buffer.from(frameOf(buffer, start, end)));
+      return;
+    }
     switch (command) {
       case Command.COM_QUERY:
         return this.#onQuery(buffer, start + 1, end);
@@ -218,6 +225,7 @@ export class Session implements RunOwner {
 
   /** The client is gone: what it held goes back, what it waited for is given up. */
   onClosed(): void {
+    this.#fastForward?.abandon();
     const running = this.#run.abandon();
     if (running !== undefined && this.variables.killBackendConnectionWhenDisconnect) {
       void this.context.kill(running, 'CONNECTION', this.backendUser);
