@@ -57,7 +57,14 @@ export function sessionWorkerOf(sessionId: number): number {
 export type CollectKind = Exclude<StatsKind, 'query-digest'>;
 
 export type PrimaryToWorker =
-  | { readonly type: 'init'; readonly workerIndex: number; readonly workerCount: number; readonly tls: TlsPems }
+  | {
+      readonly type: 'init';
+      readonly workerIndex: number;
+      readonly workerCount: number;
+      readonly tls: TlsPems;
+      /** Where files with relative names go. */
+      readonly dataDir: string;
+    }
   | {
       readonly type: 'publish-begin';
       readonly generation: number;

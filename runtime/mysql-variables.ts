@@ -155,10 +155,10 @@ export const MYSQL_VARIABLES = {
   data_packets_history_size: int(0, 0, INT_MAX),
   auditlog_filename: text('', 'log-file'),
   auditlog_filesize: int(104_857_600, 1_048_576, 1_073_741_824),
-  eventslog_filename: text('', 'log-file'),
-  eventslog_filesize: int(104_857_600, 1_048_576, 1_073_741_824),
-  eventslog_default_log: int(0, 0, 1),
-  eventslog_format: int(1, 1, 2),
+  eventslog_filename: text('', 'log-file', ACTS),
+  eventslog_filesize: int(104_857_600, 1_048_576, 1_073_741_824, ACTS),
+  eventslog_default_log: int(0, 0, 1, ACTS),
+  eventslog_format: int(1, 1, 2, ACTS),
 
   // Monitor
   monitor_enabled: bool(true),

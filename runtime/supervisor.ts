@@ -28,6 +28,7 @@ export interface SupervisorOptions {
   readonly workerModule: string;
   /** The certificate of the moment. */
   readonly tls: () => TlsPems;
+  readonly dataDir: string;
   readonly logger: SupervisorLog;
 }
 
@@ -61,7 +62,7 @@ export class Supervisor {
   }
 
   async #fork(index: number, deaths: number): Promise<void> {
-    const { publisher, count, tls, logger } = this.#options;
+    const { publisher, count, tls, dataDir, logger } = this.#options;
     const worker = cluster.fork();
     this.#workers.add(worker);
     const bornMs = Date.now();
@@ -88,7 +89,8 @@ export class Supervisor {
     });
     const started = await new Promise<boolean>((resolve) => {
       worker.on('message', (message: WorkerToPrimary) => {
-        if (message.type === 'hello') worker.send({ type: 'init', workerIndex: index, workerCount: count, tls: tls() });
+        if (message.type === 'hello')
+          worker.send({ type: 'init', workerIndex: index, workerCount: count, tls: tls(), dataDir });
         else if (message.type === 'started') resolve(true);
         else publisher.receive(link, message);
       });

@@ -96,7 +96,7 @@ async function start(options: CliOptions, logger: Logger, endings: EndRequests, 
   const publisher = new Publisher();
   const mysqlModule = new MysqlModule({
     publisher,
-    startWorkers: () => startWorkers(options, publisher, () => tls, logger, closers),
+    startWorkers: () => startWorkers(options, publisher, () => tls, dataDir, logger, closers),
   });
   if (!options.noStart) await mysqlModule.prepare();
   const admin = await startAdminPlane({
@@ -173,24 +173,34 @@ async function startWorkers(
   options: CliOptions,
   publisher: Publisher,
   tls: () => TlsIdentity,
+  dataDir: string,
   logger: Logger,
   closers: Closers,
 ): Promise<void> {
   const count = options.workers ?? DEFAULT_WORKERS;
-  if (count === 0) return startInProcess(publisher, tls(), logger, closers);
+  if (count === 0) return startInProcess(publisher, tls(), dataDir, logger, closers);
   const { Supervisor } = await import('../runtime/supervisor.ts');
   const workerModule = join(dirname(fileURLToPath(import.meta.url)), 'worker-process.js');
-  const supervisor = new Supervisor({ publisher, count, workerModule, tls: () => pemsOf(tls()), logger });
+  const supervisor = new Supervisor({ publisher, count, workerModule, tls: () => pemsOf(tls()), dataDir, logger });
   closers.add(() => supervisor.stop());
   await supervisor.start();
 }
 
-async function startInProcess(publisher: Publisher, tls: TlsIdentity, logger: Logger, closers: Closers): Promise<void> {
+async function startInProcess(
+  publisher: Publisher,
+  tls: TlsIdentity,
+  dataDir: string,
+  logger: Logger,
+  closers: Closers,
+): Promise<void> {
   const [{ attachInProcess }, { Worker }] = await Promise.all([
     import('../runtime/transports/in-process.ts'),
     import('./worker.ts'),
   ]);
-  const worker = await attachInProcess(publisher, (send) => new Worker({ index: 0, count: 1, logger, tls, send }));
+  const worker = await attachInProcess(
+    publisher,
+    (send) => new Worker({ index: 0, count: 1, logger, tls, dataDir, send }),
+  );
   closers.add(() => worker.close());
 }
 

@@ -15,8 +15,8 @@ function send(message: WorkerToPrimary): void {
 
 process.on('message', (message: PrimaryToWorker) => {
   if (message.type === 'init') {
-    const { workerIndex: index, workerCount: count } = message;
-    worker = new Worker({ index, count, logger, tls: tlsFromPem(message.tls), send });
+    const { workerIndex: index, workerCount: count, dataDir } = message;
+    worker = new Worker({ index, count, logger, tls: tlsFromPem(message.tls), dataDir, send });
     send({ type: 'started' });
   } else worker?.receive(message);
 });

@@ -11,6 +11,7 @@ import type { RouteExplanation, RouteQuestion } from '../runtime/route.ts';
 import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot } from '../runtime/subscriber.ts';
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
 import type { WorkerOrder } from '../runtime/worker-order.ts';
+import { EventsLog } from './events-log/events-log.ts';
 import { Frontend } from './frontend/login.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
@@ -53,6 +54,8 @@ export interface WorkerOptions {
   readonly count: number;
   readonly logger: Logger;
   readonly tls: TlsIdentity;
+  /** Where files with relative names go. */
+  readonly dataDir: string;
   /** Tests have a clock and servers of their own. */
   readonly clock?: Clock;
   readonly connect?: Connect;
@@ -110,6 +113,7 @@ export class Worker {
       digestStats: new DigestStats(),
       queryCache: new QueryCache(counters),
       mirror: new Mirror(() => this.#context),
+      eventsLog: new EventsLog({ dataDir: options.dataDir, logger, counters }),
       commandStats: new CommandStats(),
       errorStats: new ErrorStats(),
       ruleHits: new Map(),
@@ -185,7 +189,9 @@ export class Worker {
         this.#context.masking.catalogs.outdated();
         return;
       case 'order':
-        this.#options.send({ type: 'obeyed', requestId: message.requestId, found: this.#obey(message.order) });
+        void this.#obey(message.order).then((found) => {
+          this.#options.send({ type: 'obeyed', requestId: message.requestId, found });
+        });
         return;
       case 'drain':
         void this.#drain(message.deadlineMs);
@@ -214,6 +220,7 @@ export class Worker {
     this.#context.mirror.close();
     this.#context.hostgroups.close();
     await this.#context.matcher.close();
+    await this.#context.eventsLog.close();
     await closed;
   }
 
@@ -254,6 +261,7 @@ export class Worker {
       for (const rule of snapshot.queryRules) context.ruleHits.set(rule.ruleId, 0);
     }
     context.hostgroups.setVariables(variables);
+    context.eventsLog.configure(variables);
     context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));
     if (changed.has('hostgroupAttributes')) context.hostgroups.setHostgroupAttributes(snapshot.hostgroupAttributes);
     if (changed.has('servers')) context.hostgroups.apply(snapshot.servers);
@@ -297,7 +305,7 @@ export class Worker {
   }
 
   /** Returns whether there was something to do it to. */
-  #obey(order: WorkerOrder): boolean {
+  async #obey(order: WorkerOrder): Promise<boolean> {
     const { sessions } = this.#context;
     switch (order.kind) {
       case 'end-sessions':
@@ -312,8 +320,10 @@ export class Worker {
         this.#context.queryCache.flush();
         return true;
       case 'flush-logs':
+        await this.#context.eventsLog.rotate();
+        return true;
       case 'flush-client-hosts':
-        // There are neither yet.
+        // There are none yet.
         return true;
     }
   }

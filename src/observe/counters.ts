@@ -51,6 +51,8 @@ export class Counters {
   mysql_killed_backend_queries = 0;
   Mirror_concurrency = 0;
   Mirror_queue_length = 0;
+  /** Statements that were to go to the events log, and did not. */
+  Sluice_events_log_dropped = 0;
   Query_Cache_Memory_bytes = 0;
   Query_Cache_count_GET = 0;
   Query_Cache_count_GET_OK = 0;

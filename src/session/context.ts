@@ -9,6 +9,7 @@ import type { QuotaHolder } from '../../runtime/quota/holder.ts';
 import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
+import type { EventsLog } from '../events-log/events-log.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { CommandStats } from '../observe/command-stats.ts';
@@ -77,6 +78,7 @@ export interface WorkerContext {
   readonly digestStats: DigestStats;
   readonly queryCache: QueryCache;
   readonly mirror: Mirror;
+  readonly eventsLog: EventsLog;
   readonly commandStats: CommandStats;
   readonly errorStats: ErrorStats;
   /** Hits by rule_id since the rules were loaded. */

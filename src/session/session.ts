@@ -39,6 +39,7 @@ import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
 import { Leases, pinNames } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
+import { logStatement } from './log-statement.ts';
 import { mayDefine } from './masking/definitions.ts';
 import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
@@ -73,6 +74,8 @@ export interface SessionLogin {
 /** Character sets in which the second byte of a character may be a quote or a backslash of ASCII. */
 const ASCII_TRAIL_CHARSETS: ReadonlySet<string> = new Set(['big5', 'cp932', 'gbk', 'gb18030', 'sjis']);
 const ASCII_TRAIL_BYTES: ClassifyOptions = { asciiTrailBytes: true };
+
+const NO_OUTCOME = { rowsAffected: 0, rowsSent: 0, lastInsertId: 0 } as const;
 
 /** Where the digest table shows statements that the query cache answered, as in ProxySQL. */
 const CACHE_HOSTGROUP = -1;
@@ -369,6 +372,7 @@ export class Session implements RunOwner {
     const refused = refusalOf(this, decision, facts, facts.kind === 'empty' && isBlank(frame));
     if (refused !== undefined) {
       this.record(statement, 0, 0);
+      if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
       return refused === 'ok' ? this.answerOk({ info: decision.okMsg }) : this.answerError(refused);
     }
     const view = this.runtime.masking.of(this.user.username);
@@ -424,6 +428,9 @@ export class Session implements RunOwner {
   #answerFromCache(statement: Statement, answer: CachedAnswer): void {
     this.leases.endLinger(undefined);
     this.record({ ...statement, hostgroup: CACHE_HOSTGROUP }, 0, answer.rows);
+    if (this.context.eventsLog.on) {
+      logStatement(this, statement, { rowsAffected: 0, rowsSent: answer.rows, lastInsertId: 0 }, '');
+    }
     this.client.write(answer.bytes);
     this.ready();
   }
@@ -518,13 +525,19 @@ export class Session implements RunOwner {
 
   // ---------------------------------------------------------------- the run reports
 
-  statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void {
+  statementDone(
+    statement: Statement,
+    outcome: StatementOutcome,
+    prepareAnswer: Buffer | undefined,
+    connection: BackendConnection,
+  ): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
     if (outcome.ok && statement.facts.kind === 'set' && statement.command === 'query') this.#remember(statement);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent);
+    if (this.context.eventsLog.on) logStatement(this, statement, outcome, nameOf(connection));
     this.#limits.statementDone(this);
     this.ready();
   }
@@ -535,6 +548,7 @@ export class Session implements RunOwner {
 
   statementFailed(statement: Statement, error: ProtocolError): void {
     this.record(statement, 0, 0);
+    if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
     if (!this.client.closed) this.answerError(error);
   }
 
@@ -710,6 +724,10 @@ export class Session implements RunOwner {
 
 function withoutEffects(statement: Statement, effects: number): Statement {
   return { ...statement, facts: { ...statement.facts, effects: statement.facts.effects & ~effects } };
+}
+
+function nameOf({ home }: BackendConnection): string {
+  return `${home.hostname}:${home.port}`;
 }
 
 function rewrittenFrame(command: Statement['command'], text: string): Buffer {

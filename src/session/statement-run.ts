@@ -69,7 +69,12 @@ export interface RunOwner {
   /** Ends what runs on the connection, and nothing else; settles when the server has taken it, or never will. */
   killQuery(connection: BackendConnection): Promise<void>;
   /** The answer is with the client, except for a PREPARE, whose raw answer comes along. */
-  statementDone(statement: Statement, outcome: StatementOutcome, prepareAnswer: Buffer | undefined): void;
+  statementDone(
+    statement: Statement,
+    outcome: StatementOutcome,
+    prepareAnswer: Buffer | undefined,
+    connection: BackendConnection,
+  ): void;
   /** A server answered with an error, or was lost; it counts for the server. */
   serverRefused(statement: Statement, connection: BackendConnection, error: ProtocolError): void;
   /** Nothing of an answer is with the client yet. */
@@ -598,7 +603,7 @@ export class StatementRun implements AnswerOwner {
     else if (!connection.lost) this.#owner.leases.settle(connection);
     if (asking !== undefined) return this.#begin(asking);
     if (outcome.error !== undefined) this.#owner.serverRefused(statement, connection, outcome.error);
-    this.#owner.statementDone(statement, outcome, answer);
+    this.#owner.statementDone(statement, outcome, answer, connection);
   }
 
   /** The last one on a lane gives it back, or keeps it when somebody may ask for its warnings. */
