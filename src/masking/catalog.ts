@@ -53,12 +53,12 @@ export interface CatalogFacts {
   readonly triggers: readonly CatalogTrigger[];
 }
 
-/** Indexes the facts by name. Of two tables whose names differ in case only, the first one stands. */
+/** Indexes the facts by name. Two tables whose names differ in case only count as not known: which is meant is not certain. */
 export function catalogOf(facts: CatalogFacts): Catalog {
-  const byName = new Map<string, CatalogTable>();
+  const byName = new Map<string, CatalogTable | undefined>();
   for (const table of facts.tables) {
     const key = tableKey(table.schema, table.name);
-    if (!byName.has(key)) byName.set(key, table);
+    byName.set(key, byName.has(key) ? undefined : table);
   }
   return { ...facts, table: (schema, name) => byName.get(tableKey(schema, name)) };
 }

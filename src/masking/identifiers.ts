@@ -9,13 +9,15 @@ const ASCII_ONLY = /^[\x00-\x7f]*$/;
 
 /** Equal for two identifiers that some server takes for the same. */
 export function fold(name: string): string {
-  if (ASCII_ONLY.test(name)) return name.toLowerCase();
-  // Upper case first: ß, ſ and dotless i have no lower-case form of their own. Trailing blanks never count.
+  // Trailing blanks never count.
+  if (ASCII_ONLY.test(name)) return name.toLowerCase().replace(/ +$/, '');
+  // Upper case first: ß, ſ and dotless i have no lower-case form of their own.
   return name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .toUpperCase()
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
-    .toLowerCase();
+    .toLowerCase()
+    .replace(/ +$/, '');
 }

@@ -79,6 +79,15 @@ export class Judge {
    * a whole must not be sent. Never throws.
    */
   judge(context: StatementContext): readonly Verdict[] {
+    try {
+      return this.#judge(context);
+    } catch {
+      // A defect of the judge's must not let anything through.
+      return [refuseStatement(Reason.UNREADABLE, 'the judge failed')];
+    }
+  }
+
+  #judge(context: StatementContext): readonly Verdict[] {
     if (this.policy.columns.length === 0) return PASSED;
     const reading = readingOf(context.charset);
     if (reading === undefined) {

@@ -19,6 +19,11 @@ import {
   type SourceColumn,
 } from './verdict.ts';
 
+/** Columns of one select list that are followed; servers give 4,096. */
+export const JUDGE_COLUMNS_MAX = 8192;
+/** Look-ups of names, counted by tables and columns looked at, that one statement may cost: some tenths of a second. */
+export const JUDGE_STEPS_MAX = 20_000_000;
+
 /** A protected column is used in a way that is not allowed. */
 export class Refused extends Error {
   readonly verdict: RefuseVerdict;
@@ -88,6 +93,7 @@ export class Resolver {
   /** Current schema, '' for none. */
   readonly #schema: string;
   #names: Names | undefined;
+  #steps = 0;
 
   constructor(knowledge: Knowledge, schema: string) {
     this.#knowledge = knowledge;
@@ -202,7 +208,9 @@ export class Resolver {
         const star =
           item.table === undefined ? (from ?? { columns: [], open: false }) : this.#tableStar(item.table, scope);
         for (const column of star.columns) this.#meet(column);
-        columns.push(...star.columns);
+        this.#spend(star.columns.length);
+        for (const column of star.columns) columns.push(column);
+        if (columns.length > JUDGE_COLUMNS_MAX) throw new NotUnderstood(true);
         open ||= star.open;
       } else if (item.kind === 'column') {
         const column = this.#plainColumn(item.column, scope);
@@ -226,7 +234,8 @@ export class Resolver {
   }
 
   #plainColumn(name: ColumnName, scope: Scope): Omit<ScopeColumn, 'name'> {
-    const { columns, uncertain } = find(scope, name, false);
+    const { columns, uncertain, steps } = find(scope, name, false);
+    this.#spend(steps);
     const shown = columns.find(isProtected);
     if (shown === undefined) {
       if (columns.length === 0) this.#unresolved(name, scope);
@@ -257,7 +266,8 @@ export class Resolver {
   expression(expression: Expression, scope: Scope, use: Use, withAliases = false, first?: readonly Relation[]): void {
     if (expression.diagnostics) this.diagnostics = true;
     for (const reference of expression.references) {
-      const { columns } = find(scope, reference, withAliases, first);
+      const { columns, steps } = find(scope, reference, withAliases, first);
+      this.#spend(steps);
       const shown = columns.find(isProtected);
       if (shown !== undefined) {
         this.#meet(shown);
@@ -520,6 +530,12 @@ export class Resolver {
       return { name: fold(name), source: below?.source ?? source, mask: below?.mask ?? -1 };
     });
     return { columns };
+  }
+
+  /** Adversaries can make small texts costly. */
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > JUDGE_STEPS_MAX) throw new NotUnderstood(true);
   }
 
   #meet(column: ScopeColumn): void {

@@ -42,6 +42,8 @@ export interface Found {
   readonly columns: readonly ScopeColumn[];
   /** A nearer table with unknown columns might have the name as well. */
   readonly uncertain: boolean;
+  /** Tables that were looked at. */
+  readonly steps: number;
 }
 
 export function newScope(parent: Scope | undefined): Scope {
@@ -85,17 +87,19 @@ export function find(scope: Scope, reference: ColumnName, withAliases: boolean, 
   const schema = reference.schema === undefined ? undefined : fold(reference.schema);
   if (first !== undefined) {
     const near = candidates(first, name, table, schema);
-    if (near.columns.length > 0) return near;
+    if (near.columns.length > 0) return { ...near, steps: first.length };
   }
   let uncertain = false;
+  let steps = 1;
   for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
     const here = candidates(at.relations, name, table, schema);
     const columns = [...here.columns];
+    steps += at.relations.length;
     if (table === undefined && (withAliases || at !== scope)) columns.push(...(at.aliases.get(name) ?? []));
-    if (columns.length > 0) return { columns, uncertain };
+    if (columns.length > 0) return { columns, uncertain, steps };
     uncertain ||= here.uncertain;
   }
-  return { columns: [], uncertain };
+  return { columns: [], uncertain, steps };
 }
 
 /** Relations that a qualifier may mean. */

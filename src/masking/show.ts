@@ -24,13 +24,12 @@ const VALUE_BEARING: readonly (readonly string[])[] = [
 export function judgeShow(reader: StatementReader): Verdict {
   reader.at += 1;
   while (reader.takeWord('FULL', 'EXTENDED', 'GLOBAL', 'SESSION', 'LOCAL', 'ALL'));
-  const connection = reader.tokens.kind(reader.at + 1) === 0x27;
   for (const words of VALUE_BEARING) {
     if (!words.every((word, i) => reader.word(i) === word)) continue;
     const what = words.join(' ');
     throw new Refused(refuseStatement(Reason.SYSTEM, `SHOW ${what} shows values or statements of others`));
   }
-  if (connection || ((reader.word() === 'SLAVE' || reader.word() === 'REPLICA') && reader.word(2) === 'STATUS')) {
+  if ((reader.word() === 'SLAVE' || reader.word() === 'REPLICA') && reader.word(2) === 'STATUS') {
     throw new Refused(refuseStatement(Reason.SYSTEM, 'SHOW … STATUS shows values or statements of others'));
   }
   const diagnostics = ['WARNINGS', 'ERRORS'].includes(reader.word()) || reader.word() === 'COUNT';

@@ -13,7 +13,7 @@ import { QueryParser } from './query-parser.ts';
 import { isProtected, type Knowledge, Refused, Resolver, refuse, USES } from './resolver.ts';
 import { newScope, type ScopeColumn } from './scope.ts';
 import { judgeShow } from './show.ts';
-import { isSystemSchema, isValueBearingAnywhere } from './system-objects.ts';
+import { isSystemSchema, isValueBearingAnywhere, isValueBearingFunction } from './system-objects.ts';
 import { COMMA, NotUnderstood, OPEN } from './token-cursor.ts';
 import type { Tokens } from './tokens.ts';
 import {
@@ -201,7 +201,7 @@ export class StatementReader extends QueryParser {
       const kind = this.tokens.kind(i);
       if (kind !== Kind.WORD && kind !== Kind.NAME) continue;
       const name = this.tokens.foldedName(i);
-      if (name === undefined || this.knowledge.dependents.names.has(name)) return true;
+      if (name === undefined || this.knowledge.dependents.names.has(name) || isValueBearingFunction(name)) return true;
       if (isSystemSchema(name)) system = true;
       if (isValueBearingAnywhere(name)) bearing = true;
     }
@@ -238,7 +238,7 @@ export class StatementReader extends QueryParser {
   #namesSystem(from: number, to: number): boolean {
     for (let i = from; i < to; i += 1) {
       const word = this.tokens.upper(i);
-      if (word === 'LOAD_FILE' || word === 'WARNING_COUNT' || word === 'ERROR_COUNT') return true;
+      if (word === 'WARNING_COUNT' || word === 'ERROR_COUNT') return true;
     }
     return false;
   }
