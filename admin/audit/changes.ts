@@ -19,6 +19,9 @@ const LOOKS: ReadonlySet<AdminStatement['kind']> = new Set([
   'show-diff',
   'show-runtime-history',
   'explain-route',
+  'config-text',
+  'pull-version',
+  'hang-up',
   'refuse',
 ]);
 

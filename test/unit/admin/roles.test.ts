@@ -231,6 +231,26 @@ describe('a read-only account', () => {
     );
   });
 
+  test('sees no secret of a table that is read elsewhere because it is long', async () => {
+    const values = Array.from({ length: 2_500 }, (_, i) => `('long${i}', 'hunter2')`).join(',');
+    await it.all(`INSERT INTO mysql_users (username, password) VALUES ${values}`, 'LOAD MYSQL USERS TO RUNTIME');
+    const own = await it.run("SELECT password FROM runtime_mysql_users WHERE username='long1' AND frontend=1");
+    assert.equal(own.kind, 'encoded', 'it is read elsewhere');
+    for (const table of [
+      'runtime_mysql_users',
+      '"runtime_mysql_users"',
+      "'runtime_mysql_users'",
+      'main.[runtime_mysql_users]',
+    ]) {
+      assert.doesNotMatch(
+        JSON.stringify(await it.run(`SELECT username, password FROM ${table}`, grafana)),
+        /hunter2/,
+        table,
+      );
+    }
+    await it.all("DELETE FROM mysql_users WHERE username LIKE 'long%'", 'LOAD MYSQL USERS TO RUNTIME');
+  });
+
   test('has the rights of the moment', async () => {
     await it.all("SET sluice-admin_roles=''", 'LOAD SLUICE VARIABLES TO RUNTIME');
     assert.equal((await it.run('DELETE FROM mysql_servers', grafana)).kind, 'ok');
