@@ -39,6 +39,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    // One worker accepts its clients itself; among several the primary deals them out, evenly.
+    cluster.schedulingPolicy = options.count === 1 ? cluster.SCHED_NONE : cluster.SCHED_RR;
     cluster.setupPrimary({ exec: options.workerModule, args: [], serialization: 'advanced' });
   }
 

@@ -262,6 +262,7 @@ export class Worker {
     }
     context.hostgroups.setVariables(variables);
     context.eventsLog.configure(variables);
+    context.hostgroups.setFewConnections(context.runtime.sluice.pipelining);
     context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));
     if (changed.has('hostgroupAttributes')) context.hostgroups.setHostgroupAttributes(snapshot.hostgroupAttributes);
     if (changed.has('servers')) context.hostgroups.apply(snapshot.servers);

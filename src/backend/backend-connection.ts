@@ -112,6 +112,8 @@ export class BackendConnection {
   headSinceMs = 0;
   /** How long the answer that was finished last was at the head, in ms. */
   lastAnswerMs = 0;
+  /** `performance.now()` at the end of that answer. */
+  answeredAtMs = 0;
   /** Its home counts it; until then its loss is the business of whoever opens it. */
   admitted = false;
   lostError: ProtocolError | undefined;
@@ -325,6 +327,7 @@ export class BackendConnection {
     this.#headBytesSeen = false;
     const nowMs = performance.now();
     this.lastAnswerMs = nowMs - this.headSinceMs;
+    this.answeredAtMs = nowMs;
     head.owner.answerDone(this, walker);
     const next = this.#queue.peek();
     if (next !== undefined && !this.#headBytesSeen) this.#begin(next.kind, nowMs);

@@ -3,6 +3,7 @@
  * before the deadline. Owns servers, pools and waiting requests of this worker. It sends no statement and knows no
  * session; see session/ for what happens with the connection.
  */
+import { performance } from 'node:perf_hooks';
 import { type QuotaKey, serverKey } from '../../runtime/quota/messages.ts';
 import type { HostgroupAttributesEntry, ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
@@ -13,6 +14,7 @@ import type { Counters } from '../observe/counters.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { busyWaitMs } from './admission.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
 import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
 import { LaneWatch } from './lane-watch.ts';
@@ -70,6 +72,8 @@ interface Waiting {
   /** A connect is under way for this request. */
   connecting: boolean;
   over: boolean;
+  /** Connections that will be free soon are waited for, though there might be others. */
+  deferred: boolean;
 }
 
 interface Hostgroup {
@@ -106,7 +110,11 @@ export class HostgroupManager {
   /** The time of the last sweep: good enough where a hundred milliseconds are nothing. */
   #sweptAtMs: number;
   readonly #pipeliningByHand = new Map<number, boolean>();
-  readonly #laneWatch = new LaneWatch(() => this.#servers());
+  #fewConnections = true;
+  readonly #laneWatch = new LaneWatch(
+    () => this.#servers(),
+    () => this.#serveDeferred(),
+  );
   #nextUpkeepMs = 0;
   #variables: MysqlVariables;
   #closed = false;
@@ -173,7 +181,9 @@ export class HostgroupManager {
   take(hostgroup: number, wish: ConnectionWish): BackendConnection | undefined {
     const group = this.#hostgroups.get(hostgroup);
     if (group === undefined || group.waiting.length > 0) return undefined;
-    const free = this.#pick(group, wish)?.takeFree(wish);
+    const server = this.#pick(group, wish);
+    if (server === undefined || !this.#admits(server)) return undefined;
+    const free = server.takeFree(wish);
     if (free === undefined) return undefined;
     this.#counters.MyHGM_myconnpoll_get += 1;
     this.#counters.MyHGM_myconnpoll_get_ok += 1;
@@ -257,13 +267,14 @@ export class HostgroupManager {
       failures: 0,
       connecting: false,
       over: false,
+      deferred: false,
     };
     if (group.waiting.length >= waitQueueLengthMax) {
       queueMicrotask(() => this.#fail(group, waiting, errors.maxConnectTimeout(request.hostgroup, 0)));
     } else {
       group.waiting.push(waiting);
       this.#serve(group, waiting);
-      if (!waiting.over && !waiting.connecting) this.#onPressure();
+      if (!waiting.over && !waiting.connecting && !waiting.deferred) this.#onPressure();
     }
     return () => this.#remove(group, waiting);
   }
@@ -291,6 +302,7 @@ export class HostgroupManager {
       return;
     }
     server.used -= 1;
+    server.inUse.delete(connection);
     connection.quietSinceMs = this.#sweptAtMs;
     server.free.push(connection);
     if (group !== undefined && group.waiting.length > 0) this.#serveWaiting(group);
@@ -412,6 +424,32 @@ export class HostgroupManager {
     return group.picker.pick(candidates);
   }
 
+  /** May one more of its connections be at work, or is it better to wait for one that will be free soon? */
+  #admits(server: Server): boolean {
+    return !this.#fewConnections || server.admission.admits(server.inUse, performance.now());
+  }
+
+  /** It has waited long enough for a connection that was to be free soon. */
+  #clockedOut(waiting: Waiting): boolean {
+    return waiting.request.after !== undefined || this.#clock.nowMs() - waiting.sinceMs >= busyWaitMs;
+  }
+
+  /** Those who wait for a connection that was to be free soon; called every few milliseconds. True when there are any. */
+  #serveDeferred(): boolean {
+    let any = false;
+    for (const group of this.#hostgroups.values()) {
+      if (group.waiting.length === 0) continue;
+      any = true;
+      this.#serveWaiting(group);
+    }
+    return any;
+  }
+
+  /** Off: as many connections as there are statements at once, up to the limits. */
+  setFewConnections(few: boolean): void {
+    this.#fewConnections = few;
+  }
+
   #serveWaiting(group: Hostgroup): void {
     for (const waiting of [...group.waiting]) if (!waiting.connecting) this.#serve(group, waiting);
   }
@@ -420,6 +458,13 @@ export class HostgroupManager {
     if (waiting.over) return;
     const server = this.#pick(group, waiting.request.wish, waiting.request.after?.home);
     if (server === undefined) return;
+    if (!this.#clockedOut(waiting) && !this.#admits(server)) {
+      if (!waiting.deferred) this.#counters.Sluice_busy_waits += 1;
+      waiting.deferred = true;
+      server.admission.waited += 1;
+      this.#laneWatch.start();
+      return;
+    }
     const free = server.takeFree(waiting.request.wish);
     if (free !== undefined) {
       this.#satisfy(group, waiting, free);
@@ -529,7 +574,10 @@ export class HostgroupManager {
     const nowMs = this.#clock.nowMs();
     this.#sweptAtMs = nowMs;
     for (const [id, group] of this.#hostgroups) {
-      for (const server of group.servers) this.#dropUnanswered(server, nowMs);
+      for (const server of group.servers) {
+        this.#dropUnanswered(server, nowMs);
+        server.admission.adapt();
+      }
       for (const waiting of [...group.waiting]) {
         if (nowMs >= waiting.deadlineMs) {
           this.#counters.max_connect_timeouts += 1;

@@ -1,7 +1,7 @@
 /**
  * Sees to it that nobody waits behind a statement that takes long: when the head of a lane has not been answered for a
- * few milliseconds, those behind it are told to ask elsewhere and nobody joins any more. One timer for all lanes of a
- * worker, which runs only while there are some.
+ * few milliseconds, those behind it are told to ask elsewhere and nobody joins any more. It also looks after those who
+ * wait for a connection that will be free soon. One timer for all of a worker, which runs only while there are some.
  */
 import { performance } from 'node:perf_hooks';
 import type { Server } from './server.ts';
@@ -14,12 +14,15 @@ const IDLE_TICKS_MAX = 50;
 export class LaneWatch {
   onMoved: (statements: number) => void = () => undefined;
   readonly #servers: () => Iterable<Server>;
+  readonly #serveWaiting: () => boolean;
   readonly #check = () => this.#look();
   #timer: NodeJS.Timeout | undefined;
   #idleTicks = 0;
 
-  constructor(servers: () => Iterable<Server>) {
+  /** @param serveWaiting looks after those who wait for a connection that will be free soon; true when there are any */
+  constructor(servers: () => Iterable<Server>, serveWaiting: () => boolean) {
     this.#servers = servers;
+    this.#serveWaiting = serveWaiting;
   }
 
   /** There are lanes. */
@@ -49,7 +52,8 @@ export class LaneWatch {
         if (!lane.wanted) lane.destroy();
       }
     }
-    this.#idleTicks = lanes === 0 ? this.#idleTicks + 1 : 0;
+    const waiting = this.#serveWaiting();
+    this.#idleTicks = lanes === 0 && !waiting ? this.#idleTicks + 1 : 0;
     if (this.#idleTicks > IDLE_TICKS_MAX) this.stop();
   }
 }

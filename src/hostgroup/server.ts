@@ -10,6 +10,7 @@ import type { BackendConnection, ConnectionHome } from '../backend/backend-conne
 import type { SyncStep } from '../backend/backend-sync.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { ResponseKind } from '../protocol/response-walker.ts';
+import { Admission } from './admission.ts';
 import { Lanes } from './lanes.ts';
 
 /** Who wants a connection, and what it should look like. */
@@ -44,9 +45,10 @@ export class Server implements ConnectionHome {
   /** The version that said so: another one behind the same address is another server. */
   pipeliningVersion = '';
   /** Lanes that are opened before the ones there are have to do. */
-  laneLimit = Number(process.env.X_LANES ?? 2);
-  /** What a read takes at the moment, in ms. */
-  usualMs = 0.1;
+  laneLimit = 2;
+  /** Connections that belong to sessions. */
+  readonly inUse = new Set<BackendConnection>();
+  readonly admission = new Admission();
   used = 0;
   connecting = 0;
   /** Milliseconds since the epoch until which the server is shunned; 0 when it is not. */
@@ -119,7 +121,7 @@ export class Server implements ConnectionHome {
     const index = this.#find(wish);
     if (index < 0) return undefined;
     const [connection] = this.free.splice(index, 1);
-    if (connection !== undefined) this.noteUsed();
+    if (connection !== undefined) this.noteUsed(connection);
     return connection;
   }
 
@@ -145,8 +147,9 @@ export class Server implements ConnectionHome {
     return this.#places.contested(this.key);
   }
 
-  noteUsed(): void {
+  noteUsed(connection: BackendConnection): void {
     this.used += 1;
+    this.inUse.add(connection);
     if (this.used > this.#maxConnUsed) this.#maxConnUsed = this.used;
   }
 
@@ -158,7 +161,7 @@ export class Server implements ConnectionHome {
   /** A connection was opened for somebody: it is in use from now on. */
   admit(connection: BackendConnection): void {
     connection.admitted = true;
-    this.noteUsed();
+    this.noteUsed(connection);
     this.#connOk += 1;
     this.#counters.Server_Connections_created += 1;
     this.#counters.Server_Connections_connected += 1;
@@ -180,11 +183,6 @@ export class Server implements ConnectionHome {
     if (this.#errorsInSecond < errorsMax || this.shunnedUntilMs !== 0) return false;
     this.shunnedUntilMs = nowMs + recoveryMs;
     return true;
-  }
-
-  /** A read was answered: half of the answers take less than `usualMs`, half of them more. */
-  noteAnswer(ms: number): void {
-    this.usualMs = ms > this.usualMs ? this.usualMs * 1.05 + 0.001 : this.usualMs * 0.95;
   }
 
   noteQuery(): void {
@@ -222,6 +220,7 @@ export class Server implements ConnectionHome {
     const index = this.free.indexOf(connection);
     if (index >= 0) this.free.splice(index, 1);
     else this.used -= 1;
+    this.inUse.delete(connection);
     this.#counters.Server_Connections_connected -= 1;
     this.#places.released(this.key);
     this.#counters.MyHGM_myconnpoll_destroy += 1;

@@ -83,6 +83,8 @@ export class Counters {
   Sluice_pipelining_depth_max = 0;
   /** Statements that asked elsewhere because those before them took too long. */
   Sluice_pipelining_moved = 0;
+  /** Statements that waited for a connection that would be free soon, though there might have been another one. */
+  Sluice_busy_waits = 0;
   // Why statements had a connection of their own. Switched off, in this hostgroup or everywhere:
   Sluice_pipelining_not_enabled = 0;
   /** The server does not answer two commands in one segment, or it is not known yet whether it does. */

@@ -575,9 +575,9 @@ export class StatementRun implements AnswerOwner {
     }
     if (statement.facts.pureRead && statement.command !== 'prepare') {
       const { pace } = slotOf(statement.entry);
-      const server = connection.home as Server;
-      server.noteAnswer(connection.lastAnswerMs);
-      pace.learn(connection.lastAnswerMs, this.#answerBytes, server.usualMs);
+      const { admission } = connection.home as Server;
+      admission.noteAnswer(connection.lastAnswerMs);
+      pace.learn(connection.lastAnswerMs, this.#answerBytes, admission.usualMs);
       if (outcome.warnings > 0 || !(outcome.ok || INTERRUPTIONS.has(outcome.errorCode))) pace.punish();
     }
     const killed = this.#killed;
