@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  DigestPace,
+  paceLessonsMin,
+  penaltyStatements,
+  quickAnswerBytesMax,
+  quickMs,
+  slowAnswerMs,
+} from '../../../src/session/digest-pace.ts';
+
+function taught(ms: number, bytes = 100): DigestPace {
+  const pace = new DigestPace();
+  for (let i = 0; i < 100; i += 1) pace.learn(ms, bytes, 0.1);
+  return pace;
+}
+
+describe('how quick the statements of a digest are', () => {
+  it('is not known at first', () => {
+    const pace = new DigestPace();
+    for (let i = 0; i < paceLessonsMin; i += 1) {
+      assert.equal(pace.pace(), 'unknown');
+      pace.learn(0.2, 100, 0.1);
+    }
+    assert.equal(pace.pace(), 'quick');
+  });
+
+  it('is seen in their answers', () => {
+    assert.equal(taught(quickMs / 2).pace(), 'quick');
+    assert.equal(taught(quickMs * 2).pace(), 'slow');
+    assert.equal(taught(0.1, quickAnswerBytesMax * 2).pace(), 'slow');
+  });
+
+  it('is not forgotten for one that took long on a busy machine', () => {
+    const pace = taught(0.2);
+    pace.learn(slowAnswerMs + 1, 100, slowAnswerMs / 2);
+    assert.equal(pace.pace(), 'quick');
+  });
+
+  it('is in doubt for a while after one that took long while others did not', () => {
+    const pace = taught(0.2);
+    pace.learn(slowAnswerMs + 1, 100, 0.2);
+    for (let i = 0; i < penaltyStatements; i += 1) assert.equal(pace.pace(), 'penalty');
+    assert.equal(pace.pace(), 'quick');
+  });
+});
