@@ -9,6 +9,7 @@ import { measureAdminLoad } from './macro/admin-load.ts';
 import { weighIdleClients } from './macro/idle-clients.ts';
 import { measureLargeResults } from './macro/large-results.ts';
 import { measureManyRules } from './macro/many-rules.ts';
+import { measureMasking } from './macro/masking-cost.ts';
 import { cpuSeconds } from './macro/process-usage.ts';
 import { formatRounds } from './macro/report.ts';
 import { measureSlowStatement } from './macro/slow-statement.ts';
@@ -16,7 +17,7 @@ import { type Measurement, runSysbench, type Script, type StatementProtocol, typ
 import { type Arena, openArena, type Target } from './macro/targets.ts';
 import { ensureTools } from './macro/tools.ts';
 
-const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle', 'admin'];
+const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle', 'admin', 'masking'];
 
 const USAGE = `npm run bench -- [options]
   --parts ${PARTS.join(',')}
@@ -85,6 +86,7 @@ async function main(): Promise<void> {
     if (parts.includes('rules')) report('rules that do not match', await measureManyRules(stage, options));
     if (parts.includes('idle')) report('idle clients', await weighIdleClients(stage, Number(values.clients)));
     if (parts.includes('admin')) report('a large configuration', await measureAdminLoad(stage, options));
+    if (parts.includes('masking')) report('masking', await measureMasking(stage, options));
     if (values.json !== undefined)
       writeFileSync(values.json, `${JSON.stringify({ processor, measurements }, null, 2)}\n`);
   } finally {
