@@ -184,11 +184,12 @@ export class AnswerFilter {
   /** The quick way over rows nobody protects, as far as they lie in the chunk. */
   #passRows(chunk: Buffer, start: number): number {
     if (this.#shift !== 0 || this.#continued) return start;
+    const end = chunk.length;
     let offset = start;
-    while (chunk.length - offset > HEADER_BYTES) {
-      const bytes = frameBytes(chunk, offset);
+    while (end - offset > HEADER_BYTES) {
+      const bytes = chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16);
       const next = offset + HEADER_BYTES + bytes;
-      if (next > chunk.length || chunk[offset + HEADER_BYTES]! >= EOF_HEADER || bytes === MAX_FRAME_BYTES) break;
+      if (next > end || chunk[offset + HEADER_BYTES]! >= EOF_HEADER || bytes === MAX_FRAME_BYTES) break;
       offset = next;
     }
     return offset;

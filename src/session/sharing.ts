@@ -35,8 +35,8 @@ export function whyNotShared(owner: RunOwner, statement: Statement): NotPipeline
   if (!facts.pureRead || statement.command === 'prepare' || decision.rewrittenQuery !== undefined)
     return 'Sluice_pipelining_not_a_read';
   if (prepared !== undefined && !sharesPrepared(statement)) return 'Sluice_pipelining_not_a_read';
-  // An answer that is looked at takes longer than it should hold others up.
-  if (statement.filter !== undefined) return 'Sluice_pipelining_not_by_rule';
+  // An answer that is masked takes longer than it should hold others up.
+  if (statement.masked === true) return 'Sluice_pipelining_not_by_rule';
   if (decision.multiplex === 0 || decision.timeoutMs > 0 || decision.createNewConnection)
     return 'Sluice_pipelining_not_by_rule';
   if (statement.frame.length > sharedFrameBytesMax) return 'Sluice_pipelining_not_quick';

@@ -37,6 +37,8 @@ export interface Statement {
   readonly tee?: AnswerTee;
   /** What the answer passes before anybody else sees it; absent for users who are exempt from masking. */
   readonly filter?: AnswerFilter | undefined;
+  /** Columns of the answer are to be masked. */
+  readonly masked?: boolean;
   /** What masking makes of the answer depends on this: answers under another key are other answers. */
   readonly viewKey?: string;
   /** The SELECT that stands for a COM_FIELD_LIST. */

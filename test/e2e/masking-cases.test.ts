@@ -7,15 +7,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Connection } from 'mysql2/promise';
-import {
-  type Family,
-  leakIn,
-  type MaskingCase,
-  MaskingStage,
-  type Outcome,
-  outcomeOf,
-} from '../helpers/masking-stage.ts';
+import { type Family, leakIn, type MaskingCase, MaskingStage, type Outcome, play } from '../helpers/masking-stage.ts';
 import { missingMysql9 } from '../helpers/mysql9.ts';
 import { repositoryRoot } from '../helpers/repository.ts';
 
@@ -28,23 +20,6 @@ const cases = [
   ...casesOf(join(repositoryRoot, 'test/golden/masking.json')),
   ...(folder === undefined ? [] : casesOf(join(folder, 'cases.json'))),
 ];
-
-/** Plays a case on a connection of its own. */
-async function play(connect: () => Promise<Connection>, it: MaskingCase, sql: string): Promise<Outcome[]> {
-  const client = await connect();
-  try {
-    for (const statement of it.setup ?? []) await outcomeOf(client, statement);
-    if (it.tx === true) await client.query('BEGIN');
-    const outcomes = [await outcomeOf(client, sql, it.protocol === 'binary' ? (it.params ?? []) : undefined)];
-    if (outcomes[0]?.error === undefined || it.then?.startsWith('SHOW') === true) {
-      for (const statement of it.then?.split(/;\s*/) ?? []) outcomes.push(await outcomeOf(client, statement));
-    }
-    if (it.tx === true) await client.query('ROLLBACK').catch(() => undefined);
-    return outcomes;
-  } finally {
-    client.destroy();
-  }
-}
 
 function verdictOf(
   through: readonly Outcome[],

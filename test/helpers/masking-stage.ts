@@ -192,3 +192,20 @@ export function leakIn(outcome: Outcome, sql: string): string | undefined {
   const known = sql.toLowerCase();
   return FORMS.find((form) => text.includes(form) && !known.includes(form));
 }
+
+/** Plays a case on a connection of its own. */
+export async function play(connect: () => Promise<Connection>, it: MaskingCase, sql: string): Promise<Outcome[]> {
+  const client = await connect();
+  try {
+    for (const statement of it.setup ?? []) await outcomeOf(client, statement);
+    if (it.tx === true) await client.query('BEGIN');
+    const outcomes = [await outcomeOf(client, sql, it.protocol === 'binary' ? (it.params ?? []) : undefined)];
+    if (outcomes[0]?.error === undefined || it.then?.startsWith('SHOW') === true) {
+      for (const statement of it.then?.split(/;\s*/) ?? []) outcomes.push(await outcomeOf(client, statement));
+    }
+    if (it.tx === true) await client.query('ROLLBACK').catch(() => undefined);
+    return outcomes;
+  } finally {
+    client.destroy();
+  }
+}

@@ -116,7 +116,7 @@ export class Guard {
     this.#follow(statement, text, quiet);
     const filter = this.#filterFor(statement, view, judges, judgement.verdicts, quiet);
     this.#notePrepare(statement, viewKey);
-    then({ ...statement, filter, viewKey });
+    then({ ...statement, filter, masked: masks, viewKey });
   }
 
   #judge(statement: Statement, text: Buffer, judges: Judges): Judgement {
