@@ -29,7 +29,7 @@ export function changesSomething(statement: AdminStatement): boolean {
   return statement.kind === 'sql' ? sqlChanges(statement.sql) : !LOOKS.has(statement.kind);
 }
 
-const FIRST_WORD = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*([A-Za-z]*)/;
+const FIRST_WORD = /^(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[\s\S]*?(?:\*\/|$))*([A-Za-z]*)/;
 
 /** Pragmas that tell something and set nothing. */
 export const LOOKING_PRAGMA =

@@ -61,17 +61,31 @@ class Reader {
   readonly #sql: string;
   readonly #tokens: readonly Token[];
   readonly #cut: boolean;
+  /** Something stands behind the first statement; it is not run, and not shown. */
+  readonly #more: boolean;
   #parts: string[] = [];
   #hidden = false;
 
   constructor(sql: string, cut: boolean) {
     this.#sql = sql;
-    this.#tokens = tokenize(sql).filter(isCode);
+    const tokens = tokenize(sql).filter(isCode);
+    const isEnd = (token: Token): boolean => token.kind === 'punctuation' && sql[token.start] === ';';
+    const from = Math.max(
+      0,
+      tokens.findIndex((token) => !isEnd(token)),
+    );
+    const end = tokens.findIndex((token, index) => index > from && isEnd(token));
+    this.#tokens = tokens.slice(from, end < 0 ? undefined : end);
+    this.#more = end >= 0 && tokens.slice(end).some((token) => !isEnd(token));
     this.#cut = cut;
   }
 
   redact(): Redacted {
     if (!this.#understood()) this.#keepUntilFirstValue();
+    if (this.#more) {
+      this.#parts.push(';');
+      this.#hide();
+    }
     return { text: joined(this.#parts), hidden: this.#hidden };
   }
 
@@ -147,7 +161,7 @@ class Reader {
 
   /** SET name = value: shown for variables that are known and hold no secret. */
   #set(): boolean {
-    const text = this.#sql.trim();
+    const text = this.#sql.slice(this.#tokens[0]?.start ?? 0);
     const [, name = '', operator = ''] = /^set\s+([\w.@-]+)\s*(:?=)/i.exec(text) ?? [];
     if (name === '') return false;
     const variable = findVariable(name);
@@ -408,7 +422,7 @@ function joined(parts: readonly string[]): string {
   let text = '';
   let before = '(';
   for (const part of parts) {
-    const tight = before === '(' || before === '.' || part === ')' || part === ',' || part === '.';
+    const tight = before === '(' || before === '.' || part === ')' || part === ',' || part === ';' || part === '.';
     text += tight ? part : ` ${part}`;
     before = part;
   }

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type AuditEvent, AuditLog, auditQueueMax } from '../../../admin/audit/audit-log.ts';
+import { changesSomething } from '../../../admin/audit/changes.ts';
 import { auditStatementCharsMax, redact } from '../../../admin/audit/redact.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { Random } from '../../helpers/random.ts';
@@ -58,6 +59,19 @@ describe('a statement without its secrets', () => {
   ];
   test('keeps what is plain and replaces what is not', () => {
     for (const [sql, expected] of cases) assert.equal(redact(sql).text, expected);
+  });
+
+  test('is the first of several', () => {
+    assert.equal(
+      redact("UPDATE mysql_servers SET weight=1; UPDATE mysql_users SET password='hunter2'").text,
+      'UPDATE mysql_servers SET weight = 1; [secret]',
+    );
+    assert.equal(redact('; SET mysql-threads=2;').text, 'SET mysql-threads = 2');
+    assert.equal(
+      redact("SET mysql-threads=2; SET mysql-monitor_password='hunter2'").text,
+      'SET mysql-threads = 2; [secret]',
+    );
+    assert.ok(changesSomething({ kind: 'sql', sql: '; /* c */ ;DELETE FROM mysql_users' }));
   });
 
   /** Forms nobody foresaw, and some that are no SQL. */
