@@ -16,26 +16,36 @@ import { setVariable } from './commands/set-variable.ts';
 import { countWarnings, showCreateTable, showFields, showTableStatus, showWarnings } from './commands/show.ts';
 import { loadFromHistory, showDiff, showRuntimeHistory } from './commands/show-diff.ts';
 import type { AdminContext, SessionContext } from './context.ts';
-import { SqlRefused } from './db/execute.ts';
+import { type SqlParameter, SqlRefused } from './db/execute.ts';
 import type { AdminStatement } from './grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from './reply.ts';
 import { AccessDenied } from './roles/guard.ts';
 import { checkRights } from './roles/rights.ts';
 
 /** Runs one statement of a session. Never rejects. */
-export async function dispatch(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {
+export async function dispatch(
+  context: AdminContext,
+  session: SessionContext,
+  sql: string,
+  parameters?: readonly SqlParameter[],
+): Promise<AdminReply> {
   const statement = classify(sql, session.role);
   if (statement.kind !== 'show-warnings') session.warnings = [];
   const beganMs = performance.now();
-  const reply = await answer(context, session, statement);
+  const reply = await answer(context, session, statement, parameters);
   if (changesSomething(statement)) audit(context, session, sql, reply, performance.now() - beganMs);
   return reply;
 }
 
-async function answer(context: AdminContext, session: SessionContext, statement: AdminStatement): Promise<AdminReply> {
+async function answer(
+  context: AdminContext,
+  session: SessionContext,
+  statement: AdminStatement,
+  parameters: readonly SqlParameter[] | undefined,
+): Promise<AdminReply> {
   try {
     checkRights(context, session, statement);
-    return await carryOut(context, session, statement);
+    return await carryOut(context, session, statement, parameters);
   } catch (error) {
     return refusal(context, statement, error);
   }
@@ -64,16 +74,17 @@ async function carryOut(
   context: AdminContext,
   session: SessionContext,
   statement: AdminStatement,
+  parameters: readonly SqlParameter[] | undefined,
 ): Promise<AdminReply> {
   switch (statement.kind) {
     case 'sql':
-      return passToSqlite(context, session, statement.sql);
+      return passToSqlite(context, session, statement.sql, parameters);
     case 'promote':
       return promote(context, session, statement);
     case 'ok':
       return { kind: 'ok', ...(statement.info === undefined ? {} : { info: statement.info }) };
     case 'set':
-      return setVariable(context, session, statement);
+      return setVariable(context, session, statement, parameters);
     case 'rows':
       return { kind: 'rows', columns: statement.columns, rows: statement.rows };
     case 'fact':

@@ -10,6 +10,7 @@ import { parseInterfaces } from '../src/net/listener.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import { AuditLog, type AuditSettings } from './audit/audit-log.ts';
+import { describeStatement } from './commands/describe.ts';
 import type { ConfigFile } from './config-file/config-file.ts';
 import type { AdminContext, ProcessControl } from './context.ts';
 import { readAccounts } from './credentials.ts';
@@ -21,6 +22,7 @@ import { createPromotion } from './promotion.ts';
 import { LargeReader } from './reader/large-reader.ts';
 import { createAdminServer } from './server.ts';
 import { createStatsRefresher } from './stats/refresh.ts';
+import { isStrict } from './strict.ts';
 
 export type { ProcessControl, ShutdownMode } from './context.ts';
 
@@ -78,7 +80,9 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
     const server = createAdminServer({
       logger,
       tls: options.tls,
-      dispatch: (session, sql) => dispatch(context, session, sql),
+      dispatch: (session, sql, parameters) => dispatch(context, session, sql, parameters),
+      describe: (session, sql) => describeStatement(context, session, sql),
+      runsAllStatements: () => isStrict(context),
       statistics: () => `Uptime: ${Math.trunc(stats.uptimeS())} Threads: 0  Questions: 0  Slow queries: 0`,
       accounts: () => readAccounts(promotion.adminVariables, plane.current.mysqlVariables),
       serverVersion: () => plane.current.mysqlVariables.server_version ?? '8.0.11',

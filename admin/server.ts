@@ -3,7 +3,12 @@
  * It does not know what statements mean, nor where the accounts come from.
  */
 import type { Socket } from 'node:net';
-import { type AuthenticatedLogin, type LoginPolicy, serverLogin } from '../src/connection-phase/server-login.ts';
+import {
+  type AuthenticatedLogin,
+  type LoginPolicy,
+  reauthenticate,
+  serverLogin,
+} from '../src/connection-phase/server-login.ts';
 import { createListener, type Interface } from '../src/net/listener.ts';
 import type { TlsIdentity } from '../src/net/tls.ts';
 import type { Logger } from '../src/observe/logger.ts';
@@ -87,7 +92,20 @@ export function createAdminServer(dependencies: AdminServerDependencies): AdminS
     const context = { username, role, clientAddress: shown(address), warnings: [] };
     dependencies.logger.debug({ user: username, from: context.clientAddress }, 'admin session');
     const { socket, capabilities, remainder } = login;
-    new AdminSession(dependencies, { socket, context, capabilities, remainder });
+    const onChangeUser = (payload: Buffer, early: Buffer): void => void changeUser(login, address, payload, early);
+    new AdminSession(dependencies, { socket, context, capabilities, remainder, onChangeUser });
+  }
+
+  /** A new login on the same socket, by the same rules. */
+  async function changeUser(
+    before: AuthenticatedLogin,
+    address: string | undefined,
+    payload: Buffer,
+    early: Buffer,
+  ): Promise<void> {
+    const { socket, capabilities, charset, nonce, tls } = before;
+    const login = await reauthenticate({ socket, payload, early, capabilities, charset, nonce, tls }, policy());
+    if (login !== undefined) begin(login, address);
   }
 
   function policy(): LoginPolicy {

@@ -2,17 +2,25 @@
  * SQL for SQLite: brings the tables it names up to date, then runs it in the same turn of the event loop.
  */
 import type { AdminContext, SessionContext } from '../context.ts';
-import { executeSql, type SqlResult } from '../db/execute.ts';
+import { executeSql, type SqlParameter, type SqlResult } from '../db/execute.ts';
 import { tableNames } from '../db/schema.ts';
-import { namesIn } from '../db/sql-tokens.ts';
+import { namesIn, splitStatements } from '../db/sql-tokens.ts';
 import { largeTablesIn } from '../reader/large-tables.ts';
 import { type AdminReply, okReply } from '../reply.ts';
 import { AccessDenied, guardOf } from '../roles/guard.ts';
 import { rightsOf } from '../roles/rights.ts';
 import type { AdminRights } from '../roles/roles.ts';
 
-/** Runs SQL with the rights and the view of the session. Rejects with SqlRefused, or with what collecting failed of. */
-export async function passToSqlite(context: AdminContext, session: SessionContext, sql: string): Promise<AdminReply> {
+/**
+ * Runs SQL, the first statement of the text, with the rights and the view of the session. `parameters` are those of a
+ * prepared statement. Rejects with SqlRefused, or with what collecting failed of.
+ */
+export async function passToSqlite(
+  context: AdminContext,
+  session: SessionContext,
+  sql: string,
+  parameters?: readonly SqlParameter[],
+): Promise<AdminReply> {
   const names = FILLED_ON_DEMAND.test(sql) ? namesIn(sql) : NO_NAMES;
   const rights = rightsOf(context, session);
   // Collecting their rows sets counters to zero, whatever becomes of the statement.
@@ -20,11 +28,15 @@ export async function passToSqlite(context: AdminContext, session: SessionContex
     throw new AccessDenied(`setting counters to zero is not allowed to this account (${rights})`);
   }
   // Who may not see everything is watched by the guard of the shared connection, which also replaces secrets.
+  // The rows of prepared statements are encoded differently, and drivers do not read large tables by them.
   const mayBeElsewhere =
-    READS.test(sql) && (rights === 'full' || (rights === 'read-only' && !names.has(WITH_PASSWORDS)));
+    parameters === undefined &&
+    READS.test(sql) &&
+    (rights === 'full' || (rights === 'read-only' && !names.has(WITH_PASSWORDS)));
   const tables = mayBeElsewhere ? largeTablesIn(names, context.plane, session.role, otherTables(context)) : undefined;
-  if (tables === undefined) return replyOf(await queryFor(context, session, sql, names, rights));
-  return { kind: 'encoded', ...(await context.reader.read(session.role, sql, tables)) };
+  if (tables === undefined) return replyOf(await queryFor(context, session, sql, names, rights, parameters));
+  const [first = sql] = splitStatements(sql);
+  return { kind: 'encoded', ...(await context.reader.read(session.role, first, tables)) };
 }
 
 /** The one table read elsewhere that holds secrets. */
@@ -51,17 +63,18 @@ async function queryFor(
   sql: string,
   names: ReadonlySet<string>,
   rights: AdminRights,
+  parameters: readonly SqlParameter[] | undefined,
 ): Promise<SqlResult> {
   const { db, stats, promotion } = context;
   const fillStats = await stats.collect(names);
   if (session.role === 'stats') {
     fillStats(db.statsView, 'main');
-    return executeSql(db.statsView, sql, { readOnly: true });
+    return executeSql(db.statsView, sql, { readOnly: true, parameters });
   }
   await promotion.refreshRuntimeTables(names);
   fillStats(db.handle, 'stats');
   const readOnly = isReadOnly(context) || rights === 'read-only';
-  return executeSql(db.handle, sql, { readOnly, guard: guardOf(rights, db.isOwnTable) });
+  return executeSql(db.handle, sql, { readOnly, guard: guardOf(rights, db.isOwnTable), parameters });
 }
 
 /** admin-read_only, as it is in force. */

@@ -5,7 +5,7 @@
  * sluice-strict both are refused at once, with the reason; without it we do as ProxySQL does.
  */
 import type { AdminContext, SessionContext } from '../context.ts';
-import { executeSql } from '../db/execute.ts';
+import { executeSql, type SqlParameter } from '../db/execute.ts';
 import type { AdminStatement } from '../grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from '../reply.ts';
 import { isStrict } from '../strict.ts';
@@ -19,7 +19,12 @@ type Set = Extract<AdminStatement, { kind: 'set' }>;
 const UNKNOWN_VARIABLE = 1193;
 const WRONG_VALUE = 1231;
 
-export function setVariable(context: AdminContext, session: SessionContext, { name, value }: Set): AdminReply {
+export function setVariable(
+  context: AdminContext,
+  session: SessionContext,
+  { name, value }: Set,
+  parameters?: readonly SqlParameter[],
+): AdminReply {
   const variable = findVariable(name);
   const strict = isStrict(context);
   if (variable === undefined) return strict ? unknownVariable(name) : quietlyUnknown(name);
@@ -29,7 +34,7 @@ export function setVariable(context: AdminContext, session: SessionContext, { na
     .pluck();
   const before = row.get(name);
   const update = `UPDATE global_variables SET variable_value=${value} WHERE variable_name='${name}'`;
-  const result = executeSql(handle, update, { readOnly: isReadOnly(context) });
+  const result = executeSql(handle, update, { readOnly: isReadOnly(context), parameters });
   const after = row.get(name);
   if (strict && before !== undefined && after !== undefined) {
     const judged = normalise(variable.spec, String(after));

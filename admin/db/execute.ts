@@ -5,9 +5,12 @@
 import type Database from 'better-sqlite3';
 import { cellText, type SqlValue } from './cell-text.ts';
 import { type PreparedSql, prepareSql } from './double-quotes.ts';
-import { isCode, tokenize } from './sql-tokens.ts';
+import { isCode, splitStatements, tokenize } from './sql-tokens.ts';
 
 export type SqlCell = string | Buffer | null;
+
+/** A value for SQLite. */
+export type SqlParameter = number | bigint | string | Buffer | null;
 
 export type SqlResult =
   | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly SqlCell[])[] }
@@ -36,6 +39,8 @@ export class SqlRefused extends Error {
 /** What SQLite says about a text without a statement. */
 const NO_STATEMENT = 'not an error';
 const NO_STATEMENT_ANSWER = /^The supplied SQL string contains no statements$/;
+/** What better-sqlite3 says to `a; b` and to `;a`. */
+const NOT_ONE_STATEMENT = /The supplied SQL string contains (more than one statement|no statements)/;
 const HINT = / - should this be a string literal in single-quotes\?$/;
 
 export interface ExecuteOptions {
@@ -43,35 +48,45 @@ export interface ExecuteOptions {
   readonly readOnly?: boolean;
   /** Judges the prepared statement, and runs it or throws. */
   readonly guard?: Guard | undefined;
+  /** For the `?` of the text, in their order; those without a value are NULL, as in ProxySQL. */
+  readonly parameters?: readonly SqlParameter[] | undefined;
 }
 
 /**
- * Runs one statement (see splitStatements). Throws SqlRefused.
+ * Runs one statement, the first of the text. Throws SqlRefused.
  * No transaction survives it: admin sessions share one connection, so one that stayed open would swallow the others'
  * work with the next crash.
  */
 export function executeSql(db: Database.Database, sql: string, options: ExecuteOptions = {}): SqlResult {
   try {
     if (options.readOnly === true) db.pragma('query_only = ON');
-    return run(db, sql, options.guard);
+    return run(db, sql, options);
   } catch (error) {
-    throw asRefusal(error);
+    const first = NOT_ONE_STATEMENT.test(String(error)) ? splitStatements(sql)[0] : undefined;
+    if (first === undefined || first === sql) throw asRefusal(error);
+    // As ProxySQL: what stands behind the first statement is not looked at.
+    return executeSql(db, first, options);
   } finally {
     if (options.readOnly === true) db.pragma('query_only = OFF');
     if (db.inTransaction) db.exec('COMMIT');
   }
 }
 
-function run(db: Database.Database, sql: string, guard: Guard | undefined): SqlResult {
+function run(db: Database.Database, sql: string, { guard, parameters = [] }: ExecuteOptions): SqlResult {
   if (managesSavepoints(sql)) return { kind: 'count', affectedRows: changes(db) };
   const prepared = prepareSql(db, sql);
   return guard === undefined
-    ? runPrepared(db, sql, prepared)
-    : guard(db, prepared.statement, () => runPrepared(db, sql, prepared));
+    ? runPrepared(db, sql, prepared, parameters)
+    : guard(db, prepared.statement, () => runPrepared(db, sql, prepared, parameters));
 }
 
-function runPrepared(db: Database.Database, sql: string, { statement, columnName }: PreparedSql): SqlResult {
-  const parameters = unboundParameters(sql);
+function runPrepared(
+  db: Database.Database,
+  sql: string,
+  { statement, columnName }: PreparedSql,
+  given: readonly SqlParameter[],
+): SqlResult {
+  const parameters = boundParameters(sql, given);
   if (!statement.reader) {
     statement.run(...parameters);
     return { kind: 'count', affectedRows: changes(db) };
@@ -95,7 +110,7 @@ export function readRows(
     if (!statement.reader) throw new SqlRefused('the statement returns no rows', 'SQLITE_MISUSE', undefined);
     const columns = statement.columns().map((column) => columnName(column.name));
     statement.safeIntegers(true).raw(true);
-    return { columns, rows: texts(statement.iterate(...unboundParameters(sql)) as IterableIterator<SqlValue[]>) };
+    return { columns, rows: texts(statement.iterate(...boundParameters(sql, [])) as IterableIterator<SqlValue[]>) };
   } catch (error) {
     throw asRefusal(error);
   }
@@ -119,22 +134,23 @@ function managesSavepoints(sql: string): boolean {
 }
 
 /** Parameters that nobody binds are NULL, as in ProxySQL. */
-function unboundParameters(sql: string): unknown[] {
+function boundParameters(sql: string, given: readonly SqlParameter[]): unknown[] {
   if (!/[?:@$#]/.test(sql)) return [];
   const names: Record<string, null> = {};
-  let positional = 0;
+  const positional: unknown[] = [];
   for (const token of tokenize(sql).filter(isCode)) {
     if (token.kind !== 'variable') continue;
     const text = sql.slice(token.start, token.end);
-    if (text === '?') positional++;
+    if (text === '?') positional.push(given[positional.length] ?? null);
     else names[text.slice(1)] = null;
   }
-  const parameters: unknown[] = new Array(positional).fill(null);
+  const parameters = positional;
   if (Object.keys(names).length > 0) parameters.push(names);
   return parameters;
 }
 
-function asRefusal(error: unknown): unknown {
+/** An error of SQLite as one for the client; others as they are. */
+export function asRefusal(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (NO_STATEMENT_ANSWER.test(error.message)) return new SqlRefused(NO_STATEMENT, 'SQLITE_MISUSE', error);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -1,6 +1,8 @@
 /**
  * AdminReply to packets, with the column metadata and status flags of ProxySQL's admin port.
  */
+
+import { writeBinaryResultset } from '../../src/protocol/binary-resultset.ts';
 import { ColumnType } from '../../src/protocol/column-types.ts';
 import { HEADER_BYTES } from '../../src/protocol/framer.ts';
 import { writeErr, writeOk } from '../../src/protocol/ok-err-eof.ts';
@@ -31,6 +33,8 @@ export interface ReplyFrame {
   /** Another result follows in the same answer. */
   readonly moreResults: boolean;
   readonly deprecateEof: boolean;
+  /** Rows as COM_STMT_EXECUTE wants them; not said: as text. */
+  readonly binary?: boolean;
 }
 
 /** Writes one result; returns the next sequence id. There is nothing to write for `hang-up`. */
@@ -45,7 +49,7 @@ export function encodeReply(writer: PacketWriter, reply: PlainReply, frame: Repl
         ...(reply.info === undefined ? {} : { info: reply.info }),
       });
     case 'rows':
-      return writeTextResultset(writer, sequenceId, {
+      return (frame.binary === true ? writeBinaryResultset : writeTextResultset)(writer, sequenceId, {
         columns: reply.columns.map(reply.integers === true ? integerDefinition : columnDefinition),
         rows: reply.rows,
         statusFlags: ADMIN_STATUS,

@@ -4,14 +4,17 @@
  */
 import type { Socket } from 'node:net';
 import { Capability, hasCapability } from '../../src/protocol/capabilities.ts';
-import { Command, commandName } from '../../src/protocol/commands.ts';
+import { Command } from '../../src/protocol/commands.ts';
 import { Framer } from '../../src/protocol/framer.ts';
 import { writeEof } from '../../src/protocol/ok-err-eof.ts';
 import { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import type { SessionContext } from '../context.ts';
+import type { Description } from '../db/describe.ts';
+import type { SqlParameter } from '../db/execute.ts';
 import { splitStatements } from '../db/sql-tokens.ts';
-import { type AdminReply, bareError, okReply, type PlainReply } from '../reply.ts';
+import { type AdminError, type AdminReply, bareError, okReply, type PlainReply } from '../reply.ts';
 import { ADMIN_STATUS, encodeReply, type ReplyFrame, renumber } from './encode-reply.ts';
+import { AdminStatements } from './prepared.ts';
 
 /** Largest command the admin port takes; ProxySQL's default for mysql-max_allowed_packet. */
 export const ADMIN_PACKET_BYTES_MAX = 64 * 1024 * 1024;
@@ -19,7 +22,15 @@ export const ADMIN_PACKET_BYTES_MAX = 64 * 1024 * 1024;
 export const COMMANDS_WAITING_MAX = 64;
 
 export interface SessionDependencies {
-  readonly dispatch: (session: SessionContext, sql: string) => Promise<AdminReply>;
+  readonly dispatch: (
+    session: SessionContext,
+    sql: string,
+    parameters?: readonly SqlParameter[],
+  ) => Promise<AdminReply>;
+  /** What COM_STMT_PREPARE tells of a statement. */
+  readonly describe: (session: SessionContext, sql: string) => Description | { readonly error: AdminError };
+  /** Whether several statements in one packet all run when the client has announced them. */
+  readonly runsAllStatements: () => boolean;
   /** Text of COM_STATISTICS. */
   readonly statistics: () => string;
 }
@@ -30,6 +41,8 @@ export interface SessionOptions {
   readonly capabilities: number;
   /** Bytes that came with the end of the login. */
   readonly remainder: Buffer;
+  /** COM_CHANGE_USER: the session has let go of its socket; `early` came after the command. */
+  readonly onChangeUser: (payload: Buffer, early: Buffer) => void;
 }
 
 /** Runs a session until its socket closes; answers to what came before are still written. */
@@ -39,6 +52,8 @@ export class AdminSession {
   private readonly context: SessionContext;
   private readonly deprecateEof: boolean;
   private readonly framer: Framer;
+  private readonly statements = new AdminStatements();
+  private readonly onChangeUser: SessionOptions['onChangeUser'];
   private readonly writer = new PacketWriter();
   private readonly waiting: Buffer[] = [];
   /** Several statements in one COM_QUERY all run. The client announces it, and can change it by COM_SET_OPTION. */
@@ -50,19 +65,23 @@ export class AdminSession {
     this.dependencies = dependencies;
     this.socket = options.socket;
     this.context = options.context;
+    this.onChangeUser = options.onChangeUser;
     this.deprecateEof = hasCapability(options.capabilities, Capability.DEPRECATE_EOF);
     this.multiStatements = hasCapability(options.capabilities, Capability.MULTI_STATEMENTS);
     this.framer = new Framer((buffer, start, end) => this.take(Buffer.from(buffer.subarray(start, end))), {
       maxPacketBytes: ADMIN_PACKET_BYTES_MAX,
       onTooLarge: () => this.socket.destroy(),
     });
-    this.socket.on('data', (chunk: Buffer) => this.framer.push(chunk));
-    this.socket.on('close', () => {
-      this.ended = true;
-    });
+    this.socket.on('data', this.onData);
+    this.socket.on('close', this.onClose);
     this.framer.push(options.remainder);
     this.socket.resume();
   }
+
+  private readonly onData = (chunk: Buffer): void => this.framer.push(chunk);
+  private readonly onClose = (): void => {
+    this.ended = true;
+  };
 
   private take(payload: Buffer): void {
     this.waiting.push(payload);
@@ -96,35 +115,73 @@ export class AdminSession {
         this.multiStatements = payload[1] === 0;
         writeEof(this.writer, 1, ADMIN_STATUS);
         return;
-      case Command.COM_FIELD_LIST:
       case Command.COM_STMT_PREPARE:
+        return this.prepare(decodeText(payload.subarray(1)));
       case Command.COM_STMT_EXECUTE:
+        return this.execute(payload);
       case Command.COM_STMT_RESET:
+        return this.answerError(this.statements.reset(payload));
+      case Command.COM_STMT_CLOSE:
+        // The protocol has no answer to this one and the next.
+        return this.statements.close(payload);
+      case Command.COM_STMT_SEND_LONG_DATA:
+        return this.statements.addLongData(payload);
+      case Command.COM_RESET_CONNECTION:
+        this.statements.clear();
+        this.context.warnings = [];
+        return this.answer(okReply());
+      case Command.COM_CHANGE_USER:
+        return this.changeUser(payload);
+      case Command.COM_FIELD_LIST:
       case Command.COM_STMT_FETCH:
         return this.answer(bareError('Command not supported'));
       case Command.COM_PROCESS_KILL:
         return this.answer(bareError('Command not supported', 9003));
-      case Command.COM_STMT_CLOSE:
-      case Command.COM_STMT_SEND_LONG_DATA:
-        // The protocol has no answer to these.
-        return;
-      case Command.COM_RESET_CONNECTION:
-      case Command.COM_CHANGE_USER:
-        return this.answer(bareError(this.unsupported(payload[0]), 1047));
       default:
         this.end();
     }
   }
 
-  private unsupported(command: number): string {
-    const type = `PROXYSQL_SESSION_${this.context.role.toUpperCase()}`;
-    return `Received unsupported '${commandName(command)}' for session type '${type}'`;
+  private prepare(sql: string): void {
+    const description = this.dependencies.describe(this.context, sql);
+    if ('error' in description) return this.answer({ kind: 'error', error: description.error });
+    const error = this.statements.prepare(this.writer, sql, description, this.deprecateEof);
+    if (error !== undefined) this.answerError(error);
   }
 
-  /** All statements of the text when the client asked for that, otherwise the first; an error ends them. */
+  private async execute(payload: Buffer): Promise<void> {
+    const execution = this.statements.bind(payload);
+    if ('error' in execution) return this.answerError(execution.error);
+    const reply = await this.dependencies.dispatch(this.context, execution.sql, execution.parameters);
+    if (reply.kind === 'hang-up') return this.end();
+    // What comes encoded is text: a prepared statement is never run elsewhere.
+    if (reply.kind === 'encoded') throw new Error('rows of a prepared statement were encoded as text');
+    encodeReply(this.writer, reply, {
+      sequenceId: 1,
+      moreResults: false,
+      deprecateEof: this.deprecateEof,
+      binary: true,
+    });
+  }
+
+  /** The session is over, and its socket is somebody's who logs in anew. */
+  private changeUser(payload: Buffer): void {
+    this.ended = true;
+    this.framer.stop();
+    this.socket.pause();
+    this.socket.off('data', this.onData);
+    this.socket.off('close', this.onClose);
+    // The framer may be in the middle of a chunk; its rest can be had when that is over.
+    setImmediate(() => this.onChangeUser(payload, this.framer.takeRemainder()));
+  }
+
+  /**
+   * All statements of the text when the client asked for that; an error ends them. Otherwise, as in ProxySQL, the text is
+   * one command or SQL, of which the first statement runs.
+   */
   private async query(sql: string): Promise<void> {
-    const all = splitStatements(sql);
-    const statements = this.multiStatements ? all : all.slice(0, 1);
+    const all = this.multiStatements && this.dependencies.runsAllStatements();
+    const statements = all ? splitStatements(sql) : [sql];
     let sequenceId = 1;
     for (const [index, statement] of statements.entries()) {
       const reply = await this.dependencies.dispatch(this.context, statement);
@@ -147,6 +204,11 @@ export class AdminSession {
       if (!this.socket.write(chunk)) await this.drained();
     }
     return next;
+  }
+
+  /** OK when there is none. */
+  private answerError(error: AdminError | undefined): void {
+    this.answer(error === undefined ? okReply() : { kind: 'error', error });
   }
 
   private answer(reply: PlainReply): void {

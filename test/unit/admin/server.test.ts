@@ -144,21 +144,22 @@ describe('the admin port', () => {
     assert.equal((await raw.send([Command.COM_INIT_DB, ...Buffer.from('nosuch')]))[0], 0x00);
     assert.match((await raw.send([Command.COM_STATISTICS])).toString(), /^Uptime: \d+ Threads: 0 {2}Questions: 0/);
     assert.equal((await raw.send([Command.COM_SET_OPTION, 0, 0]))[0], 0xfe);
+    // Here ProxySQL answers 1047.
+    assert.equal((await raw.send([Command.COM_RESET_CONNECTION]))[0], 0x00);
     const refusals: readonly [command: number[], code: number, message: string][] = [
       [[Command.COM_FIELD_LIST, 0x78, 0], 1045, 'Command not supported'],
-      [[Command.COM_STMT_PREPARE, ...Buffer.from('SELECT 1')], 1045, 'Command not supported'],
       [[Command.COM_PROCESS_KILL, 1, 0, 0, 0], 9003, 'Command not supported'],
-      [
-        [Command.COM_RESET_CONNECTION],
-        1047,
-        "Received unsupported 'COM_RESET_CONNECTION' for session type 'PROXYSQL_SESSION_ADMIN'",
-      ],
       [[Command.COM_QUERY, ...Buffer.from(';')], 1045, 'ProxySQL Admin Error: not an error'],
     ];
     for (const [command, code, message] of refusals) {
       const packet = await raw.send(command);
       assert.deepEqual(decodeErr(packet, 0, packet.length), { code, sqlState: '28000', message });
     }
+    for (const command of [[Command.COM_STMT_EXECUTE], [Command.COM_STMT_EXECUTE, 9, 0, 0, 0, 0, 1, 0, 0, 0]]) {
+      const packet = await raw.send(command);
+      assert.ok([1243, 1045].includes(decodeErr(packet, 0, packet.length).code));
+    }
+    raw.socket.write(Buffer.concat([frame([Command.COM_STMT_CLOSE, 1]), frame([Command.COM_STMT_SEND_LONG_DATA, 1])]));
     assert.equal((await raw.send([Command.COM_PING]))[0], 0x00, 'still there');
     raw.socket.write(Buffer.from([1, 0, 0, 0, 0x7f]));
     await once(raw.socket, 'close');
