@@ -66,6 +66,7 @@ export const errors = {
       'Loading local data is disabled; this must be enabled on both the client and server sides',
     ),
   unknownProxysqlInternal: () => protocolError(1064, '42000', 'Unknown PROXYSQL INTERNAL command'),
+  unknownDollarColumn: () => protocolError(1054, 'HY000', "Unknown column '$$' in 'field list'"),
   emptyQuery: () => protocolError(1065, '42000', 'Query was empty'),
   unknownCharset: (charset: string) => protocolError(1115, '42000', `Unknown character set: '${charset}'`),
   unknownCharsetOrCollation: (charset: string, collation: string) =>

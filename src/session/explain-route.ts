@@ -79,6 +79,7 @@ export async function explainRoute(
     return { steps };
   }
   const view = {
+    info: () => ({}),
     user,
     leases: NO_LEASES,
     lockedHostgroup: -1,

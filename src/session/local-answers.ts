@@ -26,6 +26,8 @@ export type LocalAnswer =
 
 /** What the answers depend on. */
 export interface LocalContext {
+  /** What PROXYSQL INTERNAL SESSION shows. */
+  info(): unknown;
   readonly leases: Pick<Leases, 'pinned' | 'inTransaction'>;
   readonly connectionId: number;
   readonly capabilities: number;
@@ -35,6 +37,8 @@ const OK: LocalAnswer = { kind: 'ok' };
 
 /** Statements longer than this are never answered here, in bytes. */
 const LOCAL_STATEMENT_BYTES_MAX = 256;
+/** What the mysql client asks to find out whether `$$` can be a name. */
+const DOLLAR_PROBE_BYTES = 'select $$'.length;
 const VERSION_COMMENT_PROBE = 'select @@version_comment limit 1';
 
 /** Before the rules: what never reaches a server whatever the rules say. */
@@ -48,6 +52,8 @@ export function answerLocally(
   if (end - start > LOCAL_STATEMENT_BYTES_MAX || facts.multiStatement) return undefined;
   switch (facts.kind) {
     case 'select':
+      if (end - start === DOLLAR_PROBE_BYTES && /^select \$\$$/i.test(buffer.toString('latin1', start, end)))
+        return { kind: 'error', error: errors.unknownDollarColumn() };
       if (end - start !== VERSION_COMMENT_PROBE.length) return undefined;
       return buffer.toString('latin1', start, end) === VERSION_COMMENT_PROBE
         ? oneCell('@@version_comment', '(ProxySQL)')
@@ -66,9 +72,19 @@ export function answerLocally(
         isPlainEnd(buffer.toString('latin1', start, end))
         ? OK
         : undefined;
+    case 'other':
+      return answerInternal(context, buffer.toString('latin1', start, end));
     default:
       return undefined;
   }
+}
+
+/** PROXYSQL INTERNAL SESSION tells a client what the proxy knows of its session; there are no others. */
+function answerInternal(context: LocalContext, text: string): LocalAnswer | undefined {
+  const what = /^PROXYSQL INTERNAL (.*)$/is.exec(text)?.[1];
+  if (what === undefined) return undefined;
+  if (what.toUpperCase() !== 'SESSION') return { kind: 'error', error: errors.unknownProxysqlInternal() };
+  return oneCell('session_info', JSON.stringify(context.info(), null, 4));
 }
 
 /** After the rules: what a rule may refuse or rewrite, but no server needs to see. */

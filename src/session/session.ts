@@ -45,6 +45,7 @@ import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
 import { type CountedStatement, recordStatement } from './record-statement.ts';
+import { sessionInfo } from './session-info.ts';
 import { applySet } from './set-statement.ts';
 import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
 import type { Statement } from './statement.ts';
@@ -682,6 +683,15 @@ export class Session implements RunOwner {
   }
 
   // ---------------------------------------------------------------- for the processlist
+
+  /** What PROXYSQL INTERNAL SESSION shows. */
+  info(): unknown {
+    return sessionInfo(this);
+  }
+
+  get ageMs(): number {
+    return Date.now() - this.#connectedAtMs;
+  }
 
   row(): ProcesslistRow {
     const connection = this.#run.connection ?? this.leases.held[0];

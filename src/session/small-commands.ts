@@ -1,7 +1,7 @@
 /** Commands that are no statements: each is answered here, at once, without a server. */
 
 import { Capability } from '../protocol/capabilities.ts';
-import { commandName } from '../protocol/commands.ts';
+import { Command, commandName } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { writeEof } from '../protocol/ok-err-eof.ts';
 import type { Session } from './session.ts';
@@ -28,7 +28,16 @@ export function onSetOption(session: Session, buffer: Buffer, start: number, end
   session.answer((writer, sequenceId) => writeEof(writer, sequenceId, session.statusFlags(), 0));
 }
 
+/** What replicas send: refused, and the connection goes on. */
+const REPLICATION: ReadonlySet<number> = new Set([
+  Command.COM_BINLOG_DUMP,
+  Command.COM_BINLOG_DUMP_GTID,
+  Command.COM_REGISTER_SLAVE,
+]);
+
+/** Ends the connection without an answer, as ProxySQL does. */
 export function onUnknownCommand(session: Session, command: number): void {
   session.context.logger.info({ command: commandName(command), user: session.user.username }, 'unsupported command');
-  session.answerError(errors.unknownCommand());
+  if (REPLICATION.has(command)) session.answerError(errors.unknownCommand());
+  else session.client.end();
 }

@@ -124,6 +124,25 @@ describe('routing', () => {
     }
   });
 
+  describe('what the proxy answers itself', () => {
+    test('PROXYSQL INTERNAL SESSION shows the session and why it holds a connection', async () => {
+      await stage.withClient(async (c) => {
+        await c.query('SET @a = 1');
+        const text = await scalar(c, 'PROXYSQL INTERNAL SESSION');
+        const info = JSON.parse(String(text)) as {
+          client: { userinfo: unknown };
+          backends: { conn: { pinned_by: string[] } }[];
+        };
+        assert.deepEqual(info.client.userinfo, { schemaname: 'test', username: 'app' });
+        assert.ok(info.backends[0]?.conn.pinned_by.includes('USER_VARIABLE'));
+        assert.doesNotMatch(String(text), /password/i);
+        const error = await refusal(c.query('PROXYSQL INTERNAL WHATEVER'), 1064);
+        assert.equal(error.message, 'Unknown PROXYSQL INTERNAL command');
+        assert.match((await refusal(c.query('SELECT $$'), 1054)).message, /^Unknown column '\$\$' in 'field list'$/);
+      });
+    });
+  });
+
   describe('the firewall', () => {
     after(async () => {
       await stage.sluice.admin(
