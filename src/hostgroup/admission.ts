@@ -18,14 +18,15 @@ export const busyWaitMs = 250;
 /** Answers take so many times the usual on a quiet server: below, more may be at work; above, fewer. */
 const ROOM_RATIO = 1.5;
 const CROWDED_RATIO = 3;
-const BASE_FORGETS = 1.01;
+/** A quiet server's times are forgotten in about a minute. */
+const BASE_FORGETS = 1.001;
 
 export class Admission {
   /** Connections that may be at work at once. */
   limit = busyConnectionsMin;
   /** What a read takes at the moment: half of the answers take less, in ms. */
   usualMs = 0.1;
-  /** Statements that had to wait since the last look. */
+  /** Statements that had to wait for others since the last look. */
   waited = 0;
   #baseMs = Number.POSITIVE_INFINITY;
   #answers = 0;

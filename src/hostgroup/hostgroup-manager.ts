@@ -18,6 +18,7 @@ import { busyWaitMs } from './admission.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
 import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
 import { LaneWatch } from './lane-watch.ts';
+import { laneDepthCrowded } from './lanes.ts';
 import { probePipelining } from './pipelining-probe.ts';
 import { dropUnanswered, pingFree, tidyFree } from './pool-upkeep.ts';
 import { type ConnectionWish, Server, type ServerOptions, type ServerPlaces } from './server.ts';
@@ -202,6 +203,7 @@ export class HostgroupManager {
     const server = this.#pickForLane(group, wish);
     if (server === undefined) return undefined;
     const lane = server.lanes.shallowest(wish);
+    if (lane !== undefined && lane.depth >= laneDepthCrowded) server.admission.waited += 1;
     if (lane !== undefined && (server.lanes.count >= server.laneLimit || group.waiting.length > 0)) return lane;
     const free = group.waiting.length > 0 ? undefined : server.takeFree(wish);
     if (free === undefined) return lane;

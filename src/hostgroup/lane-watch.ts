@@ -6,10 +6,18 @@
 import { performance } from 'node:perf_hooks';
 import type { Server } from './server.ts';
 
-/** How long a statement may keep others on its lane waiting, in ms. */
+/** How long a statement may keep others on its lane waiting, in ms, on a server whose answers take a millisecond or less. */
 export const laneStallMs = 8;
 const TICK_MS = 2;
 const IDLE_TICKS_MAX = 50;
+
+/** On a busy machine every answer takes long, and what is moved makes it busier. */
+const STALL_TIMES = 8;
+const STALL_MS_MAX = 50;
+
+function stallMs(usualMs: number): number {
+  return Math.max(laneStallMs, Math.min(usualMs * STALL_TIMES, STALL_MS_MAX));
+}
 
 export class LaneWatch {
   onMoved: (statements: number) => void = () => undefined;
@@ -40,9 +48,10 @@ export class LaneWatch {
   }
 
   #look(): void {
-    const beforeMs = performance.now() - laneStallMs;
+    const nowMs = performance.now();
     let lanes = 0;
     for (const server of this.#servers()) {
+      const beforeMs = nowMs - stallMs(server.admission.usualMs);
       lanes += server.lanes.count;
       for (const lane of [...server.lanes.all]) {
         if (lane.headSinceMs > beforeMs || (lane.depth < 2 && lane.wanted)) continue;

@@ -7,7 +7,9 @@ import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { ConnectionWish } from './server.ts';
 
 /** Statements that may wait for their answers on one lane. */
-export const laneDepthMax = 64;
+export const laneDepthMax = 128;
+/** With so many statements before the next one on the emptiest lane, more lanes are tried. */
+export const laneDepthCrowded = 4;
 
 export class Lanes {
   readonly #open: BackendConnection[] = [];

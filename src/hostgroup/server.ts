@@ -13,6 +13,8 @@ import type { ResponseKind } from '../protocol/response-walker.ts';
 import { Admission } from './admission.ts';
 import { Lanes } from './lanes.ts';
 
+const LANES_MIN = 2;
+
 /** Who wants a connection, and what it should look like. */
 export interface ConnectionWish {
   readonly username: string;
@@ -44,8 +46,6 @@ export class Server implements ConnectionHome {
   pipelining: 'unknown' | 'wanted' | 'probing' | 'yes' | 'no' = 'unknown';
   /** The version that said so: another one behind the same address is another server. */
   pipeliningVersion = '';
-  /** Lanes that are opened before the ones there are have to do. */
-  laneLimit = 2;
   /** Connections that belong to sessions. */
   readonly inUse = new Set<BackendConnection>();
   readonly admission = new Admission();
@@ -71,6 +71,11 @@ export class Server implements ConnectionHome {
     this.#counters = options.counters;
     this.#places = options.places;
     this.#options = options;
+  }
+
+  /** Lanes that are opened before the ones there are have to do: half of what may be at work, transactions are there too. */
+  get laneLimit(): number {
+    return Math.max(LANES_MIN, this.admission.limit >> 1);
   }
 
   get hostgroup(): number {
