@@ -17,8 +17,10 @@ import { type Shown, show, twinSetup } from '../helpers/masking/twin-clinics.ts'
 import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { Random } from '../helpers/random.ts';
 
-const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 600);
+const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 500);
 const SEED = Number(process.env.SLUICE_MASKING_SEED ?? 20_261_127);
+/** Long runs tell how far they are. */
+const PROGRESS_EVERY = 5000;
 /** Of statements that touch no protected column, how many may be refused. */
 const WRONG_REFUSALS_MAX = 0.01;
 
@@ -110,6 +112,9 @@ async function compare(server: ServerKind, twins: Twins) {
   const judge = new Judge(clinicPolicy(), clinicCatalog(), server);
   const generator = new QueryGenerator(new Random(SEED), server.family);
   for (; counts.statements < STATEMENTS && failures.length < 10; counts.statements += 1) {
+    if (counts.statements > 0 && counts.statements % PROGRESS_EVERY === 0) {
+      process.stderr.write(`${server.family}, seed ${SEED}: ${JSON.stringify(counts)}, ${failures.length} failures\n`);
+    }
     const statement = generator.next();
     const verdicts = judge.judge({
       text: Buffer.from(statement.sql),

@@ -368,8 +368,9 @@ export class QueryGenerator {
     const [inner] = this.#sources(0) as [Source];
     const pool = random.chance(40) ? [...outer, inner] : [inner];
     const value = random.pick([
-      `COUNT(${this.#value(pool, 0)})`,
-      `MAX(${this.#value(pool, depth - 1 > 0 ? 1 : 0)})`,
+      // Of a column from outside it would be an aggregate of the outer query, with any row of it beside.
+      `COUNT(${this.#value([inner], 0)})`,
+      `MAX(${this.#value([inner], depth - 1 > 0 ? 1 : 0)})`,
       'COUNT(*)',
     ]);
     return `${value} FROM ${inner.sql}${random.chance(50) ? ` WHERE ${this.#condition(pool, 0)}` : ''}`;

@@ -7,7 +7,10 @@ import { CLINIC_SETUP, SECRETS } from './clinic.ts';
 import { LeakChecker } from './leaks.ts';
 import type { RandomStatement } from './random-query.ts';
 
-/** Values that have nothing in common with anything else in the clinic, in the order of {@link SECRETS}. */
+/**
+ * Values that have nothing in common with anything else in the clinic, in the order of {@link SECRETS}; the digits of the
+ * numbers are such as hexadecimal text never has in a row.
+ */
 export const TWIN_SECRETS = [
   [
     'Q7ZX91KW4V',
@@ -16,9 +19,9 @@ export const TWIN_SECRETS = [
     'XKQZ48812VJW',
     'WJXV6619KQZX',
     'VQKJ7358XZWY',
-    '918273645',
-    '564738291',
-    '827364519',
+    '918810998',
+    '190088119',
+    '801991880',
   ],
   [
     'KVX3JQZ88W',
@@ -27,9 +30,9 @@ export const TWIN_SECRETS = [
     'ZZXQV39485JK',
     'QQWX7702KVJZ',
     'ZZXQV39485JK',
-    '746352819',
-    '185926374',
-    '746352819',
+    '988011900',
+    '110908891',
+    '988011900',
   ],
 ] as const;
 
@@ -52,6 +55,8 @@ export interface Shown {
   readonly results: readonly string[];
   /** Number and message of the error that ended it. */
   readonly error: string | undefined;
+  /** The message, when it was a refusal. */
+  readonly refusal: string | undefined;
   readonly leak: string | undefined;
   readonly columns: number | undefined;
 }
@@ -71,6 +76,7 @@ export async function show(
   const results: string[] = [];
   let leak: string | undefined;
   let columns: number | undefined;
+  let first = true;
   try {
     for (const [i, text] of [sql, ...after].entries()) {
       const [rows, fields] = await connection.query({ sql: text, rowsAsArray: true });
@@ -79,18 +85,21 @@ export async function show(
       // A plan may differ in its estimates.
       if (kind !== 'explain') results.push(answer.text);
       if (i === 0 && Array.isArray(fields)) columns = fields.length;
+      first = false;
     }
     // How many warnings there are may depend on the order in which rows were read.
     if (kind === 'query' && sql.length % WARNINGS_EVERY === 0) {
       const [rows, fields] = await connection.query({ sql: 'SHOW WARNINGS', rowsAsArray: true });
       leak ??= cellsOf(rows, fields, new Set(), checker).leak;
     }
-    return { results, error: undefined, leak, columns };
+    return { results, error: undefined, refusal: undefined, leak, columns };
   } catch (error) {
     const { errno, message } = error as { errno?: number; message: string };
     if (errno === undefined || message.includes('closed state')) throw error;
     leak ??= checker.leakIn(message);
-    return { results, error: `${errno}`, leak, columns };
+    // From M40 on texts are withheld and results cut off.
+    const refusal = first && /SLUICE-M[0-3]\d/.test(message) ? message : undefined;
+    return { results, error: `${errno}`, refusal, leak, columns };
   } finally {
     if (undo) await connection.query('ROLLBACK');
     if (undo && sql.includes('CREATE')) await connection.query('DROP TEMPORARY TABLE IF EXISTS copied');
@@ -113,9 +122,18 @@ function cellsOf(
   for (const cell of shown.flat()) leak ??= leaks.leakInCell(cell);
   return {
     text: shown
-      .map((row) => JSON.stringify(row))
+      .map((row) => JSON.stringify(row.map(comparable)))
       .sort()
       .join('\n'),
     leak,
   };
+}
+
+/** JSON is an object to the driver when the server says so, and a text when it does not. */
+function comparable(cell: unknown): unknown {
+  return typeof cell === 'object' && cell !== null && !Buffer.isBuffer(cell)
+    ? JSON.stringify(cell).replace(/\s/g, '')
+    : typeof cell === 'string' && /^[[{]/.test(cell)
+      ? cell.replace(/\s/g, '')
+      : cell;
 }
