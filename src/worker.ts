@@ -260,6 +260,7 @@ export class Worker {
       context.ruleHits.clear();
       for (const rule of snapshot.queryRules) context.ruleHits.set(rule.ruleId, 0);
     }
+    if (maskingChanged) for (const session of context.sessions.values()) session.maskingChanged();
     context.hostgroups.setVariables(variables);
     context.eventsLog.configure(variables);
     context.hostgroups.setFewConnections(context.runtime.sluice.pipelining);

@@ -68,7 +68,7 @@ export async function explainRoute(
       detail: `connected to ${who.client.localAddress}:${who.client.localPort}`,
     },
   );
-  if (user.fastForward) {
+  if (user.fastForward && runtime.masking.of(user.username) === undefined) {
     steps.push({
       step: 'session',
       item: 'fast_forward',

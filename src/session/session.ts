@@ -170,6 +170,18 @@ export class Session implements RunOwner {
     return this.#commandName === 'Sleep' && this.leases.inTransaction() === undefined;
   }
 
+  /** Nobody reads what this user sends and gets; whoever is masked is read all the same. */
+  get #goesUnread(): boolean {
+    return this.user.fastForward && this.runtime.masking.of(this.user.username) === undefined;
+  }
+
+  /** What masking says has changed: bytes that nobody reads may not go on for a user who is masked now. */
+  maskingChanged(): void {
+    if (this.#fastForward === undefined || this.context.runtime.masking.of(this.user.username) === undefined) return;
+    this.context.logger.info({ user: this.user.username }, 'a fast_forward session was ended: its user is masked now');
+    this.client.destroy();
+  }
+
   // ---------------------------------------------------------------- commands
 
   /** One command of the client; the payload is borrowed until the return unless its frame goes to a server. */
@@ -178,7 +190,7 @@ export class Session implements RunOwner {
     this.#sequenceId = (sequenceId + 1) & 0xff;
     this.#commandSinceMs = Date.now();
     const command = buffer[start] ?? -1;
-    if (this.user.fastForward && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
+    if (this.#goesUnread && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
       this.begin('Fast forward', buffer, start, start);
       this.#fastForward = new FastForward(this, Buffer.from(frameOf(buffer, start, end)));
       return;

@@ -18,7 +18,7 @@ function casesOf(path: string): readonly MaskingCase[] {
 const folder = process.env.SLUICE_MASKING;
 const cases = [
   ...casesOf(join(repositoryRoot, 'test/golden/masking.json')),
-  ...(folder === undefined ? [] : casesOf(join(folder, 'cases.json'))),
+  ...(folder === undefined || folder === '' ? [] : casesOf(join(folder, 'cases.json'))),
 ];
 
 function verdictOf(

@@ -32,11 +32,16 @@ for (const [family, missing] of SERVERS) {
 
     before(async () => {
       stage = await MaskingStage.start(family, {
-        users: [{ username: 'nurse', password: 'nurse', default_hostgroup: 0 }],
+        users: [
+          { username: 'nurse', password: 'nurse', default_hostgroup: 0 },
+          { username: 'express', password: 'express', default_hostgroup: 0, fast_forward: 1 },
+        ],
       });
       await stage.database.query(
         "CREATE USER 'nurse'@'%' IDENTIFIED BY 'nurse'",
         "GRANT ALL ON *.* TO 'nurse'@'%'",
+        "CREATE USER 'express'@'%' IDENTIFIED BY 'express'",
+        "GRANT ALL ON *.* TO 'express'@'%'",
         KINDS,
         `INSERT INTO clinic.kinds VALUES ${KIND_VALUES}`,
         `INSERT INTO clinic.kinds (id) VALUES (2)`,
@@ -139,6 +144,25 @@ for (const [family, missing] of SERVERS) {
       await client.changeUser({ user: 'nurse', password: 'nurse', database: 'clinic' });
       assert.equal(await phone(), '081234567801');
       client.destroy();
+    });
+
+    test('fast_forward does not go past masking, nor on when its user becomes masked', async () => {
+      const express = { user: 'express', password: 'express' } as const;
+      const client = await stage.connect(express);
+      const phones = async (of: Connection): Promise<unknown> =>
+        (await rowsOf(of, 'SELECT phone FROM patients WHERE id = 1'))[0]?.phone;
+      try {
+        assert.equal(await phones(client), '081234567801');
+        client.on('error', () => undefined);
+        await load("INSERT INTO mysql_masking_users (username) VALUES ('express')");
+        await assert.rejects(phones(client));
+        const again = await stage.connect(express);
+        assert.equal(await phones(again), '********');
+        again.destroy();
+      } finally {
+        await load("DELETE FROM mysql_masking_users WHERE username='express'");
+        client.destroy();
+      }
     });
 
     test('definitions that change are seen at once, and new views do not open a way', async () => {
