@@ -12,6 +12,7 @@ import type { AdminRole } from './grammar/statement.ts';
 import type { Promotion } from './promotion.ts';
 import type { LargeReader } from './reader/large-reader.ts';
 import type { StatsRefresher } from './stats/refresh.ts';
+import type { HistoryRecorder } from './stats-history/recorder.ts';
 
 /** How the process is to end; after `restart` it begins anew. */
 export type ShutdownMode = 'fast' | 'slow' | 'kill' | 'restart';
@@ -32,6 +33,7 @@ export interface AdminContext {
   readonly plane: DataPlane;
   readonly stats: StatsRefresher;
   readonly reader: LargeReader;
+  readonly history: HistoryRecorder;
   readonly audit: AuditLog;
   readonly logger: Logger;
   readonly process: ProcessControl;

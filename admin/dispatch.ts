@@ -5,11 +5,13 @@ import { changesSomething } from './audit/changes.ts';
 import { classify } from './classify.ts';
 import { globalChecksum, tableChecksum } from './commands/checksum.ts';
 import { logEntry, writeReport } from './commands/diagnostics.ts';
+import { truncateDigests } from './commands/digests.ts';
 import { explainRoute } from './commands/explain-route.ts';
 import { showConfig, writeConfig } from './commands/export-config.ts';
 import { answerFact } from './commands/facts.ts';
 import { copyForeignVariables, loadUser, promote } from './commands/load-save.ts';
 import { passToSqlite } from './commands/passthrough.ts';
+import { showPrometheusMetrics } from './commands/prometheus.ts';
 import { proxysql } from './commands/proxysql.ts';
 import { killConnection, pullVersion } from './commands/sessions.ts';
 import { setVariable } from './commands/set-variable.ts';
@@ -110,7 +112,11 @@ async function carryOut(
     case 'explain-route':
       return explainRoute(context, statement);
     case 'truncate-digests':
-      return okReply((await context.plane.collect('query-digest', { reset: true })).length);
+      return okReply(await truncateDigests(context));
+    case 'prometheus':
+      return showPrometheusMetrics(context);
+    case 'save-digests':
+      return okReply(await context.history.saveDigests());
     case 'load-user':
       return loadUser(context, session, statement.username);
     case 'copy-variables':

@@ -15,6 +15,7 @@ import type { ConfigFile } from './config-file/config-file.ts';
 import type { AdminContext, ProcessControl } from './context.ts';
 import { readAccounts } from './credentials.ts';
 import { memoryBytes, openAdminDatabase } from './db/open.ts';
+import { openHistory } from './db/open-history.ts';
 import { loadUuid } from './db/uuid.ts';
 import { dispatch } from './dispatch.ts';
 import type { CheckRules } from './modules/module.ts';
@@ -22,6 +23,8 @@ import { createPromotion } from './promotion.ts';
 import { LargeReader } from './reader/large-reader.ts';
 import { createAdminServer } from './server.ts';
 import { createStatsRefresher } from './stats/refresh.ts';
+import { HistoryWriter } from './stats-history/history-writer.ts';
+import { HistoryRecorder } from './stats-history/recorder.ts';
 import { isStrict } from './strict.ts';
 
 export type { ProcessControl, ShutdownMode } from './context.ts';
@@ -76,7 +79,24 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
     });
     const audit = new AuditLog({ dataDir: options.dataDir, logger, settings: () => auditSettings(plane) });
     const reader = new LargeReader();
-    const context: AdminContext = { db, promotion, plane, stats, reader, audit, logger, process: options.process };
+    const history = new HistoryRecorder({
+      writer: new HistoryWriter(openHistory(options.dataDir)),
+      plane,
+      logger,
+      variables: () => promotion.adminVariables,
+      figures: (table) => stats.figures(table),
+    });
+    const context: AdminContext = {
+      db,
+      promotion,
+      plane,
+      stats,
+      reader,
+      history,
+      audit,
+      logger,
+      process: options.process,
+    };
     const server = createAdminServer({
       logger,
       tls: options.tls,
@@ -84,6 +104,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       describe: (session, sql) => describeStatement(context, session, sql),
       runsAllStatements: () => isStrict(context),
       statistics: () => `Uptime: ${Math.trunc(stats.uptimeS())} Threads: 0  Questions: 0  Slow queries: 0`,
+      onConnection: () => void plane.order({ kind: 'skip-session-id' }),
       accounts: () => readAccounts(promotion.adminVariables, plane.current.mysqlVariables),
       serverVersion: () => plane.current.mysqlVariables.server_version ?? '8.0.11',
       defaultAuthPlugin: () =>
@@ -110,6 +131,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       async close() {
         await server.close();
         await reader.close();
+        await history.close();
         await audit.close();
         db.close();
       },

@@ -44,6 +44,8 @@ export interface AdminServerDependencies extends SessionDependencies {
   readonly logger: Logger;
   /** The certificate of the moment. */
   readonly tls: () => TlsIdentity | undefined;
+  /** Somebody connected; they need not log in. */
+  readonly onConnection: () => void;
   /** Accounts in force, by user name. */
   readonly accounts: () => ReadonlyMap<string, AdminAccount>;
   /** What the greeting says; drivers judge the server by it. */
@@ -76,6 +78,7 @@ export function createAdminServer(dependencies: AdminServerDependencies): AdminS
     // Followed by 'close'; a client that resets its connection is no event.
     socket.on('error', () => undefined);
     const address = socket.remoteAddress;
+    dependencies.onConnection();
     const login = await serverLogin(socket, nextConnectionId++, policy());
     if (login !== undefined) begin(login, address);
   }

@@ -135,7 +135,7 @@ export interface PreparedStatementRow {
   readonly query: string;
 }
 
-/** Memory of one process in bytes, by the names of stats_memory_metrics. */
+/** Memory of one process in bytes, by the names of stats_memory_metrics; its processor time besides (cpu_user_us, cpu_system_us). */
 export interface MemoryRow {
   readonly name: string;
   readonly value: number;

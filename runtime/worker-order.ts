@@ -8,6 +8,8 @@ export type WorkerOrder =
   | { readonly kind: 'end-sessions' }
   /** Disconnect one client, whatever it is doing. */
   | { readonly kind: 'kill-session'; readonly sessionId: number }
+  /** A session id was given away on the admin port: ids of both ports come from one sequence. */
+  | { readonly kind: 'skip-session-id' }
   /** Forget the results of the query cache. */
   | { readonly kind: 'flush-query-cache' }
   /** Begin new files for what is logged into files. */

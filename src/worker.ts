@@ -318,6 +318,10 @@ export class Worker {
       case 'use-certificate':
         this.#tls = tlsFromPem(order.tls);
         return true;
+      case 'skip-session-id':
+        // Before clients are let in, nobody counts.
+        if (this.#listener.addresses.length > 0) this.#frontend.skipConnectionId();
+        return true;
       case 'flush-query-cache':
         this.#context.queryCache.flush();
         return true;

@@ -45,9 +45,6 @@ function copyForeignVariables([, module = '']: RegExpExecArray, edge: 'disk>memo
   return { kind: 'copy-variables', prefix: `${module.toLowerCase()}-`, edge };
 }
 
-/** MySQL's ER_NOT_SUPPORTED_YET. */
-const NOT_SUPPORTED_YET = 1235;
-
 const FOR_EVERYBODY: readonly Pattern[] = [
   // By their beginning, as in ProxySQL: even BEGINNER is a BEGIN.
   { when: /^(begin|start transaction|commit|rollback)/i, is: OK },
@@ -59,6 +56,7 @@ const FOR_EVERYBODY: readonly Pattern[] = [
 const FOR_ADMINS: readonly Omit<Pattern, 'adminOnly'>[] = [
   { when: /^use( |$)/i, is: OK },
   { when: /^truncate( table)? (stats\.)?stats_mysql_query_digest(_reset)?$/i, is: { kind: 'truncate-digests' } },
+  { when: /^save mysql digest to disk$/i, is: { kind: 'save-digests' } },
   { when: /^proxysql (.+)$/i, is: proxysqlAction },
   // There is no memory profiler to switch.
   { when: /^proxysql memprofile (start|stop)$/i, is: OK },
@@ -121,15 +119,7 @@ const FOR_ADMINS: readonly Omit<Pattern, 'adminOnly'>[] = [
   { when: /^logentry (.+)$/i, is: ([, text = '']) => ({ kind: 'log-entry', text }) },
   // There are no threads that sleep through something.
   { when: /^signal mysql threads$/i, is: OK },
-  {
-    when: /^show prometheus metrics$/i,
-    is: {
-      kind: 'refuse',
-      code: NOT_SUPPORTED_YET,
-      sqlState: '42000',
-      message: "This version of sluice doesn't yet support 'SHOW PROMETHEUS METRICS'",
-    },
-  },
+  { when: /^show prometheus metrics$/i, is: { kind: 'prometheus' } },
 ];
 
 export const COMMAND_PATTERNS: readonly Pattern[] = [

@@ -43,6 +43,10 @@ export type AdminStatement =
   | { readonly kind: 'load-from-history'; readonly module: ModuleName; readonly version: number }
   | { readonly kind: 'explain-route'; readonly question: RouteQuestion; readonly json: boolean }
   | { readonly kind: 'truncate-digests' }
+  /** SAVE MYSQL DIGEST TO DISK. */
+  | { readonly kind: 'save-digests' }
+  /** SHOW PROMETHEUS METRICS. */
+  | { readonly kind: 'prometheus' }
   | { readonly kind: 'proxysql'; readonly action: ProxysqlAction }
   /** One row of mysql_users to the runtime; the others stay as they are there. */
   | { readonly kind: 'load-user'; readonly username: string }

@@ -25,6 +25,8 @@ export interface StatsRefresher {
    * runs and in the same turn of the event loop: so no other session can see or disturb a half-filled table.
    */
   collect(names: ReadonlySet<string>): Promise<FillStats>;
+  /** The rows of a table of names and values. */
+  figures(table: 'stats_mysql_global' | 'stats_memory_metrics'): Promise<ReadonlyMap<string, string>>;
 }
 
 interface Content {
@@ -49,11 +51,21 @@ export function createStatsRefresher({ plane, nowMs, facts }: StatsRefresherOpti
 
   return {
     uptimeS,
+    async figures(name) {
+      const rows = (await contentsOf(tableNamed(name), new Set([name])))[0]?.rows ?? [];
+      return new Map(rows.map(([figure, value]) => [String(figure), String(value)]));
+    },
     async collect(names) {
       const contents = (await Promise.all(STATS_TABLES.map((table) => contentsOf(table, names)))).flat();
       return (db, schema) => fill(db, schema, contents);
     },
   };
+}
+
+function tableNamed(name: string): StatsTable {
+  const table = STATS_TABLES.find((candidate) => candidate.name === name);
+  if (table === undefined) throw new Error(`there is no table ${name}`);
+  return table;
 }
 
 function fill(db: Database, schema: string, contents: readonly Content[]): void {

@@ -252,7 +252,7 @@ const memory = table({
     add('SQLite3_memory_bytes', sqliteBytes);
     add('Auth_memory', textBytes(snapshot.users));
     add('mysql_query_rules_memory', textBytes(snapshot.queryRules) + textBytes(snapshot.fastRouting));
-    return [...values].map(([name, bytes]) => [name, String(bytes)]);
+    return MEMORY_NAMES.map((name) => [name, String(values.get(name))]);
   },
 });
 

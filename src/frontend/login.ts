@@ -234,6 +234,11 @@ export class Frontend {
     };
   }
 
+  /** The next client gets an id one higher. */
+  skipConnectionId(): void {
+    this.#lastConnectionId = (this.#lastConnectionId + 1) & 0xff_ffff;
+  }
+
   /** The worker's index in the high byte, so that ids are unique over all workers; skips ids still in use. */
   #nextConnectionId(): number {
     const high = this.#context.workerIndex << SESSION_ID_BITS;

@@ -86,8 +86,11 @@ export class WorkerRows {
 
   #memoryRows(): MemoryRow[] {
     const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
     const statements = this.#preparedRows();
     return [
+      { name: 'cpu_user_us', value: user },
+      { name: 'cpu_system_us', value: system },
       { name: 'jemalloc_resident', value: rss },
       { name: 'jemalloc_active', value: heapTotal + external },
       { name: 'jemalloc_allocated', value: heapUsed + external },

@@ -70,6 +70,7 @@ const PACKAGE_HOMES: Readonly<Record<string, { readonly values: RegExp; readonly
   '@peculiar/x509': { values: /^(src\/net|test)\// },
   'reflect-metadata': { values: /^src\/net\// },
   'fast-check': { values: /^test\// },
+  'prom-client': { values: /^admin\/prometheus\// },
   mitata: { values: /^bench\// },
 };
 

@@ -9,12 +9,15 @@ import { join } from 'node:path';
 import { AuditLog, type AuditSettings } from '../../../admin/audit/audit-log.ts';
 import type { AdminContext, SessionContext } from '../../../admin/context.ts';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
+import { openHistory } from '../../../admin/db/open-history.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
 import { decodeRows } from '../../../admin/reader/decode-rows.ts';
 import { LargeReader } from '../../../admin/reader/large-reader.ts';
 import type { AdminReply } from '../../../admin/reply.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
+import { HistoryWriter } from '../../../admin/stats-history/history-writer.ts';
+import { HistoryRecorder } from '../../../admin/stats-history/recorder.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from './fake-plane.ts';
 import { FakeProcess } from './fake-process.ts';
@@ -60,7 +63,15 @@ export class DispatchStage {
       facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
     });
     const audit = new AuditLog({ dataDir, logger, settings: () => stage.auditSettings });
-    const context: AdminContext = { db, plane, promotion, logger, audit, stats, reader: new LargeReader(), process };
+    const history = new HistoryRecorder({
+      writer: new HistoryWriter(openHistory(dataDir)),
+      plane,
+      logger,
+      variables: () => ({}),
+      figures: (table) => stats.figures(table),
+    });
+    const reader = new LargeReader();
+    const context: AdminContext = { db, plane, promotion, logger, audit, stats, reader, history, process };
     const stage: DispatchStage = new DispatchStage(dataDir, plane, context, process);
     return stage;
   }
@@ -68,6 +79,7 @@ export class DispatchStage {
   async stop(): Promise<void> {
     await this.context.audit.close();
     await this.context.reader.close();
+    await this.context.history.close();
     this.context.db.close();
     rmSync(this.dataDir, { recursive: true });
   }

@@ -7,12 +7,15 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { AuditLog } from '../../../admin/audit/audit-log.ts';
 import type { AdminContext, SessionContext } from '../../../admin/context.ts';
 import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts';
+import { openHistory } from '../../../admin/db/open-history.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
 import { decodeRows } from '../../../admin/reader/decode-rows.ts';
 import { LargeReader } from '../../../admin/reader/large-reader.ts';
 import type { AdminReply } from '../../../admin/reply.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
+import { HistoryWriter } from '../../../admin/stats-history/history-writer.ts';
+import { HistoryRecorder } from '../../../admin/stats-history/recorder.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from './fake-plane.ts';
 import { FakeProcess } from './fake-process.ts';
@@ -59,13 +62,21 @@ before(async () => {
     facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
   });
   const reader = new LargeReader();
-  context = { db, plane, promotion, logger, stats: refresher, reader, audit, process };
+  const history = new HistoryRecorder({
+    writer: new HistoryWriter(openHistory(dataDir)),
+    plane,
+    logger,
+    variables: () => ({}),
+    figures: (table) => refresher.figures(table),
+  });
+  context = { db, plane, promotion, logger, stats: refresher, reader, history, audit, process };
 });
 beforeEach(() => {
   session = { username: 'admin', role: 'admin', clientAddress: '127.0.0.1', warnings: [] };
 });
 after(async () => {
   await context.reader.close();
+  await context.history.close();
   db.close();
   rmSync(dataDir, { recursive: true });
 });
