@@ -90,8 +90,9 @@ export class CompiledRules {
     let cacheableUnlessFound = true;
     let stopped = false;
     // What the prefilter says holds for the text as it came.
-    const leavesOut = scanned && this.prefilter?.overflow === false ? this.#filtered : undefined;
-    const found = this.prefilter?.found;
+    const prefilter = scanned ? this.prefilter : undefined;
+    const leavesOut = prefilter?.overflow === false ? this.#filtered : undefined;
+    const found = prefilter?.found;
     let draft: Draft | undefined;
     this.#start(input, flag, 0, tracer);
     for (let rule = this.#index.next(); rule !== undefined; rule = this.#index.next()) {

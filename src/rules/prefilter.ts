@@ -132,7 +132,10 @@ function literalOf(text: string, rules: number[], frequency: ReadonlyMap<number,
 function gramFrequency(texts: readonly string[]): ReadonlyMap<number, number> {
   const frequency = new Map<number, number>();
   for (const text of texts) {
-    for (const gram of gramsOf(text)) frequency.set(gram, (frequency.get(gram) ?? 0) + 1);
+    for (let i = 0; i + LITERAL_BYTES_MIN <= text.length; i += 1) {
+      const gram = (text.charCodeAt(i) << 16) | (text.charCodeAt(i + 1) << 8) | text.charCodeAt(i + 2);
+      frequency.set(gram, (frequency.get(gram) ?? 0) + 1);
+    }
   }
   return frequency;
 }

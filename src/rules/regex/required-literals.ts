@@ -49,7 +49,7 @@ function analyse(node: Node): Known {
       return char === undefined ? NOTHING : exactly(char);
     }
     case 'sequence':
-      return node.items.map(analyse).reduce(joined, EMPTY);
+      return analyseSequence(node.items);
     case 'alternation':
       return either(node.branches.map(analyse));
     case 'group':
@@ -68,6 +68,23 @@ function analyse(node: Node): Known {
     case 'backreference':
       return NOTHING;
   }
+}
+
+/** Characters in a row are put together first: patterns are mostly made of them. */
+function analyseSequence(items: readonly Node[]): Known {
+  let known = EMPTY;
+  let run = '';
+  for (const item of items) {
+    const char = item.kind === 'set' ? foldedChar(item.set) : undefined;
+    if (char !== undefined) {
+      run += char;
+      continue;
+    }
+    if (run !== '') known = joined(known, exactly(run));
+    run = '';
+    known = joined(known, analyse(item));
+  }
+  return run === '' ? known : joined(known, exactly(run));
 }
 
 function exactly(text: string): Known {
@@ -104,8 +121,20 @@ function shortest(texts: readonly string[]): number {
   return texts.length === 0 ? 0 : Math.min(...texts.map((text) => text.length));
 }
 
+/** Patterns share the sets of their single characters (byte-set.ts), so that each is looked at once. */
+const foldedChars = new WeakMap<ByteSet, { readonly char: string | undefined }>();
+
 /** The one character a set stands for when case is ignored. */
 function foldedChar(set: ByteSet): string | undefined {
+  let known = foldedChars.get(set);
+  if (known === undefined) {
+    known = { char: findFoldedChar(set) };
+    foldedChars.set(set, known);
+  }
+  return known.char;
+}
+
+function findFoldedChar(set: ByteSet): string | undefined {
   let found = -1;
   for (let byte = 0; byte < 256; byte += 1) {
     if (set[byte] !== 1) continue;
