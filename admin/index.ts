@@ -102,6 +102,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       tls: options.tls,
       dispatch: (session, sql, parameters) => dispatch(context, session, sql, parameters),
       describe: (session, sql) => describeStatement(context, session, sql),
+      onBug: (error) => logger.error({ err: error }, 'a bug ended an admin session'),
       runsAllStatements: () => isStrict(context),
       statistics: () => `Uptime: ${Math.trunc(stats.uptimeS())} Threads: 0  Questions: 0  Slow queries: 0`,
       onConnection: () => void plane.order({ kind: 'skip-session-id' }),

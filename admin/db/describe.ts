@@ -3,7 +3,7 @@
  */
 import type Database from 'better-sqlite3';
 import { prepareSql } from './double-quotes.ts';
-import { asRefusal } from './execute.ts';
+import { asRefusal, firstOfSeveral } from './execute.ts';
 import { isCode, tokenize } from './sql-tokens.ts';
 
 export interface Description {
@@ -11,13 +11,15 @@ export interface Description {
   readonly columns: readonly string[];
 }
 
-/** Throws SqlRefused when the text is no SQL. */
+/** Of the first statement, as executeSql runs it. Throws SqlRefused when the text is no SQL. */
 export function describeSql(db: Database.Database, sql: string): Description {
   try {
     const { statement, columnName } = prepareSql(db, sql);
     const columns = statement.reader ? statement.columns().map((column) => columnName(column.name)) : [];
     return { parameterCount: countParameters(sql), columns };
   } catch (error) {
+    const first = firstOfSeveral(sql, error);
+    if (first !== undefined) return describeSql(db, first);
     throw asRefusal(error);
   }
 }

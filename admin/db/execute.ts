@@ -62,14 +62,20 @@ export function executeSql(db: Database.Database, sql: string, options: ExecuteO
     if (options.readOnly === true) db.pragma('query_only = ON');
     return run(db, sql, options);
   } catch (error) {
-    const first = NOT_ONE_STATEMENT.test(String(error)) ? splitStatements(sql)[0] : undefined;
-    if (first === undefined || first === sql) throw asRefusal(error);
+    const first = firstOfSeveral(sql, error);
+    if (first === undefined) throw asRefusal(error);
     // As ProxySQL: what stands behind the first statement is not looked at.
     return executeSql(db, first, options);
   } finally {
     if (options.readOnly === true) db.pragma('query_only = OFF');
     if (db.inTransaction) db.exec('COMMIT');
   }
+}
+
+/** The first statement of a text that better-sqlite3 refused for not being one; undefined when that was not its reason. */
+export function firstOfSeveral(sql: string, error: unknown): string | undefined {
+  const first = NOT_ONE_STATEMENT.test(String(error)) ? splitStatements(sql)[0] : undefined;
+  return first === sql ? undefined : first;
 }
 
 function run(db: Database.Database, sql: string, { guard, parameters = [] }: ExecuteOptions): SqlResult {

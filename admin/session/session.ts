@@ -31,6 +31,8 @@ export interface SessionDependencies {
   readonly describe: (session: SessionContext, sql: string) => Description | { readonly error: AdminError };
   /** Whether several statements in one packet all run when the client has announced them. */
   readonly runsAllStatements: () => boolean;
+  /** A command failed in a way it should not; its session is ended. */
+  readonly onBug: (error: unknown) => void;
   /** Text of COM_STATISTICS. */
   readonly statistics: () => string;
 }
@@ -94,8 +96,15 @@ export class AdminSession {
     this.busy = true;
     for (let payload = this.waiting.shift(); payload !== undefined && !this.ended; payload = this.waiting.shift()) {
       if (this.waiting.length === 0 && this.socket.isPaused()) this.socket.resume();
-      await this.command(payload);
-      await this.flush();
+      try {
+        await this.command(payload);
+        await this.flush();
+      } catch (error) {
+        // A bug of ours costs one session, not the process with everybody's.
+        this.dependencies.onBug(error);
+        this.ended = true;
+        this.socket.destroy();
+      }
     }
     this.busy = false;
   }

@@ -14,7 +14,7 @@ export class Malformed extends Error {}
 /** The connection ended before the answer did. */
 export class Ended extends Error {}
 
-export type AnswerKind = 'result' | 'text' | 'prepare' | 'execute' | 'field-list';
+export type AnswerKind = 'result' | 'text' | 'prepare' | 'execute' | 'field-list' | 'login';
 
 const MORE_RESULTS = 0x0008;
 const PROTOCOL_STATUS_MAX = 0xffff;
@@ -84,6 +84,14 @@ export async function readAnswer(next: () => Promise<Packet | undefined>, kind: 
   if (kind === 'text') {
     const text = await packet();
     return text[0] === 0xff ? readError(text) : `text of ${text.length}`;
+  }
+  if (kind === 'login') {
+    // More of a login, which the reader cannot go on with; or its end.
+    const first = await packet();
+    if (first[0] === 0xff) return readError(first);
+    if (first[0] === 0xfe || first[0] === 0x01) return 'login under way';
+    readOk(first);
+    return 'login done';
   }
   if (kind === 'prepare') return readPrepared(packet);
   if (kind === 'field-list') {
