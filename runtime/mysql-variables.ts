@@ -96,12 +96,12 @@ export const MYSQL_VARIABLES = {
   aurora_max_lag_ms_only_read_from_replicas: int(2, 0, 100),
   binlog_reader_connect_retry_msec: int(3000, 200, 120_000),
   ssl_p2s_ca: text('', 'any', ACTS),
-  ssl_p2s_capath: text(''),
+  ssl_p2s_capath: text('', 'any', ACTS),
   ssl_p2s_cert: text('', 'any', ACTS),
   ssl_p2s_key: text('', 'any', ACTS),
-  ssl_p2s_cipher: text(''),
-  ssl_p2s_crl: text(''),
-  ssl_p2s_crlpath: text(''),
+  ssl_p2s_cipher: text('', 'any', ACTS),
+  ssl_p2s_crl: text('', 'any', ACTS),
+  ssl_p2s_crlpath: text('', 'any', ACTS),
 
   // Sessions, transactions and multiplexing
   multiplexing: bool(true, ACTS),

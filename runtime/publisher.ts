@@ -56,6 +56,7 @@ const LIST_PARTS: readonly ListPartName[] = [
   'servers',
   'replicationHostgroups',
   'hostgroupAttributes',
+  'serverSslParams',
   'queryRules',
   'fastRouting',
   'firewallUsers',

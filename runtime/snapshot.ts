@@ -62,6 +62,22 @@ export interface ReplicationHostgroupEntry {
 }
 
 /** Of a row of mysql_hostgroup_attributes, what the data plane acts on. */
+/** One row of mysql_servers_ssl_params: files for TLS with a server; '' means none. */
+export interface ServerSslParamsEntry {
+  readonly hostname: string;
+  readonly port: number;
+  /** '' is any user without a row of its own. */
+  readonly username: string;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly capath: string;
+  readonly crl: string;
+  readonly crlpath: string;
+  readonly cipher: string;
+  readonly tlsVersion: string;
+}
+
 export interface HostgroupAttributesEntry {
   readonly hostgroup: number;
   /** hostgroup_settings: {"pipelining": 0|1}. Undefined leaves it to the probe of each server. */
@@ -147,6 +163,7 @@ export interface SnapshotParts {
   readonly servers: readonly ServerEntry[];
   readonly replicationHostgroups: readonly ReplicationHostgroupEntry[];
   readonly hostgroupAttributes: readonly HostgroupAttributesEntry[];
+  readonly serverSslParams: readonly ServerSslParamsEntry[];
   readonly queryRules: readonly QueryRuleEntry[];
   readonly fastRouting: readonly FastRoutingEntry[];
   readonly firewallUsers: readonly FirewallUserEntry[];
@@ -184,6 +201,7 @@ export const EMPTY_SNAPSHOT: RuntimeSnapshot = {
   servers: [],
   replicationHostgroups: [],
   hostgroupAttributes: [],
+  serverSslParams: [],
   queryRules: [],
   maskingColumns: [],
   maskingUsers: [],

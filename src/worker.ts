@@ -16,6 +16,7 @@ import { Frontend } from './frontend/login.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
+import { BackendTls } from './net/backend-tls.ts';
 import { createListener, parseInterfaces } from './net/listener.ts';
 import { type TlsIdentity, tlsFromPem } from './net/tls.ts';
 import { CommandStats } from './observe/command-stats.ts';
@@ -69,6 +70,7 @@ export class Worker {
   readonly #frontend: Frontend;
   readonly #rows: WorkerRows;
   #tls: TlsIdentity;
+  readonly #backendTls = new BackendTls();
   readonly #sweepTimer: NodeJS.Timeout;
   readonly #listener = createListener((socket) => void this.#frontend.accept(socket));
 
@@ -88,17 +90,18 @@ export class Worker {
       free: (key, count) => hostgroups.freePlaces(key, count),
       onGrant: (key) => hostgroups.onPlaces(key),
     });
+    const connect: Connect =
+      options.connect ?? ((wanted) => openBackendConnection({ ...wanted, tls: this.#backendTls }));
     const hostgroups = new HostgroupManager({
       logger,
       workerIndex: options.index,
       variables,
       counters,
       clock,
-      connect: options.connect ?? openBackendConnection,
+      connect,
       places: quotas,
       onPressure: () => lingering.sweep(0),
     });
-    const connect = options.connect ?? openBackendConnection;
     const catalogs = new Catalogs({ hostgroups, clock, logger, connect });
     this.#context = {
       runtime: emptyRuntime(variables),
@@ -136,7 +139,7 @@ export class Worker {
       kill: (connection, what, user) => {
         if (what === 'QUERY') counters.mysql_killed_backend_queries += 1;
         else counters.mysql_killed_backend_connections += 1;
-        return killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger });
+        return killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger, connect });
       },
     };
     this.#frontend = new Frontend(this.#context, () => this.#tls);
@@ -266,6 +269,8 @@ export class Worker {
     context.hostgroups.setFewConnections(context.runtime.sluice.pipelining);
     context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));
     if (changed.has('hostgroupAttributes')) context.hostgroups.setHostgroupAttributes(snapshot.hostgroupAttributes);
+    if (changed.has('serverSslParams') || changed.has('mysqlVariables'))
+      this.#backendTls.configure(snapshot.serverSslParams, variables);
     if (changed.has('servers')) context.hostgroups.apply(snapshot.servers);
   }
 

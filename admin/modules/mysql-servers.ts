@@ -10,6 +10,7 @@ import {
   type TableRow,
 } from '../../runtime/build-snapshot.ts';
 import { buildHostgroupAttributes } from '../../runtime/hostgroup-attributes.ts';
+import { buildServerSslParams } from '../../runtime/server-ssl-params.ts';
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { RuntimeView, TableModule } from './module.ts';
@@ -44,6 +45,7 @@ export const mysqlServers = {
         servers: servers.entries,
         replicationHostgroups: pairs.entries,
         hostgroupAttributes: attributes.entries,
+        serverSslParams: buildServerSslParams(rows.get('mysql_servers_ssl_params') ?? []),
       },
       problems: [...servers.problems, ...pairs.problems, ...attributes.problems],
     };

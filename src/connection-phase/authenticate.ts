@@ -6,6 +6,7 @@
  *   = the default            its response is checked
  *   mysql_clear_password     checked, where the policy allows it
  *   caching_sha2_password    AuthSwitchRequest to itself, where the policy allows it and nobody can listen
+ *   sha256_password          AuthSwitchRequest to itself, where the policy allows it
  *   any other                AuthSwitchRequest to mysql_native_password
  *   none (no PLUGIN_AUTH)    taken as mysql_native_password
  */
@@ -40,6 +41,9 @@ export interface Verdict {
 
 const NATIVE = 'mysql_native_password';
 const CACHING_SHA2 = 'caching_sha2_password';
+const SHA256 = 'sha256_password';
+/** sha256_password's way to ask for the public key; caching_sha2_password has its own. */
+const SHA256_REQUEST_PUBLIC_KEY = 0x01;
 const CLEAR = 'mysql_clear_password';
 const DENIED: Verdict = { secret: undefined, usingPassword: true };
 
@@ -57,6 +61,7 @@ export async function authenticate(channel: PacketChannel, claim: Claim, policy:
   if (plugin === NATIVE && (claim.authPlugin === undefined || policy.defaultAuthPlugin === NATIVE)) {
     return checkNative(claim.authResponse, claim.nonce, password);
   }
+  if (plugin === SHA256 && policy.cachingSha2WhenSecure === true) return sha256(channel, claim, password, policy);
   if (plugin === CACHING_SHA2 && claim.secure && policy.cachingSha2WhenSecure === true) {
     // Its first response was made for the default plugin, or not at all.
     channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: CACHING_SHA2, data: claim.nonce }));
@@ -65,6 +70,29 @@ export async function authenticate(channel: PacketChannel, claim: Claim, policy:
   // ProxySQL switches to native whatever its default is, even a client that offered native already.
   channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: NATIVE, data: claim.nonce }));
   return checkNative(await channel.read(), claim.nonce, password);
+}
+
+/** sha256_password: always the whole password, in clear where nobody can listen, else under our RSA key. */
+async function sha256(
+  channel: PacketChannel,
+  claim: Claim,
+  password: StoredPassword,
+  policy: LoginPolicy,
+): Promise<Verdict> {
+  channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: SHA256, data: claim.nonce }));
+  const answer = await channel.read();
+  const wantsKey = answer.length === 1 && answer[0] === SHA256_REQUEST_PUBLIC_KEY;
+  const keys = wantsKey ? policy.rsaKeys?.() : undefined;
+  if (!wantsKey) {
+    // What came unasked over an open line is no password but a mistake, unless it is empty.
+    const clear = withoutNul(answer);
+    if (!claim.secure && clear !== '') return DENIED;
+    return { secret: await checkClearPassword(clear, password), usingPassword: clear !== '' };
+  }
+  if (keys === undefined) return DENIED;
+  channel.send((writer, id) => writeAuthMoreData(writer, id, Buffer.from(keys.publicKeyPem)));
+  const clear = decryptPassword(await channel.read(), claim.nonce, keys.privateKey);
+  return clear === undefined ? DENIED : { secret: await checkClearPassword(clear, password), usingPassword: true };
 }
 
 /** Stands in for an unknown user: a password nobody has, checked at the same cost and with the same answers. */

@@ -35,8 +35,8 @@ export interface LoginPolicy {
   /** Whether mysql_clear_password is taken: never, over TLS (and Unix sockets) only, or always. */
   readonly allowClearPassword: 'never' | 'tls' | 'always';
   /**
-   * A client that names caching_sha2_password over TLS or a Unix socket is served by it, whatever the default is: new
-   * clients know no other plugin. Off by default, as in ProxySQL.
+   * A client that names caching_sha2_password over TLS or a Unix socket is served by it, whatever the default is, and one
+   * that names sha256_password always: new clients know no other plugin.
    */
   readonly cachingSha2WhenSecure?: boolean;
   /** Whether a PROXY header from this peer is believed; it may also come without. Nobody is believed when left out. */

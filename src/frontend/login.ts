@@ -220,6 +220,7 @@ export class Frontend {
       secureContext: () => (variables.haveSsl ? this.#tls().secureContext : undefined),
       rsaKeys: () => this.#tls().rsaKeys,
       allowClearPassword: 'tls',
+      cachingSha2WhenSecure: true,
       believesProxyOf: this.#believesProxyOf(variables.proxyProtocolNetworks),
       loginTimeoutMs: variables.connectTimeoutClient,
       maxPacketBytes: 1 << 20,

@@ -3,10 +3,12 @@
  * does not know pools; hostgroup-manager.ts does both.
  */
 import { connect as connectSocket, type Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import { BackendConnection, type ConnectionHome } from '../backend/backend-connection.ts';
 import { mirroredState } from '../backend/mirrored-state.ts';
 import { clientLogin } from '../connection-phase/client-login.ts';
+import type { BackendTls } from '../net/backend-tls.ts';
 import { compressedSocket } from '../net/compressed-socket.ts';
 import { zlibCompression } from '../net/compression.ts';
 import { Capability } from '../protocol/capabilities.ts';
@@ -55,6 +57,8 @@ const LOGIN_COLLATION_ID = 45;
 export interface ConnectOptions {
   readonly home: ConnectionHome;
   readonly useSsl: boolean;
+  /** With which certificates; without it a server's certificate is not checked. */
+  readonly tls?: BackendTls;
   /** Asks for zlib; a server that does not have it is used without. */
   readonly compression?: boolean;
   readonly user: BackendUser;
@@ -94,7 +98,7 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
       secret: user.secret,
       capabilities: (BASE_CAPABILITIES | shape | (compress ? Capability.COMPRESS : 0)) >>> 0,
       charset: LOGIN_COLLATION_ID,
-      tls: options.useSsl ? { rejectUnauthorized: false } : undefined,
+      tls: await tlsOptions(options),
       attributes: { program_name: 'sluice' },
       loginTimeoutMs: timeoutMs,
     });
@@ -149,6 +153,12 @@ function runInitConnect(connection: BackendConnection, sql: string, timeoutMs: n
       answerLost: (_connection, error) => fail(error.message),
     });
   });
+}
+
+/** Over a Unix socket nobody can listen, and servers offer no TLS. */
+async function tlsOptions({ useSsl, tls, home, user }: ConnectOptions): Promise<ConnectionOptions | undefined> {
+  if (!useSsl || home.port === 0) return undefined;
+  return tls === undefined ? { rejectUnauthorized: false } : tls.optionsFor(home.hostname, home.port, user.username);
 }
 
 function openSocket(home: ConnectionHome, timeoutMs: number, variables: MysqlVariables): Promise<Socket> {

@@ -7,7 +7,7 @@ import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { Logger } from '../observe/logger.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
-import { type BackendUser, openBackendConnection } from './connector.ts';
+import type { BackendUser, Connect } from './connector.ts';
 import type { Server } from './server.ts';
 
 export interface KillOptions {
@@ -16,15 +16,16 @@ export interface KillOptions {
   readonly user: BackendUser;
   readonly variables: MysqlVariables;
   readonly logger: Logger;
+  readonly connect: Connect;
 }
 
 export async function killOnServer(options: KillOptions): Promise<void> {
-  const { connection, what, user, variables, logger } = options;
+  const { connection, what, user, variables, logger, connect } = options;
   const server = connection.home as Server;
   const { hostname, port, hostgroup } = server;
   const home = { hostname, port, hostgroup, bytesReceived() {}, bytesSent() {}, commandSent() {}, connectionLost() {} };
   try {
-    const killer = await openBackendConnection({
+    const killer = await connect({
       home,
       useSsl: server.entry.useSsl,
       user,

@@ -122,6 +122,29 @@ for (const plugin of ['mysql_native_password', 'caching_sha2_password'] as const
       }
     });
 
+    test('sha256_password, by RSA and over TLS, right and wrong', { skip: missingMysql9() }, async () => {
+      for (const mode of ['--ssl-mode=DISABLED', '--ssl-mode=REQUIRED']) {
+        for (const [user, password] of [
+          ['clear_user', PASSWORD],
+          ['native_user', PASSWORD],
+          ['clear_user', 'wrong'],
+        ] as const) {
+          const result = await mysqlCli(
+            {
+              command: mysql9Client(),
+              port: stage.sluice.mysqlPort,
+              user,
+              password,
+              args: [mode, '--default-auth=sha256_password', '--get-server-public-key'],
+            },
+            'SELECT CURRENT_USER()',
+          );
+          if (password === 'wrong') assert.match(result.stderr, /1045/);
+          else assert.deepEqual(result.rows, [[`${user}@%`]], `${mode} ${user}: ${result.stderr}`);
+        }
+      }
+    });
+
     test('COM_CHANGE_USER becomes another user, or is refused', async () => {
       const client = await stage.sluice.connect({ user: 'clear_user', password: PASSWORD });
       assert.equal(await scalar(client, 'SELECT CURRENT_USER()'), 'clear_user@%');

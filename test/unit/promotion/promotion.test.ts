@@ -222,6 +222,7 @@ describe('servers', () => {
     assert.equal(plane.published.length, before + 1);
     assert.deepEqual(Object.keys(plane.published.at(-1) ?? {}).sort(), [
       'hostgroupAttributes',
+      'serverSslParams',
       'replicationHostgroups',
       'servers',
     ]);
