@@ -10,12 +10,16 @@ import { after, before, describe, test } from 'node:test';
 import { Command } from '../../src/protocol/commands.ts';
 import { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import { Random } from '../helpers/random.ts';
-import { APP, Stage, scalar } from '../helpers/stage.ts';
+import { APP, accountSql, Stage, scalar } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
 import { WireClient } from '../helpers/wire-client.ts';
 
 const PACKETS = Number(process.env.SLUICE_MUTATED_PACKETS ?? 1_500);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 4);
+/** Somebody else: a spoilt COM_PROCESS_KILL may well hit a session of the same user. */
+const BYSTANDER = { user: 'bystander', password: 'bystander' } as const;
+const BYSTANDER_ROW = { username: BYSTANDER.user, password: BYSTANDER.password };
+
 /** Packets one connection gets, and connections at a time. */
 const BURST = 25;
 const AT_ONCE = 8;
@@ -64,8 +68,11 @@ describe('mutated packets', () => {
   let stage: Stage;
 
   before(async () => {
-    stage = await Stage.start({ mysqlVariables: { enable_load_data_local_infile: 'true' } });
-    await stage.sluice.admin('SET mysql-connect_timeout_client = 1000', 'LOAD MYSQL VARIABLES TO RUNTIME');
+    stage = await Stage.start({
+      mysqlVariables: { enable_load_data_local_infile: 'true' },
+      users: [BYSTANDER_ROW],
+      setup: accountSql(BYSTANDER.user, BYSTANDER.password),
+    });
   });
 
   after(() => stage?.stop());
@@ -130,7 +137,7 @@ describe('mutated packets', () => {
   test(`${PACKETS} of them`, async (t) => {
     t.diagnostic(`seed ${SEED}`);
     const { pid } = stage.sluice;
-    const bystander = await stage.connect();
+    const bystander = await stage.sluice.connect(BYSTANDER);
     let asked = 0;
     let over = false;
     const asking = (async () => {

@@ -111,9 +111,13 @@ const counts = { both: 0, neither: 0, onlyDirect: [] as string[], onlyThrough: [
 try {
   for (const name of names) {
     const [alone, through] = [await run(name, direct.port, folder), await run(name, sluice.mysqlPort, folder)];
+    console.log(`${name}: ${alone.verdict} directly, ${through.verdict} through sluice`);
     if (alone.verdict === 'skip') counts.skipped += 1;
     else if (alone.verdict === through.verdict) counts[alone.verdict === 'pass' ? 'both' : 'neither'] += 1;
-    else if (alone.verdict === 'pass') counts.onlyDirect.push(`${name}: ${through.detail}`);
+    else if (alone.verdict === 'pass') {
+      counts.onlyDirect.push(`${name}: ${through.detail}`);
+      console.log(`  ${through.detail}`);
+    }
     else counts.onlyThrough.push(name);
   }
 } finally {

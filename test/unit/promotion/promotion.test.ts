@@ -222,8 +222,8 @@ describe('servers', () => {
     assert.equal(plane.published.length, before + 1);
     assert.deepEqual(Object.keys(plane.published.at(-1) ?? {}).sort(), [
       'hostgroupAttributes',
-      'serverSslParams',
       'replicationHostgroups',
+      'serverSslParams',
       'servers',
     ]);
     assert.deepEqual(await runtime('runtime_mysql_servers', 'SELECT hostname, status FROM runtime_mysql_servers'), [
