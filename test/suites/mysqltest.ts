@@ -41,7 +41,6 @@ async function run(name: string, port: number, folder: string): Promise<Outcome>
       'mysqltest',
       '--no-defaults',
       '--silent',
-      '--default-character-set=latin1',
       '--protocol=tcp',
       '--host=127.0.0.1',
       `--port=${port}`,
