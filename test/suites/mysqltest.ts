@@ -101,7 +101,12 @@ const names = readdirSync(join(SUITE, 'main'))
 const setup = ['CREATE DATABASE test', 'SET GLOBAL local_infile = 1'];
 const [direct, behind] = await startMariadbs(2, {
   setup,
-  args: ['--secure-file-priv=', '--character-set-server=latin1', '--collation-server=latin1_swedish_ci'],
+  args: [
+    '--secure-file-priv=',
+    '--character-set-server=latin1',
+    '--collation-server=latin1_swedish_ci',
+    '--default-storage-engine=MyISAM',
+  ],
 });
 if (direct === undefined || behind === undefined) throw new Error('no servers');
 const sluice = await SluiceProcess.start({
