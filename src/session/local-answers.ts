@@ -107,6 +107,7 @@ function isPlainEnd(text: string): boolean {
 function answerSetNames(text: string): LocalAnswer | undefined {
   const result = parseSet(text);
   if (result.kind !== 'assignments' || result.assignments.length > 0 || result.names === undefined) return undefined;
+  if (result.names.characterSetOnly === true || /^default$/i.test(result.names.charset)) return undefined;
   const names = checkNames(result.names.charset, result.names.collation);
   return 'code' in names ? { kind: 'error', error: names } : { kind: 'names', names };
 }

@@ -19,15 +19,29 @@ export type SetOutcome =
   | { readonly kind: 'refused'; readonly error: ProtocolError }
   | { readonly kind: 'forward' };
 
+function charsetOfSchema(charset: string): [string, string][] {
+  return [
+    ['character_set_client', charset],
+    ['character_set_results', charset],
+    ['collation_connection', '@@collation_database'],
+  ];
+}
+
 export function applySet(state: MirroredState, text: string): SetOutcome {
   const result = parseSet(text);
   if (result.kind === 'unknown') return { kind: 'forward' };
   if (result.kind === 'next-transaction') return { kind: 'next-transaction' };
+  // Whatever that is, the server knows.
+  if (/^default$/i.test(result.names?.charset ?? '')) return { kind: 'forward' };
   let next = state;
   if (result.names !== undefined) {
     const names = checkNames(result.names.charset, result.names.collation);
     if ('code' in names) return { kind: 'refused', error: names };
-    next = withNames(next, names);
+    // SET CHARACTER SET leaves the connection's own charset to the schema.
+    next =
+      result.names.characterSetOnly === true
+        ? withVariables(next, charsetOfSchema(names.charset))
+        : withNames(next, names);
   }
   let endsTransaction = false;
   let autocommit = false;
