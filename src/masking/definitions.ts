@@ -1,7 +1,7 @@
 /**
  * CREATE, ALTER and RENAME: nothing may be defined that shows, copies, renames, compares or clones protected columns.
  */
-import { Kind } from './lexer.ts';
+import { Kind, SEMICOLON } from './lexer.ts';
 import type { TableName } from './query-ast.ts';
 import { isProtected, Refused, refuse, type Use } from './resolver.ts';
 import { find, newScope } from './scope.ts';
@@ -119,7 +119,7 @@ function view(reader: StatementReader): Verdict {
 }
 
 function isForeignEngine(reader: StatementReader, from: number): boolean {
-  for (let i = from; i < reader.tokens.count; i += 1) {
+  for (let i = from; i < reader.tokens.count && reader.tokens.kind(i) !== SEMICOLON; i += 1) {
     if (reader.tokens.upper(i) !== 'ENGINE' && reader.tokens.upper(i) !== 'TYPE') continue;
     const at = reader.tokens.kind(i + 1) === 0x3d ? i + 2 : i + 1;
     const kind = reader.tokens.kind(at);

@@ -30,6 +30,12 @@ import { judgeDelete, judgeInsert, judgeUpdate } from './writes.ts';
 /** Judges a text that a statement carries as a literal: PREPARE, EXECUTE IMMEDIATE. */
 export type InnerJudge = (text: string, schema: string) => readonly Verdict[];
 
+interface LastNames {
+  readonly leading: number;
+  readonly system: number;
+  readonly bearing: number;
+}
+
 export class StatementReader extends QueryParser {
   readonly knowledge: Knowledge;
   schema: string;
@@ -40,6 +46,8 @@ export class StatementReader extends QueryParser {
   #unsettled = false;
   /** An earlier statement of the text may give any number of results. */
   #manyResults = false;
+  /** For the whole text: a text of many statements asks often. */
+  #toEnd: LastNames | undefined;
 
   constructor(tokens: Tokens, mariadb: boolean, knowledge: Knowledge, schema: string, judgeInner: InnerJudge) {
     super(tokens, mariadb);
@@ -192,20 +200,28 @@ export class StatementReader extends QueryParser {
     while (!this.atEnd()) this.at += 1;
   }
 
-  /** Something from this token on, to the end of the text, may lead to a protected column. */
-  touches(from: number, to = this.tokens.count): boolean {
+  /** Something from this token on, to the end of the text or up to another, may lead to a protected column. */
+  touches(from: number, to?: number): boolean {
     if (this.knowledge.policy.hasOpenTables) return true;
-    let system = isSystemSchema(this.schema);
-    let bearing = false;
+    if (to === undefined) this.#toEnd ??= this.#lastNames(0, this.tokens.count);
+    const last = to === undefined ? this.#toEnd : this.#lastNames(from, to);
+    if (last === undefined || last.leading >= from) return true;
+    return last.bearing >= from && (last.system >= from || isSystemSchema(this.schema));
+  }
+
+  /** The last tokens of a range that lead to protected columns, or may as a pair; -1 for none. */
+  #lastNames(from: number, to: number): LastNames {
+    const last = { leading: -1, system: -1, bearing: -1 };
     for (let i = from; i < to; i += 1) {
       const kind = this.tokens.kind(i);
       if (kind !== Kind.WORD && kind !== Kind.NAME) continue;
       const name = this.tokens.foldedName(i);
-      if (name === undefined || this.knowledge.dependents.names.has(name) || isValueBearingFunction(name)) return true;
-      if (isSystemSchema(name)) system = true;
-      if (isValueBearingAnywhere(name)) bearing = true;
+      if (name === undefined || this.knowledge.dependents.names.has(name) || isValueBearingFunction(name))
+        last.leading = i;
+      else if (isSystemSchema(name)) last.system = i;
+      else if (isValueBearingAnywhere(name)) last.bearing = i;
     }
-    return system && bearing;
+    return last;
   }
 
   /** An expression outside any query. */
