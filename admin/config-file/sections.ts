@@ -2,6 +2,7 @@
  * The sections of a ProxySQL config file that hold rows: their fields, other names, defaults and what SQL will check.
  * Data only; read-sections.ts reads by it and export.ts writes by it.
  */
+import { OWN_SECTIONS } from './own-sections.ts';
 
 interface CommonField {
   /** Column of the table, and the name in the file. */
@@ -111,8 +112,7 @@ export const MYSQL_SERVERS: Section = {
 
 export const MYSQL_USERS: Section = {
   name: 'mysql_users',
-  key: ['username'],
-  notRead: ['backend', 'frontend'],
+  key: ['username', 'backend'],
   fields: [
     { column: 'username', type: 'text', default: '', mandatory: true },
     { column: 'password', type: 'text', default: '' },
@@ -123,6 +123,9 @@ export const MYSQL_USERS: Section = {
     flag('schema_locked', 0),
     flag('transaction_persistent', 1),
     flag('fast_forward', 0),
+    // ProxySQL reads 1, whatever the file says, and so makes one row of the two that SAVE … FROM RUNTIME makes of a user.
+    flag('backend', 1),
+    flag('frontend', 1),
     number('max_connections', 10_000),
     ATTRIBUTES,
     COMMENT,
@@ -207,7 +210,7 @@ export const MYSQL_MASKING_COLUMNS: Section = {
   ],
 };
 
-/** In the order in which ProxySQL reads them. */
+/** In the order in which ProxySQL reads them, ours behind them. */
 export const SECTIONS: readonly Section[] = [
   MYSQL_SERVERS,
   MYSQL_REPLICATION_HOSTGROUPS,
@@ -300,6 +303,7 @@ export const SECTIONS: readonly Section[] = [
       COMMENT,
     ],
   },
+  ...OWN_SECTIONS,
 ];
 
 /** Groups of variables, and the prefix their names get. */
@@ -323,7 +327,7 @@ export const TOP_LEVEL: Readonly<Record<string, 'string' | 'int' | 'bool'>> = {
   ldap_auth_plugin: 'string',
 };
 
-/** Tables that no config file can fill, neither ProxySQL's nor ours. */
+/** Tables that ProxySQL's config file cannot fill; own-sections.ts has other names for them. */
 export const SQL_ONLY: readonly string[] = [
   'mysql_query_rules_fast_routing',
   'mysql_hostgroup_attributes',

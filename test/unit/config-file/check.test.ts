@@ -69,7 +69,7 @@ describe('sluice check', () => {
     ['mysql_users = ( { username="a" paswd="x" } )', ['1:32 mysql_users has no field paswd; did you mean password?']],
     [
       'mysql_users = ( { username="a" },\n { username="a" } )',
-      ['2:2 same username as in line 1; the later entry wins'],
+      ['2:2 same username, backend as in line 1; the later entry wins'],
     ],
     ['mysql_users = ( { username="a" active=true } )', ['1:39 active should be a whole number; read as 1']],
     ['mysql_users = ( { username=5 } )', ['1:28 username should be a string in quotes']],
@@ -77,7 +77,11 @@ describe('sluice check', () => {
       'mysql_users = ( { username="a" attributes="{" } )',
       ['1:43 attributes must be JSON or empty; the entry is skipped'],
     ],
-    ['mysql_users = ( { username="a" frontend=0 } )', ['1:32 frontend cannot be set in a config file; it is 1']],
+    ['mysql_users = ( { username="a" frontend=0 } )', []],
+    [
+      'mysql_galera_hostgroups = ( { writer_hostgroup=1 backup_writer_hostgroup=2 reader_hostgroup=3 offline_hostgroup=4 active=0 } )',
+      ['1:115 active cannot be set in a config file; it is 1'],
+    ],
     [
       'mysql_users = ( { username="a" password="*12" } )',
       ['1:41 a password that begins with * is a hash of 40 hexadecimal digits; with this one nobody can log in'],
