@@ -682,6 +682,7 @@ export class Session implements RunOwner {
   }
 
   #resetSession(): void {
+    this.#run.forgetDiagnostics();
     this.leases.endAll();
     this.cursors.clear();
     this.statements.clear();

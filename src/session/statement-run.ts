@@ -175,6 +175,11 @@ export class StatementRun implements AnswerOwner {
     this.#acquire(statement);
   }
 
+  /** The session begins anew: nobody asks any more for what its last statement left. */
+  forgetDiagnostics(): void {
+    this.#unheard = undefined;
+  }
+
   /** The client is gone: gives up the request, or closes the connection whose answer nobody wants. */
   abandon(): BackendConnection | undefined {
     const connection = this.connection;
