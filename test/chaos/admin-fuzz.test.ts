@@ -17,7 +17,7 @@ import { type AnswerKind, Ended, readAnswer } from '../helpers/strict-answers.ts
 import { within } from '../helpers/wait.ts';
 import { RAW_CAPABILITIES, RawClient } from '../unit/connection-phase/raw-client.ts';
 
-const COUNT = Number(process.env.SLUICE_FUZZ_ADMIN ?? 800);
+const COUNT = Number(process.env.SLUICE_FUZZ_ADMIN ?? 400);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 4_711);
 const CLIENTS = 4;
 /** An answer that takes longer is a hang. */

@@ -14,7 +14,7 @@ import { APP, accountSql, Stage, scalar } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
 import { WireClient } from '../helpers/wire-client.ts';
 
-const PACKETS = Number(process.env.SLUICE_MUTATED_PACKETS ?? 1_500);
+const PACKETS = Number(process.env.SLUICE_MUTATED_PACKETS ?? 800);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 4);
 /** Somebody else: a spoilt COM_PROCESS_KILL may well hit a session of the same user. */
 const BYSTANDER = { user: 'bystander', password: 'bystander' } as const;

@@ -17,7 +17,7 @@ import { type Shown, show, twinSetup } from '../helpers/masking/twin-clinics.ts'
 import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { Random } from '../helpers/random.ts';
 
-const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 500);
+const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 250);
 const SEED = Number(process.env.SLUICE_MASKING_SEED ?? 20_261_127);
 /** Long runs tell how far they are. */
 const PROGRESS_EVERY = 5000;

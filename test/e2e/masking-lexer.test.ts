@@ -17,7 +17,7 @@ import { TWIN_SECRETS, twinSetup } from '../helpers/masking/twin-clinics.ts';
 import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { Random } from '../helpers/random.ts';
 
-const STATEMENTS = 4 * Number(process.env.SLUICE_MASKING_STATEMENTS ?? 250);
+const STATEMENTS = 4 * Number(process.env.SLUICE_MASKING_STATEMENTS ?? 125);
 const SEED = Number(process.env.SLUICE_MASKING_SEED ?? 20_261_127);
 /** Statements that are tried in one character set and mode before the next ones. */
 const ROUND = 250;

@@ -16,7 +16,7 @@ import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { Random } from '../helpers/random.ts';
 import { SluiceProcess } from '../helpers/sluice-process.ts';
 
-const STATEMENTS = Math.ceil(Number(process.env.SLUICE_MASKING_STATEMENTS ?? 400) / 10);
+const STATEMENTS = Math.ceil(Number(process.env.SLUICE_MASKING_STATEMENTS ?? 200) / 10);
 const SEED = Number(process.env.SLUICE_MASKING_SEED ?? 20_261_128);
 /** Statements that begin with an account's own rights are not what is tried here. */
 const ACCOUNT = ["CREATE USER 'clerk'@'%' IDENTIFIED BY 'clerk'", "GRANT ALL ON *.* TO 'clerk'@'%'"];
