@@ -24,22 +24,23 @@ export function collapse(sql: string): string {
     .replace(/[; ]+$/, '');
 }
 
-/** Says what one statement (see splitStatements) asks for. */
-export function classify(sql: string, role: AdminRole): AdminStatement {
+/** Says what one statement (see splitStatements) asks for. `strict` is sluice-strict. */
+export function classify(sql: string, role: AdminRole, strict = true): AdminStatement {
   const text = collapse(sql);
   const promotion = role === 'admin' ? PROMOTIONS.get(text.toUpperCase()) : undefined;
   if (promotion !== undefined) return promotion;
   if (role === 'admin' && /^set /i.test(text)) {
-    const set = classifySet(sql.trim().replace(/[;\s]+$/, ''), text);
+    const set = classifySet(sql.trim().replace(/[;\s]+$/, ''), text, strict);
     if (set !== undefined) return set;
   }
   const explain = role === 'admin' ? classifyExplainRoute(sql, text) : undefined;
   if (explain !== undefined) return explain;
-  for (const { when, is, adminOnly } of PATTERNS) {
+  for (const { when, is, adminOnly, strictOnly } of PATTERNS) {
     if (adminOnly === true && role !== 'admin') continue;
+    if (strictOnly === true && !strict) continue;
     const match = when.exec(text);
     if (match === null) continue;
-    const statement = typeof is === 'function' ? is(match) : is;
+    const statement = typeof is === 'function' ? is(match, strict) : is;
     if (statement !== undefined) return statement;
   }
   if (role === 'stats' && /^(pragma|attach)/i.test(text)) return { kind: 'refuse', message: 'Command not allowed' };

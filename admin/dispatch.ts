@@ -23,6 +23,7 @@ import type { AdminStatement } from './grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from './reply.ts';
 import { AccessDenied } from './roles/guard.ts';
 import { checkRights } from './roles/rights.ts';
+import { isStrict } from './strict.ts';
 
 /** Runs one statement of a session. Never rejects. */
 export async function dispatch(
@@ -31,7 +32,7 @@ export async function dispatch(
   sql: string,
   parameters?: readonly SqlParameter[],
 ): Promise<AdminReply> {
-  const statement = classify(sql, session.role);
+  const statement = classify(sql, session.role, isStrict(context));
   if (statement.kind !== 'show-warnings') session.warnings = [];
   const beganMs = performance.now();
   const reply = await answer(context, session, statement, parameters);

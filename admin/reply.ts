@@ -11,14 +11,16 @@ export interface AdminError {
   readonly message: string;
 }
 
+export type UnusualPackets = 'global-checksum' | 'read-only-number' | 'read-only-word';
+
 export type AdminReply =
   | { readonly kind: 'ok'; readonly affectedRows?: number; readonly info?: string; readonly warnings?: number }
   | {
       readonly kind: 'rows';
       readonly columns: readonly string[];
       readonly rows: readonly (readonly SqlCell[])[];
-      /** The numbers among the few answers that are not text, as ProxySQL's are. */
-      readonly integers?: true;
+      /** The few answers whose packets are not like those of all others in ProxySQL. */
+      readonly packets?: UnusualPackets;
     }
   /** Rows that were encoded elsewhere; they may be many. */
   | ({ readonly kind: 'encoded' } & EncodedRows)

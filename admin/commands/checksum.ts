@@ -17,5 +17,5 @@ export async function tableChecksum(context: AdminContext, { label, sql }: Check
 
 export async function globalChecksum({ promotion }: AdminContext): Promise<AdminReply> {
   const checksum = await promotion.checksums.global();
-  return { kind: 'rows', columns: ['CHECKSUM'], rows: [[String(checksum)]], integers: true };
+  return { kind: 'rows', columns: ['CHECKSUM'], rows: [[String(checksum)]], packets: 'global-checksum' };
 }

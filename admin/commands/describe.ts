@@ -8,6 +8,7 @@ import { countParameters, type Description, describeSql } from '../db/describe.t
 import { SqlRefused } from '../db/execute.ts';
 import { type AdminError, adminError } from '../reply.ts';
 import { rightsOf } from '../roles/rights.ts';
+import { isStrict } from '../strict.ts';
 
 const NOTHING: Description = { parameterCount: 0, columns: [] };
 
@@ -17,7 +18,7 @@ export function describeStatement(
   session: SessionContext,
   sql: string,
 ): Description | { readonly error: AdminError } {
-  const statement = classify(sql, session.role);
+  const statement = classify(sql, session.role, isStrict(context));
   switch (statement.kind) {
     case 'set':
       return { parameterCount: countParameters(statement.value), columns: [] };

@@ -5,6 +5,7 @@
 import type { AdminContext, SessionContext } from '../context.ts';
 import type { SessionFact } from '../grammar/statement.ts';
 import type { AdminReply } from '../reply.ts';
+import { isStrict } from '../strict.ts';
 import { SERVER_VERSION_TEXT } from '../variables/admin-spec.ts';
 import { isReadOnly } from './passthrough.ts';
 
@@ -13,7 +14,10 @@ export function answerFact(
   session: SessionContext,
   { fact, columns }: { readonly fact: SessionFact; readonly columns: readonly string[] },
 ): AdminReply {
-  return { kind: 'rows', columns, rows: [valuesOf(context, session, fact, columns)] };
+  const rows = [valuesOf(context, session, fact, columns)];
+  // ProxySQL answers these two by packets that say nothing of backslashes; clients quote by what the last answer said.
+  const unusual = !isStrict(context) && (fact === 'read-only-number' || fact === 'read-only-word');
+  return { kind: 'rows', columns, rows, ...(unusual ? { packets: fact } : {}) };
 }
 
 function valuesOf(

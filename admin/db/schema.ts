@@ -39,7 +39,10 @@ export function parseSchema(text: string): readonly SchemaObject[] {
       const base = { name, type: type === 'TABLE' ? 'table' : 'index', rest: storedForm(rest) } as const;
       for (const schema of schemas) objects.push({ ...base, schema });
       for (const twin of twins) {
-        if (base.type === 'table') objects.push({ ...base, ...twinOf(twin, name, schemas[0]!) });
+        if (base.type !== 'table') continue;
+        const place = twinOf(twin, name, schemas[0]!);
+        const unbroken = UNBROKEN[place.name];
+        objects.push({ ...base, ...place, rest: unbroken === undefined ? base.rest : base.rest.replace(unbroken, '') });
       }
     }
   }
@@ -53,6 +56,9 @@ function isSchemaName(word: string): word is SchemaName {
 function twinOf(twin: Twin, name: string, schema: SchemaName): { schema: SchemaName; name: string } {
   return twin === 'runtime' ? { schema: 'main', name: `runtime_${name}` } : { schema, name: `${name}_${twin}` };
 }
+
+/** Columns before which ProxySQL's text of this twin has no line break; tools compare such texts. */
+const UNBROKEN: Readonly<Record<string, RegExp>> = { runtime_mysql_query_rules: / (?=, (digest|replace_pattern) )/g };
 
 /** Takes the layout of schema.sql out again: ProxySQL stores `(a INT , b INT)`. */
 function storedForm(rest: string): string {

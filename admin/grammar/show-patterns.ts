@@ -20,12 +20,20 @@ function bare(name: string): string {
   return name.replace(/[`'\\]/g, '');
 }
 
-function tables(schema: string, like?: string): AdminStatement {
-  const filter = like === undefined ? '' : ` AND name LIKE ${quoted(like)}`;
+/** ProxySQL's tables alone: who has switched sluice-strict off compares lists, and knows the others by their names. */
+const PROXYSQLS_TABLES = " AND name NOT LIKE '%mysql\\_masking%' ESCAPE '\\'";
+const PROXYSQLS_VARIABLES = " WHERE variable_name NOT LIKE 'sluice-%'";
+
+function tables(schema: string, filter: string): AdminStatement {
   const hidden = "name NOT IN ('sqlite_sequence')";
   return sql(
     `SELECT name AS tables FROM ${schema}.sqlite_master WHERE type='table' AND ${hidden}${filter} ORDER BY name`,
   );
+}
+
+/** All of a schema. */
+function allTables(schema: string, strict: boolean): AdminStatement {
+  return tables(schema, strict ? '' : PROXYSQLS_TABLES);
 }
 
 /** `t`, `s.t`, with or without backticks; the schema is main when there is none. */
@@ -66,15 +74,15 @@ const NAME_AND_VALUE = ['Variable_name', 'Value'] as const;
 
 export const SHOW_PATTERNS: readonly Pattern[] = [
   { when: /^show (databases|schemas)$/i, is: sql('PRAGMA database_list') },
-  { when: /^show tables$/i, is: tables('main') },
+  { when: /^show tables$/i, is: (_match, strict) => allTables('main', strict) },
   {
     when: /^show tables (?:from|in) ([^ ]+)$/i,
-    is: ([, schema = '']) =>
+    is: ([, schema = ''], strict) =>
       bare(schema).includes('.')
         ? sql(`SELECT name AS tables FROM ${bare(schema)}.sqlite_master`)
-        : tables(identifier(schema)),
+        : allTables(identifier(schema), strict),
   },
-  { when: /^show tables like (.+)$/i, is: ([, pattern = '']) => tables('main', bare(pattern)) },
+  { when: /^show tables like (.+)$/i, is: ([, like = '']) => tables('main', ` AND name LIKE ${quoted(bare(like))}`) },
   { when: /^show create table (.+)$/i, is: ([, name = '']) => showCreateTable(name) },
   {
     when: /^show table status like '(.+)'$/i,
@@ -87,7 +95,10 @@ export const SHOW_PATTERNS: readonly Pattern[] = [
     adminOnly: true,
   },
 
-  { when: /^show (global |all )?variables$/i, is: sql(`${VARIABLES} ORDER BY variable_name`) },
+  {
+    when: /^show (global |all )?variables$/i,
+    is: (_match, strict) => sql(`${VARIABLES}${strict ? '' : PROXYSQLS_VARIABLES} ORDER BY variable_name`),
+  },
   {
     when: /^show mysql variables$/i,
     is: sql(`${VARIABLES} WHERE variable_name LIKE 'mysql-%' ORDER BY variable_name`),
@@ -146,6 +157,6 @@ export const SHOW_PATTERNS: readonly Pattern[] = [
       'SELECT SessionID, user, db, hostgroup, command, time_ms, SUBSTR(info,0,100) AS info FROM stats_mysql_processlist',
     ),
   },
-  { when: /^show warnings( limit \d+)?$/i, is: { kind: 'show-warnings', countOnly: false } },
-  { when: /^show count\(\*\) warnings$/i, is: { kind: 'show-warnings', countOnly: true } },
+  { when: /^show warnings( limit \d+)?$/i, is: { kind: 'show-warnings', countOnly: false }, strictOnly: true },
+  { when: /^show count\(\*\) warnings$/i, is: { kind: 'show-warnings', countOnly: true }, strictOnly: true },
 ];

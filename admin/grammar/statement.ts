@@ -85,7 +85,9 @@ export type ProxysqlAction =
 export interface Pattern {
   /** Matched against the collapsed text. */
   readonly when: RegExp;
-  readonly is: AdminStatement | ((match: RegExpExecArray) => AdminStatement | undefined);
+  readonly is: AdminStatement | ((match: RegExpExecArray, strict: boolean) => AdminStatement | undefined);
   /** Only for admin users; for stats users the text goes to SQLite, which finds a syntax error in it. */
   readonly adminOnly?: true;
+  /** ProxySQL does not know it: SQLite gets the text while sluice-strict is off. */
+  readonly strictOnly?: true;
 }

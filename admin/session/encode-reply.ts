@@ -9,13 +9,14 @@ import { writeErr, writeOk } from '../../src/protocol/ok-err-eof.ts';
 import type { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { type ColumnDefinition, writeTextResultset } from '../../src/protocol/text-resultset.ts';
-import type { PlainReply } from '../reply.ts';
+import type { PlainReply, UnusualPackets } from '../reply.ts';
 
 /** Autocommit is on, and backslashes escape nothing in SQLite's strings; clients quote by the latter. */
 export const ADMIN_STATUS = StatusFlag.AUTOCOMMIT | StatusFlag.NO_BACKSLASH_ESCAPES;
 
 /** utf8_general_ci. */
 export const ADMIN_CHARSET = 33;
+const BINARY = 63;
 const WARNINGS_MAX = 0xffff;
 
 /** Whatever the data, a column looks like this (recorded from ProxySQL 2.7.1: length 15, NOT NULL, 31 decimals). */
@@ -24,9 +25,26 @@ export function columnDefinition(name: string): ColumnDefinition {
 }
 
 /** Recorded from ProxySQL 2.7.1 for SELECT GLOBAL_CHECKSUM(): length 31, flags NOT_NULL, UNSIGNED and BINARY. */
-function integerDefinition(name: string): ColumnDefinition {
-  return { name, type: ColumnType.LONGLONG, charset: 63, length: 31, flags: 161, decimals: 0 };
+function checksumDefinition(name: string): ColumnDefinition {
+  return { name, type: ColumnType.LONGLONG, charset: BINARY, length: 31, flags: 161, decimals: 0 };
 }
+
+/** Recorded for SELECT @@global.read_only: flag BINARY. */
+function readOnlyDefinition(name: string): ColumnDefinition {
+  return { name, type: ColumnType.LONGLONG, charset: BINARY, length: 1, flags: 128, decimals: 0 };
+}
+
+interface Look {
+  readonly column: (name: string) => ColumnDefinition;
+  readonly statusFlags: number;
+}
+
+const USUAL: Look = { column: columnDefinition, statusFlags: ADMIN_STATUS };
+const UNUSUAL: Readonly<Record<UnusualPackets, Look>> = {
+  'global-checksum': { ...USUAL, column: checksumDefinition },
+  'read-only-number': { column: readOnlyDefinition, statusFlags: StatusFlag.AUTOCOMMIT },
+  'read-only-word': { ...USUAL, statusFlags: StatusFlag.AUTOCOMMIT },
+};
 
 export interface ReplyFrame {
   readonly sequenceId: number;
@@ -48,14 +66,16 @@ export function encodeReply(writer: PacketWriter, reply: PlainReply, frame: Repl
         warnings: Math.min(reply.warnings ?? 0, WARNINGS_MAX),
         ...(reply.info === undefined ? {} : { info: reply.info }),
       });
-    case 'rows':
+    case 'rows': {
+      const look = reply.packets === undefined ? USUAL : UNUSUAL[reply.packets];
       return (frame.binary === true ? writeBinaryResultset : writeTextResultset)(writer, sequenceId, {
-        columns: reply.columns.map(reply.integers === true ? integerDefinition : columnDefinition),
+        columns: reply.columns.map(look.column),
         rows: reply.rows,
-        statusFlags: ADMIN_STATUS,
+        statusFlags: look.statusFlags,
         deprecateEof,
         moreResults,
       });
+    }
     case 'error':
       return writeErr(writer, sequenceId, reply.error);
     case 'hang-up':

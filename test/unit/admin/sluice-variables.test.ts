@@ -66,8 +66,38 @@ describe('SLUICE VARIABLES', () => {
       assert.deepEqual(await it.run('SET mysql-max_connections=0'), { kind: 'ok', affectedRows: 1 });
       assert.deepEqual(await it.rows('SELECT @@mysql-max_connections'), [['0']]);
       assert.deepEqual(await it.run('LOAD MYSQL VARIABLES TO RUNTIME'), { kind: 'ok', affectedRows: 0, warnings: 0 });
-      assert.deepEqual(await it.rows('SHOW WARNINGS'), []);
+      assert.deepEqual(it.session.warnings, []);
       assert.deepEqual(await it.rows('SELECT @@mysql-max_connections'), [['10000']]);
+    });
+
+    test('lists have what ProxySQL has; what is asked for by name is there', async () => {
+      for (const place of ['', ' FROM disk', ' FROM stats']) {
+        const tables = (await it.rows(`SHOW TABLES${place}`)).flat();
+        assert.ok(tables.length > 10);
+        assert.deepEqual(
+          tables.filter((name) => String(name).includes('masking')),
+          [],
+        );
+      }
+      assert.deepEqual(await it.rows("SHOW TABLES LIKE 'mysql_masking_users'"), [['mysql_masking_users']]);
+      const variables = (await it.rows('SHOW VARIABLES')).map(([name]) => String(name));
+      assert.deepEqual(
+        variables.filter((name) => name.startsWith('sluice-')),
+        [],
+      );
+      assert.ok((await it.rows('SHOW SLUICE VARIABLES')).length > 5);
+    });
+
+    test('statements ProxySQL does not understand are syntax errors', async () => {
+      for (const sql of ['SHOW WARNINGS', 'SHOW COUNT(*) WARNINGS', "SET mysql-default_schema='a=b'"]) {
+        assert.match(await it.error(sql), /^1045 28000 ProxySQL Admin Error: near "\w+": syntax error/);
+      }
+      await it.all("SET sluice-admin_roles='jenkins=users-only'", "SET sluice-admin_roles=''");
+    });
+
+    test('what ProxySQL answers by packets of its own looks like them', async () => {
+      const reply = await it.run('SELECT @@global.read_only');
+      assert.equal(reply.kind === 'rows' && reply.packets, 'read-only-number');
     });
   });
 
