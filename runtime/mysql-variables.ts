@@ -42,7 +42,7 @@ export const MYSQL_VARIABLES = {
   default_session_track_gtids: oneOf('OFF', ['OFF', 'OWN_GTID']),
   client_session_track_gtid: bool(true),
   enable_client_deprecate_eof: bool(true, ACTS),
-  enable_server_deprecate_eof: bool(true, ACTS),
+  enable_server_deprecate_eof: bool(true),
   enable_load_data_local_infile: bool(false, ACTS),
   client_host_cache_size: int(0, 0, 1_048_576),
   client_host_error_counts: int(0, 0, 1_048_576),
@@ -54,7 +54,7 @@ export const MYSQL_VARIABLES = {
   max_transaction_idle_time: int(14_400_000, 1000, LONG_MS, ACTS),
   max_transaction_time: int(14_400_000, 1000, LONG_MS, ACTS),
   max_stmts_per_connection: int(20, 1, 1024, ACTS),
-  max_stmts_cache: int(10_000, 128, 1_048_576, ACTS),
+  max_stmts_cache: int(10_000, 128, 1_048_576),
   max_connections: int(10_000, 1, 1_000_000, ACTS),
   threshold_query_length: int(524_288, 1024, 1_073_741_824),
   threshold_resultset_size: int(4_194_304, 1024, 1_073_741_824, ACTS),
@@ -105,9 +105,9 @@ export const MYSQL_VARIABLES = {
 
   // Sessions, transactions and multiplexing
   multiplexing: bool(true, ACTS),
-  keep_multiplexing_variables: text('tx_isolation,transaction_isolation,version', 'non-empty', ACTS),
+  keep_multiplexing_variables: text('tx_isolation,transaction_isolation,version', 'non-empty'),
   auto_increment_delay_multiplex: int(5, 0, 1_000_000),
-  auto_increment_delay_multiplex_timeout_ms: int(10_000, 0, 3_600_000),
+  auto_increment_delay_multiplex_timeout_ms: int(10_000, 0, 3_600_000, ACTS),
   autocommit_false_is_transaction: bool(false),
   autocommit_false_not_reusable: bool(false),
   enforce_autocommit_on_reads: bool(false),
@@ -127,8 +127,8 @@ export const MYSQL_VARIABLES = {
   query_digests_lowercase: bool(false, ACTS),
   query_digests_replace_null: bool(false, ACTS),
   query_digests_no_digits: bool(false, ACTS),
-  query_digests_normalize_digest_text: bool(false),
-  query_digests_track_hostname: bool(false),
+  query_digests_normalize_digest_text: bool(false, ACTS),
+  query_digests_track_hostname: bool(false, ACTS),
   query_digests_keep_comment: bool(false, ACTS),
   query_digests_max_digest_length: int(2048, 16, 1_048_576, ACTS),
   query_digests_max_query_length: int(65_000, 16, 1_048_576, ACTS),
@@ -147,7 +147,7 @@ export const MYSQL_VARIABLES = {
   query_cache_stores_empty_result: bool(true, ACTS),
 
   // Statistics and logs
-  commands_stats: bool(true),
+  commands_stats: bool(true, ACTS),
   servers_stats: bool(true),
   stats_time_backend_query: bool(false),
   stats_time_query_processor: bool(false),
@@ -160,10 +160,10 @@ export const MYSQL_VARIABLES = {
   eventslog_default_log: int(0, 0, 1, ACTS),
   eventslog_format: int(1, 1, 2, ACTS),
 
-  // Monitor
+  // Monitor: its account may log in to the admin port, as in ProxySQL
   monitor_enabled: bool(true),
-  monitor_username: text('monitor', 'non-empty'),
-  monitor_password: text('monitor'),
+  monitor_username: text('monitor', 'non-empty', ACTS),
+  monitor_password: text('monitor', 'any', ACTS),
   monitor_history: int(7_200_000, 1000, WEEK_MS),
   monitor_wait_timeout: bool(true),
   monitor_writer_is_also_reader: bool(true),

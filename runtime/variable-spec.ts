@@ -8,7 +8,7 @@ interface CommonSpec {
   readonly startUpOnly?: boolean;
   /** The value belongs to the product; whatever is set is put back. */
   readonly readOnly?: boolean;
-  /** Whether sluice acts on it (`yes`) or only keeps, checks and shows it (`none`). */
+  /** Whether sluice acts on it (`yes`) or only keeps, checks and shows it (`none`); a test compares with the sources. */
   readonly effect: 'yes' | 'none';
 }
 

@@ -2,15 +2,17 @@
  * SET of a configuration variable: changes the row in memory, nothing else; LOAD … VARIABLES TO RUNTIME makes it count.
  *
  * ProxySQL answers OK to unknown names and takes any value, to put the old one back at LOAD without a word. With
- * sluice-strict both are refused at once, with the reason; without it we do as ProxySQL does.
+ * sluice-strict both are refused at once, with the reason, and a variable without effect is warned about; without it we do
+ * as ProxySQL does.
  */
+import type { Problem } from '../../runtime/problem.ts';
 import type { AdminContext, SessionContext } from '../context.ts';
 import { executeSql, type SqlParameter } from '../db/execute.ts';
 import type { AdminStatement } from '../grammar/statement.ts';
 import { type AdminReply, adminError, okReply } from '../reply.ts';
 import { isStrict } from '../strict.ts';
 import { normalise } from '../variables/normalise.ts';
-import { findVariable, VARIABLE_PREFIXES } from '../variables/spec.ts';
+import { findVariable, type NamedVariable, VARIABLE_PREFIXES } from '../variables/spec.ts';
 import { isReadOnly } from './passthrough.ts';
 
 type Set = Extract<AdminStatement, { kind: 'set' }>;
@@ -43,14 +45,23 @@ export function setVariable(
       handle.prepare('UPDATE main.global_variables SET variable_value=? WHERE variable_name=?').run(before, name);
       return adminError(`Variable '${name}' ${judged.problem}`, WRONG_VALUE, '42000');
     }
-    if (judged.note !== undefined) {
-      session.warnings = [
-        { table: 'global_variables', key: name, column: 'variable_value', reason: judged.note, severity: 'warning' },
-      ];
-      return { kind: 'ok', affectedRows: 1, warnings: 1 };
+    const reasons = [judged.note, withoutEffect(variable, String(after))].filter((reason) => reason !== undefined);
+    if (reasons.length > 0) {
+      session.warnings = reasons.map((reason) => warning(name, reason));
+      return { kind: 'ok', affectedRows: 1, warnings: reasons.length };
     }
   }
   return okReply(result.kind === 'count' ? result.affectedRows : 0);
+}
+
+/** Nobody should wait for what a setting does that does nothing here. Its default asks for nothing. */
+function withoutEffect({ spec, defaultText }: NamedVariable, value: string): string | undefined {
+  if (spec.effect === 'yes' || value === defaultText) return undefined;
+  return 'has no effect in sluice; the value is kept';
+}
+
+function warning(name: string, reason: string): Problem {
+  return { table: 'global_variables', key: name, column: 'variable_value', reason, severity: 'warning' };
 }
 
 function quietlyUnknown(name: string): AdminReply {

@@ -60,12 +60,12 @@ export const ADMIN_VARIABLES = {
   web_verbosity: int(0, 0, 10),
   prometheus_memory_metrics_interval: int(61, 1, 604_799),
 
-  stats_mysql_connections: int(60, 0, 300, { steps: HISTORY_STEPS }),
+  stats_mysql_connections: int(60, 0, 300, { steps: HISTORY_STEPS, effect: 'yes' }),
   stats_mysql_connection_pool: int(60, 0, 300, { steps: HISTORY_STEPS }),
-  stats_mysql_query_cache: int(60, 0, 300, { steps: HISTORY_STEPS }),
-  stats_mysql_query_digest_to_disk: int(0, 0, 86_400),
-  stats_system_cpu: int(60, 0, 600, { steps: SYSTEM_STEPS }),
-  stats_system_memory: int(60, 0, 600, { steps: SYSTEM_STEPS }),
+  stats_mysql_query_cache: int(60, 0, 300, { steps: HISTORY_STEPS, effect: 'yes' }),
+  stats_mysql_query_digest_to_disk: int(0, 0, 86_400, ACTS),
+  stats_system_cpu: int(60, 0, 600, { steps: SYSTEM_STEPS, effect: 'yes' }),
+  stats_system_memory: int(60, 0, 600, { steps: SYSTEM_STEPS, effect: 'yes' }),
 
   coredump_generation_interval_ms: int(30_000, 0, 2_147_483_647),
   coredump_generation_threshold: int(10, 1, 500),

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { describe, test } from 'node:test';
-import { variablesOf } from '../../admin/variables/spec.ts';
+import { VARIABLES, variablesOf } from '../../admin/variables/spec.ts';
 import { SLUICE_VARIABLES, type SluiceVariableName } from '../../runtime/sluice-variables.ts';
 import type { VariableSpec } from '../../runtime/variable-spec.ts';
 import { errors, type ProtocolError } from '../../src/protocol/errors.ts';
@@ -25,6 +25,14 @@ describe('documents', () => {
       .filter(([name = '']) => name.startsWith('`sluice-'))
       .map((cells) => [plain(cells[0] ?? ''), ...cells.slice(1)].join(' | '));
     assert.deepEqual(listed, wanted);
+  });
+
+  test('OPERATIONS.md lists every variable without effect', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs', 'OPERATIONS.md'), 'utf8');
+    const [, section = ''] = /^## Variables without effect\n([\s\S]*?)^## /m.exec(text) ?? [];
+    const listed = [...section.matchAll(/`((?:mysql|admin)-\w+)`/g)].map(([, name = '']) => name);
+    const wanted = VARIABLES.filter(({ spec }) => spec.effect === 'none').map(({ name }) => name);
+    assert.deepEqual(listed.sort(), wanted.sort());
   });
 
   test('ERRORS.md lists every error of the proxy, to the letter', () => {

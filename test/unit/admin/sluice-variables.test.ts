@@ -54,6 +54,15 @@ describe('SLUICE VARIABLES', () => {
     );
   });
 
+  test('SET of a variable without effect is answered with a warning, once', async () => {
+    assert.deepEqual(await it.run('SET mysql-poll_timeout=1000'), { kind: 'ok', affectedRows: 1, warnings: 1 });
+    const [[level, , message] = []] = await it.rows('SHOW WARNINGS');
+    assert.equal(level, 'Warning');
+    assert.match(String(message), /mysql-poll_timeout.*has no effect in sluice/);
+    assert.deepEqual(await it.run('LOAD MYSQL VARIABLES TO RUNTIME'), { kind: 'ok', affectedRows: 0, warnings: 0 });
+    assert.deepEqual(await it.run('SET mysql-poll_timeout=2000'), { kind: 'ok', affectedRows: 1 });
+  });
+
   describe('with sluice-strict off', () => {
     before(() => it.all('SET sluice-strict=false', 'LOAD SLUICE VARIABLES TO RUNTIME'));
     after(() => it.all('SET sluice-strict=true', 'LOAD SLUICE VARIABLES TO RUNTIME'));

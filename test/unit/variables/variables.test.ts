@@ -3,7 +3,7 @@
  * real ProxySQL 2.7.1 gave.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type ApplyOptions, applyVariables } from '../../../admin/variables/apply.ts';
@@ -12,6 +12,7 @@ import { findVariable, VARIABLES, type VariablePrefix } from '../../../admin/var
 import type { VariableValues } from '../../../runtime/snapshot.ts';
 import { readMysqlVariables, splitInterfaces } from '../../../runtime/variables.ts';
 import { VERSION } from '../../../src/util/version.ts';
+import { repositoryRoot } from '../../helpers/repository.ts';
 
 const REFUSED = Symbol('refused');
 
@@ -309,3 +310,38 @@ describe('the data plane reads variables', () => {
     assert.deepEqual(splitInterfaces(''), []);
   });
 });
+
+/** Named in the sources, and yet of no effect: values are kept right, or the name is one of a table too. */
+const NAMED_ONLY = new Set([
+  'mysql-server_capabilities',
+  'mysql-connection_warming',
+  'admin-telnet_admin_ifaces',
+  'admin-telnet_stats_ifaces',
+  'admin-restapi_port',
+  'admin-web_port',
+  'admin-stats_mysql_connection_pool',
+]);
+
+test('a variable has an effect exactly when the sources read it', () => {
+  const words = new Set(sources().flatMap((text) => text.match(/\w+/g) ?? []));
+  const wrong = VARIABLES.filter(({ name, shortName, prefix, spec }) => {
+    if (NAMED_ONLY.has(name)) return spec.effect !== 'none';
+    const parsed = shortName.replace(/_(.)/g, (_match, letter: string) => letter.toUpperCase());
+    const isRead = words.has(parsed) || (prefix !== 'sluice-' && words.has(shortName));
+    return isRead !== (spec.effect === 'yes');
+  });
+  assert.deepEqual(
+    wrong.map(({ name }) => name),
+    [],
+  );
+});
+
+/** Everything but the tables of variables, without comments. */
+function sources(): string[] {
+  return ['src', 'admin', 'runtime'].flatMap((folder) =>
+    readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !/(mysql-variables|sluice-variables|admin-spec)\.ts$/.test(path))
+      .map((path) => readFileSync(join(repositoryRoot, folder, path), 'utf8'))
+      .map((text) => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
+  );
+}
