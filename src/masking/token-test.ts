@@ -91,7 +91,17 @@ function words(text: string): ReadonlySet<string> {
 
 function isWordOf(set: ReadonlySet<string>, text: Uint8Array, lexer: Lexer, kind: number): boolean {
   if (kind !== Kind.WORD) return false;
+  if (isSelect(text, lexer.tokenStart, lexer.tokenEnd)) return set.has(SELECT);
   return set.has(asciiLower(text, lexer.tokenStart, lexer.tokenEnd).toUpperCase());
+}
+
+const SELECT = 'SELECT';
+
+/** Most statements begin with it: told without making a name. */
+function isSelect(text: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== SELECT.length) return false;
+  for (let i = 0; i < SELECT.length; i += 1) if ((text[start + i]! & 0xdf) !== SELECT.charCodeAt(i)) return false;
+  return true;
 }
 
 function isAscii(text: Uint8Array, start: number, end: number): boolean {

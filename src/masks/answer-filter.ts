@@ -33,6 +33,8 @@ export type ResultJudgement =
 export interface AnswerJudge {
   /** @param index of the result within the answer, OKs included */
   judgeResult(columns: readonly ResultColumn[], index: number): ResultJudgement;
+  /** The first result of an answer passes; `head` is its column count and definitions, only valid until the return. */
+  passed?(head: Buffer): void;
   /** An error of the server, as the client may see it; the same one when it may be seen. */
   judgeError(error: ProtocolError): ProtocolError;
   /** Warning counts and texts of OK packets are kept from the client. */
@@ -369,10 +371,12 @@ export class AnswerFilter {
       return end;
     }
     this.#columns = columns;
+    const rowsAt = columns.at(-1)?.end ?? end;
     if (judgement.kind === 'masks') this.#useMasks(chunk, columns, judgement.masks);
+    else if (this.#results === 1) this.#judge.passed?.(chunk.subarray(offset, rowsAt));
     this.#renumber(chunk, offset, count + 1);
     this.#state = this.#shape.deprecateEof ? State.ROWS : State.COLUMNS_EOF;
-    return columns.at(-1)?.end ?? end;
+    return rowsAt;
   }
 
   #useMasks(chunk: Buffer, columns: readonly ResultColumn[], masks: readonly (ColumnMask | undefined)[]): void {

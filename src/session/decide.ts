@@ -11,6 +11,7 @@ import type { DigestEntry } from '../sql/digest-cache.ts';
 import { afterRules } from './after-rules.ts';
 import type { WorkerRuntime } from './context.ts';
 import { DigestPace } from './digest-pace.ts';
+import type { PassedHead } from './masking/passing-answer.ts';
 
 /** What of a session rules can look at. */
 export interface Decidable {
@@ -64,6 +65,8 @@ export interface DigestSlot extends StatSlot {
   classId: number;
   decision: Decision | undefined;
   others: Map<number, Decision> | undefined;
+  /** Of the answer to a statement of a masked user that touches nothing protected. */
+  passedHead: PassedHead | undefined;
 }
 
 export function slotOf(entry: DigestEntry): DigestSlot {
@@ -75,6 +78,7 @@ export function slotOf(entry: DigestEntry): DigestSlot {
     classId: 0,
     decision: undefined,
     others: undefined,
+    passedHead: undefined,
   };
   entry.slot = slot;
   return slot;

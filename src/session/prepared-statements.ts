@@ -7,6 +7,7 @@ import { HEADER_BYTES } from '../protocol/framer.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
+import type { JudgedOnce } from './masking/judging.ts';
 
 /** Statements one client may have open; MySQL's own default of max_prepared_stmt_count. */
 export const statementsPerSessionMax = 16_382;
@@ -36,7 +37,11 @@ export interface PreparedStatement {
   /** More was sent than longDataBytesMax: what is kept is not the whole, so the next EXECUTE must fail. */
   longDataTooLarge: boolean;
   /** The filter of the EXECUTE that may have opened a cursor, and the masking it was made for. */
-  cursorFilter?: { readonly filter: AnswerFilter; readonly maskingGeneration: number };
+  cursorFilter?:
+    | { readonly filter: { forFetch(): AnswerFilter | undefined }; readonly maskingGeneration: number }
+    | undefined;
+  /** What masking made of the text, and what that depends on. */
+  judged?: JudgedOnce;
 }
 
 /** Keeps one payload of COM_STMT_SEND_LONG_DATA, as a frame. The command has no answer; EXECUTE tells of a failure. */

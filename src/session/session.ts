@@ -380,6 +380,9 @@ export class Session implements RunOwner {
       preparing,
       startedAt,
       schema,
+      filter: undefined,
+      masked: false,
+      viewKey: undefined,
       ...(fieldListText === undefined ? {} : { fieldListText }),
     };
     const refused = refusalOf(this, decision, facts, facts.kind === 'empty' && isBlank(frame));

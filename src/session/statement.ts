@@ -1,6 +1,6 @@
 /** One statement on its way through a session. Built once per command, read by every stage after that. */
 import type { BackendConnection } from '../backend/backend-connection.ts';
-import type { AnswerFilter } from '../masks/answer-filter.ts';
+import type { ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import type { Decision } from '../rules/decision.ts';
@@ -13,6 +13,14 @@ export interface AnswerTee {
   take(chunk: Buffer): void;
   /** The answer is complete; `walker` describes it until the return. Not called for an answer that was cut off. */
   end(walker: ResponseWalker, connection: BackendConnection): void;
+}
+
+/** What an answer passes before anybody else sees it. */
+export interface AnswerGate {
+  /** The answer was cut off with this error. */
+  readonly cut: ProtocolError | undefined;
+  /** Takes the next bytes of the answer, which may be changed in place; returns those for the client, maybe none. */
+  push(bytes: Buffer): Buffer;
 }
 
 export interface Statement {
@@ -35,12 +43,13 @@ export interface Statement {
   readonly schema: string;
   /** Absent for almost all statements. */
   readonly tee?: AnswerTee;
-  /** What the answer passes before anybody else sees it; absent for users who are exempt from masking. */
-  readonly filter?: AnswerFilter | undefined;
+  // These three are set once, by the guard when it admits the statement: a copy would cost more than the judgement.
+  /** Undefined for users who are exempt from masking. */
+  filter?: AnswerGate | undefined;
   /** Columns of the answer are to be masked. */
-  readonly masked?: boolean;
+  masked?: boolean;
   /** What masking makes of the answer depends on this: answers under another key are other answers. */
-  readonly viewKey?: string;
+  viewKey?: string | undefined;
   /** The SELECT that stands for a COM_FIELD_LIST. */
   readonly fieldListText?: Buffer;
 }

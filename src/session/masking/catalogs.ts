@@ -24,6 +24,8 @@ export interface JudgeOfServer {
 export interface Judges {
   /** Another number whenever a verdict may be another. */
   readonly generation: number;
+  /** Another text whenever what masking makes of an answer may be another. */
+  readonly key: string;
   /** More than one: the servers of the hostgroup differ, and what they agree upon counts. */
   readonly list: readonly JudgeOfServer[];
 }
@@ -141,6 +143,7 @@ function judgesOf(entry: Entry, masking: MaskingRuntime): Judges {
   entry.maskingGeneration = masking.generation;
   entry.judges = {
     generation: generations,
+    key: `${masking.generation}.${generations}`,
     list: entry.catalogs.map(({ facts, kind, sqlMode }) => ({
       judge: new Judge(masking.policy, catalogOf(facts), kind),
       sqlMode,

@@ -4,19 +4,24 @@
  * refused.
  */
 
-import type { Verdict } from '../../masking/verdict.ts';
+import type { MirroredState } from '../../backend/mirrored-state.ts';
+import { PASS, type Verdict } from '../../masking/verdict.ts';
 import { AnswerFilter } from '../../masks/answer-filter.ts';
 import { cellCharsetOf, isAsciiCompatible } from '../../masks/cell-charset.ts';
+import { comparedHeadBytesMax } from '../../masks/whole-answer.ts';
 import { Capability } from '../../protocol/capabilities.ts';
 import type { ProtocolError } from '../../protocol/errors.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/framer.ts';
 import { SessionEffect } from '../../sql/facts.ts';
+import { slotOf } from '../decide.ts';
+import { wantsCursor } from '../prepared-statements.ts';
 import type { Session } from '../session.ts';
-import type { Statement } from '../statement.ts';
+import type { AnswerGate, Statement } from '../statement.ts';
 import type { Judges } from './catalogs.ts';
 import { GuardReason, guardError } from './codes.ts';
 import { type Judgement, judgeText, resultsCharset } from './judging.ts';
 import type { MaskingView } from './masking-runtime.ts';
+import { PassingAnswer } from './passing-answer.ts';
 import { ResultJudge } from './result-judge.ts';
 import { textTouches } from './touches.ts';
 
@@ -41,6 +46,9 @@ export class Guard {
   #preparedUnder = '';
   /** The server's diagnostics are of a statement that touched protected columns. */
   #tainted = false;
+  /** The character set of results, and the state it is of. */
+  #charset = '';
+  #charsetOf: MirroredState | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -92,7 +100,8 @@ export class Guard {
   /** The filter for rows of a cursor; an error when it was opened under another masking. */
   fetchFilter(statement: Statement, view: MaskingView): AnswerFilter | ProtocolError {
     const opened = statement.prepared?.cursorFilter;
-    if (opened?.maskingGeneration === view.masking.generation) return opened.filter.forFetch();
+    const filter = opened?.maskingGeneration === view.masking.generation ? opened.filter.forFetch() : undefined;
+    if (filter !== undefined) return filter;
     return guardError(GuardReason.CURSOR, 'the cursor was opened under another masking');
   }
 
@@ -103,8 +112,8 @@ export class Guard {
       return view.dryRun ? then(statement) : this.#refuse(statement, error, GuardReason.RESULTS);
     }
     const judgement = this.#judge(statement, text, judges);
-    const viewKey = `${view.masking.generation}.${judges.generation}`;
-    const refusal = this.#refusal(statement, view, judgement, viewKey);
+    const viewKey = judges.key;
+    const refusal = isPlainPass(judgement) ? undefined : this.#refusal(statement, view, judgement, viewKey);
     if (view.dryRun) {
       this.#noteDryRun(statement, refusal, judgement);
       if ((statement.facts.effects & SessionEffect.SQL_PREPARE) !== 0) this.preparedUnjudged();
@@ -114,20 +123,29 @@ export class Guard {
     const masks = judgement.verdicts.some(({ kind }) => kind === 'mask');
     const quiet = masks || this.#touches(statement, text, view, judges);
     this.#follow(statement, text, quiet);
-    const filter = this.#filterFor(statement, view, judges, judgement.verdicts, quiet);
     this.#notePrepare(statement, viewKey);
-    then({ ...statement, filter, masked: masks, viewKey });
+    statement.filter = this.#gateFor(statement, view, judges, judgement.verdicts, quiet);
+    statement.masked = masks;
+    statement.viewKey = viewKey;
+    then(statement);
   }
 
   #judge(statement: Statement, text: Buffer, judges: Judges): Judgement {
     const { shape, state } = this.#session;
-    return judgeText(judges, {
+    const { prepared } = statement;
+    const once = prepared?.judged;
+    const uncertain = this.#uncertain;
+    if (once?.generation === judges.generation && once.state === state && once.uncertain === uncertain)
+      return once.judgement;
+    const judgement = judgeText(judges, {
       text,
-      schema: statement.prepared?.schema ?? state.schema,
+      schema: prepared?.schema ?? state.schema,
       state,
-      uncertain: this.#uncertain,
+      uncertain,
       multiStatements: statement.command === 'query' && (shape & Capability.MULTI_STATEMENTS) !== 0,
     });
+    if (prepared !== undefined) prepared.judged = { generation: judges.generation, state, uncertain, judgement };
+    return judgement;
   }
 
   #refusal(
@@ -190,7 +208,8 @@ export class Guard {
     if (command === 'prepare' || command === 'field-list') return;
     const asksBack = (facts.effects & SessionEffect.WARNINGS) !== 0;
     // Only a statement with a table empties the server's diagnostics.
-    if (!asksBack && (quiet || CLEARS_DIAGNOSTICS.test(text.toString('latin1')))) this.#tainted = quiet;
+    if (!asksBack && quiet !== this.#tainted && (quiet || CLEARS_DIAGNOSTICS.test(text.toString('latin1'))))
+      this.#tainted = quiet;
     const sets =
       facts.kind === 'set' || (facts.effects & (SessionEffect.SESSION_VARIABLE | SessionEffect.OPAQUE)) !== 0;
     if (!sets || !CHANGES_MEANING.test(text.toString('latin1'))) return;
@@ -199,21 +218,69 @@ export class Guard {
     this.#uncertain = true;
   }
 
-  #filterFor(
+  #gateFor(
     statement: Statement,
     view: MaskingView,
     judges: Judges,
     given: readonly Verdict[],
     quiet: boolean,
-  ): AnswerFilter | undefined {
-    if (statement.command === 'field-list' || statement.command === 'fetch') return undefined;
+  ): AnswerGate | undefined {
+    const { command, prepared } = statement;
+    if (command === 'field-list' || command === 'fetch') return undefined;
+    const charset = this.#resultsCharset();
+    const deprecateEof = (this.#session.shape & Capability.DEPRECATE_EOF) !== 0;
+    const make = (passed?: (head: Buffer) => void) =>
+      new AnswerFilter(this.#judgeFor(statement, view, judges, given, quiet, charset, passed), {
+        kind: command,
+        deprecateEof,
+      });
+    let gate: AnswerFilter | PassingAnswer;
+    if (command !== 'prepare' && !quiet && given.length === 1 && given[0]?.kind === 'pass') {
+      const slot = slotOf(statement.entry);
+      const { generation } = view.masking;
+      const known = slot.passedHead;
+      const head = known?.generation === generation && known.charset === charset ? known.bytes : undefined;
+      gate = new PassingAnswer(head, deprecateEof, () =>
+        make((passed) => {
+          if (passed.length > comparedHeadBytesMax) return;
+          slot.passedHead = { generation, charset, bytes: Buffer.from(passed) };
+        }),
+      );
+    } else gate = make();
+    if (prepared !== undefined) {
+      const opens = command === 'execute' && wantsCursor(statement.frame);
+      prepared.cursorFilter = opens ? { filter: gate, maskingGeneration: view.masking.generation } : undefined;
+    }
+    return gate;
+  }
+
+  /** Of the session as it is now. */
+  #resultsCharset(): string {
+    const { state } = this.#session;
+    if (state !== this.#charsetOf) {
+      this.#charsetOf = state;
+      this.#charset = resultsCharset(state);
+    }
+    return this.#charset;
+  }
+
+  #judgeFor(
+    statement: Statement,
+    view: MaskingView,
+    judges: Judges,
+    given: readonly Verdict[],
+    quiet: boolean,
+    charset: string,
+    passed: ((head: Buffer) => void) | undefined,
+  ): ResultJudge {
     const session = this.#session;
-    const judge = new ResultJudge({
+    return new ResultJudge({
       view,
       catalogs: judges.list.map((known) => known.judge.catalog),
       verdicts: given,
-      charset: resultsCharset(this.#session.state),
+      charset,
       quiet,
+      passed,
       onMasked: (row, cells) => this.#count('masked', view.masking.names[row] ?? '', cells),
       onSurprise: (what, column) => {
         this.#count('cut', column, 1);
@@ -221,13 +288,6 @@ export class Guard {
         session.context.logger.warn({ user: session.user.username, column, digest: digestHex }, `masking: ${what}`);
       },
     });
-    const deprecateEof = (session.shape & Capability.DEPRECATE_EOF) !== 0;
-    const filter = new AnswerFilter(judge, { kind: statement.command, deprecateEof });
-    if (statement.command === 'execute' && statement.prepared !== undefined) {
-      const maskingGeneration = view.masking.generation;
-      statement.prepared.cursorFilter = { filter, maskingGeneration };
-    }
-    return filter;
   }
 
   #count(kind: 'masked' | 'refused' | 'cut' | 'dry-run', item: string, count: number): void {
@@ -270,6 +330,11 @@ export class Guard {
     if (delayMs === 0) answer();
     else context.clock.after(delayMs, answer);
   }
+}
+
+/** Nothing speaks against the statement, whatever the session did before. */
+function isPlainPass({ verdicts, disagreement }: Judgement): boolean {
+  return !disagreement && verdicts.length === 1 && verdicts[0] === PASS;
 }
 
 /** The text as the server will read it; undefined when it is not in one packet. */

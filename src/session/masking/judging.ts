@@ -12,6 +12,15 @@ export interface Judgement {
   readonly disagreement: boolean;
 }
 
+/** A judgement of a prepared text, which does not change, and all else that it came from. */
+export interface JudgedOnce {
+  /** Of the judges. */
+  readonly generation: number;
+  readonly state: MirroredState;
+  readonly uncertain: boolean;
+  readonly judgement: Judgement;
+}
+
 export interface JudgedText {
   readonly text: Buffer;
   readonly schema: string;

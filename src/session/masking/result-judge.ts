@@ -23,6 +23,8 @@ export interface ResultJudgeOptions {
   readonly charset: string;
   /** The statement touches protected tables: warnings and texts of errors are withheld. */
   readonly quiet: boolean;
+  /** See AnswerJudge; only for a statement that touches nothing protected. */
+  readonly passed: ((head: Buffer) => void) | undefined;
   /** Cells were masked; by the index of the configured row. */
   onMasked(row: number, cells: number): void;
   /** A result was cut off, or masked although nobody planned it. */
@@ -64,6 +66,10 @@ export class ResultJudge implements AnswerJudge {
       return this.#cut(GuardReason.RESULT, 'the result has other columns than expected', `${columns.length}`);
     }
     return this.#judgeColumns(columns, plan);
+  }
+
+  passed(head: Buffer): void {
+    this.#options.passed?.(head);
   }
 
   masked(_columns: readonly ResultColumn[], counts: readonly number[]): void {
