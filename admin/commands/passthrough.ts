@@ -3,9 +3,8 @@
  */
 import type { AdminContext, SessionContext } from '../context.ts';
 import { executeSql, type SqlParameter, type SqlResult } from '../db/execute.ts';
-import { tableNames } from '../db/schema.ts';
 import { namesIn, splitStatements } from '../db/sql-tokens.ts';
-import { largeTablesIn } from '../reader/large-tables.ts';
+import { largeReadOf } from '../reader/large-tables.ts';
 import { type AdminReply, okReply } from '../reply.ts';
 import { AccessDenied, guardOf } from '../roles/guard.ts';
 import { rightsOf } from '../roles/rights.ts';
@@ -33,10 +32,12 @@ export async function passToSqlite(
     parameters === undefined &&
     READS.test(sql) &&
     (rights === 'full' || (rights === 'read-only' && !names.has(WITH_PASSWORDS)));
-  const tables = mayBeElsewhere ? largeTablesIn(names, context.plane, session.role, otherTables(context)) : undefined;
-  if (tables === undefined) return replyOf(await queryFor(context, session, sql, names, rights, parameters));
+  const asked = { names, role: session.role, seesAll: rights === 'full' };
+  const read = mayBeElsewhere ? largeReadOf(asked, context.plane, context.db.handle) : undefined;
+  if (read === undefined) return replyOf(await queryFor(context, session, sql, names, rights, parameters));
+  await context.promotion.refreshRuntimeTables(read.twins);
   const [first = sql] = splitStatements(sql);
-  return { kind: 'encoded', ...(await context.reader.read(session.role, first, tables)) };
+  return { kind: 'encoded', ...(await context.reader.read(session.role, first, read)) };
 }
 
 /** The one table read elsewhere that holds secrets. */
@@ -44,17 +45,11 @@ const WITH_PASSWORDS = 'runtime_mysql_users';
 /** A statement that changes nothing, by its first word. */
 const READS = /^\s*select\b/i;
 
-/** Is there a table of this name, or something SQLite has instead of one, that only the shared connection can see? */
-function otherTables({ db }: AdminContext): (name: string) => boolean {
-  let tables: ReadonlySet<string> | undefined;
-  return (name) => {
-    tables ??= tableNames(db.handle);
-    return tables.has(name) || /^(sqlite|pragma)_/.test(name);
-  };
-}
-
-/** How the names of tables begin that are filled just before they are read; most statements need no closer look. */
-const FILLED_ON_DEMAND = /stats_|runtime_/i;
+/**
+ * How the names of tables begin that are filled just before they are read, and SELECTs of a table of MEMORY that can be
+ * large; most statements need no closer look.
+ */
+const FILLED_ON_DEMAND = /stats_|runtime_|^\s*select\b[\s\S]*(mysql_users|_fast_routing)\b/i;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 async function queryFor(

@@ -17,6 +17,15 @@ export interface LargeTable extends ReaderTable {
   readonly collect: (onSlice: (packed: string) => void) => Promise<void>;
 }
 
+/** What a statement is given to read. */
+export interface LargeRead {
+  readonly tables: readonly LargeTable[];
+  /** Gives an image of MEMORY, which costs a copy of its pages; undefined when no table of it is read. */
+  readonly memory: (() => Uint8Array) | undefined;
+  /** Tables of the image that have to be brought up to date first. */
+  readonly twins: ReadonlySet<string>;
+}
+
 /** An answer of the text protocol, from its first packet (sequence 1) to its last. */
 export interface EncodedRows {
   readonly columns: readonly string[];
@@ -37,11 +46,11 @@ export class LargeReader {
   #running = 0;
 
   /** Rejects with SqlRefused, or with what collecting failed of. */
-  async read(role: AdminRole, sql: string, tables: readonly LargeTable[]): Promise<EncodedRows> {
+  async read(role: AdminRole, sql: string, read: LargeRead): Promise<EncodedRows> {
     if (this.#running >= largeReadsMax) await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#running += 1;
     try {
-      return await this.#read(role, sql, tables);
+      return await this.#read(role, sql, read);
     } finally {
       this.#running -= 1;
       this.#queue.shift()?.();
@@ -52,7 +61,7 @@ export class LargeReader {
     await this.#thread?.terminate();
   }
 
-  async #read(role: AdminRole, sql: string, tables: readonly LargeTable[]): Promise<EncodedRows> {
+  async #read(role: AdminRole, sql: string, { tables, memory }: LargeRead): Promise<EncodedRows> {
     const thread = this.#startedThread();
     const id = ++this.#lastId;
     const post = (message: ToReader): void => thread.postMessage(message);
@@ -61,8 +70,9 @@ export class LargeReader {
     });
     // Until it is awaited: the thread may end while rows are still collected.
     answer.catch(() => undefined);
-    post({ kind: 'open', id, role, tables: tables.map(({ schema, name }) => ({ schema, name })) });
     try {
+      const places = tables.map(({ schema, name }) => ({ schema, name }));
+      post({ kind: 'open', id, role, tables: places, memory: memory?.() });
       for (const { name, collect } of tables) {
         await collect((packed) => post({ kind: 'rows', id, table: name, packed }));
       }

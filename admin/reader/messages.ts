@@ -10,7 +10,14 @@ export interface ReaderTable {
 }
 
 export type ToReader =
-  | { readonly kind: 'open'; readonly id: number; readonly role: AdminRole; readonly tables: readonly ReaderTable[] }
+  | {
+      readonly kind: 'open';
+      readonly id: number;
+      readonly role: AdminRole;
+      readonly tables: readonly ReaderTable[];
+      /** An image of MEMORY, when the statement reads tables of it. */
+      readonly memory: Uint8Array | undefined;
+    }
   | { readonly kind: 'rows'; readonly id: number; readonly table: string; readonly packed: string }
   | { readonly kind: 'run'; readonly id: number; readonly sql: string }
   | { readonly kind: 'drop'; readonly id: number };

@@ -27,15 +27,8 @@ const readings = new Map<number, Reading>();
 
 parentPort?.on('message', (message: ToReader) => {
   switch (message.kind) {
-    case 'open': {
-      const db = openReaderDatabase(objects, message.role, message.tables);
-      const insert = message.tables.map((table): [string, (packed: string) => void] => [
-        table.name,
-        inserter(db, message.role === 'stats' ? 'main' : table.schema, table.name),
-      ]);
-      readings.set(message.id, { db, insert: new Map(insert) });
-      return;
-    }
+    case 'open':
+      return open(message);
     case 'rows':
       return readings.get(message.id)?.insert.get(message.table)?.(message.packed);
     case 'run':
@@ -44,6 +37,20 @@ parentPort?.on('message', (message: ToReader) => {
       return drop(message.id);
   }
 });
+
+function open({ id, role, tables, memory }: Extract<ToReader, { kind: 'open' }>): void {
+  try {
+    const db = openReaderDatabase(objects, role, tables, memory);
+    const insert = tables.map((table): [string, (packed: string) => void] => [
+      table.name,
+      inserter(db, role === 'stats' ? 'main' : table.schema, table.name),
+    ]);
+    readings.set(id, { db, insert: new Map(insert) });
+  } catch (error) {
+    // Only an image that an operator has spoilt with PRAGMA writable_schema; the rows to come find nobody.
+    refuse(id, error);
+  }
+}
 
 /** Several workers may have seen the same digest: what they counted is put together. */
 const MERGE_DIGESTS = `ON CONFLICT DO UPDATE SET count_star=count_star+excluded.count_star,
@@ -80,11 +87,15 @@ function run(id: number, sql: string): void {
     sendChunk(id, writer);
     send({ kind: 'done', id, columns });
   } catch (error) {
-    const refused = error instanceof SqlRefused ? error : new SqlRefused(String(error), 'SQLITE_ERROR', error);
-    send({ kind: 'refused', id, message: refused.message, code: refused.code });
+    refuse(id, error);
   } finally {
     drop(id);
   }
+}
+
+function refuse(id: number, error: unknown): void {
+  const refused = error instanceof SqlRefused ? error : new SqlRefused(String(error), 'SQLITE_ERROR', error);
+  send({ kind: 'refused', id, message: refused.message, code: refused.code });
 }
 
 function drop(id: number): void {
