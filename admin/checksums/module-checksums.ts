@@ -31,6 +31,8 @@ export function tableChecksums(
       return [['mysql_query_rules', later(queryRulesChecksum, rulesOf(rows, snapshot))]];
     case 'PROXYSQL SERVERS':
       return [['proxysql_servers', later(peersChecksum, rows)]];
+    case 'MYSQL MASKING':
+      return [['mysql_masking', later(maskingChecksum, rows)]];
     default:
       return [];
   }
@@ -130,6 +132,12 @@ function serversChecksum(rows: LoadedRows): Promise<bigint> {
 
 function peersChecksum(rows: LoadedRows): Promise<bigint> {
   return rowsChecksum(sorted(rows.get('proxysql_servers') ?? [], ['hostname', 'port']));
+}
+
+async function maskingChecksum(rows: LoadedRows): Promise<bigint> {
+  const columns = sorted(rows.get('mysql_masking_columns') ?? [], ['schemaname', 'tablename', 'columnname']);
+  const users = sorted(rows.get('mysql_masking_users') ?? [], ['username']);
+  return joinedChecksum([await rowsChecksum(columns), await rowsChecksum(users)]);
 }
 
 async function serversV2Checksum(rows: LoadedRows): Promise<bigint> {

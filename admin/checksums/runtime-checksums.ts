@@ -15,7 +15,9 @@ export const CHECKSUM_NAMES = [
   'mysql_variables',
   'proxysql_servers',
 ] as const;
-export type ChecksumName = (typeof CHECKSUM_NAMES)[number];
+/** Modules of ours: no peer knows them, and the global checksum is without them. */
+const OWN_NAMES = ['mysql_masking'] as const;
+export type ChecksumName = (typeof CHECKSUM_NAMES)[number] | (typeof OWN_NAMES)[number];
 
 /** Works a checksum out, piece by piece. */
 export type Compute = () => Promise<bigint>;
@@ -56,14 +58,20 @@ export class RuntimeChecksums {
     return this.#entries.get(name)?.version ?? 0;
   }
 
+  /** ProxySQL's rows, always; then those of our own modules that hold anything. */
   async rows(): Promise<readonly ChecksumRow[]> {
-    return Promise.all(CHECKSUM_NAMES.map((name) => this.#row(name)));
+    const own = await this.#rowsOf(OWN_NAMES);
+    return [...(await this.#rowsOf(CHECKSUM_NAMES)), ...own.filter(({ checksum }) => checksum !== longText(0n))];
+  }
+
+  #rowsOf(names: readonly ChecksumName[]): Promise<readonly ChecksumRow[]> {
+    return Promise.all(names.map((name) => this.#row(name)));
   }
 
   /** What peers look at first: one number for all modules and their versions. Source: generate_global_checksum. */
   async global(): Promise<bigint> {
     const hash = new SpookyHash(9n, 5n);
-    for (const { version, checksum } of await this.rows()) {
+    for (const { version, checksum } of await this.#rowsOf(CHECKSUM_NAMES)) {
       if (version === 0) continue;
       hash.update(Buffer.from(checksum));
       hash.update(uint64(BigInt(version)));

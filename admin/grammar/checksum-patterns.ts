@@ -1,5 +1,5 @@
 /**
- * CHECKSUM forms. Those that ProxySQL does not have are SQL to it, and SQLite's syntax error is the answer.
+ * CHECKSUM forms. Those that neither ProxySQL nor a module of ours has are SQL to it, and SQLite's syntax error is the answer.
  */
 import type { AdminStatement, Pattern } from './statement.ts';
 
@@ -38,6 +38,8 @@ const TARGETS: Readonly<Record<string, Target>> = {
     // ProxySQL's slip; scripts read the label.
     label: 'MYSQL HOSTGROUP ATTRIBUTES',
   },
+  'MYSQL MASKING COLUMNS': { table: 'mysql_masking_columns', key: 'schemaname, tablename, columnname' },
+  'MYSQL MASKING USERS': { table: 'mysql_masking_users', key: 'username' },
 };
 
 function checksumOf([, place = '', name = '']: RegExpExecArray): AdminStatement | undefined {

@@ -55,6 +55,30 @@ async function checksumsOf(
 }
 
 describe('checksums of modules', () => {
+  it('of masking are shown once there is any, and are no part of the global one', async () => {
+    const column: TableRow = { schemaname: 'clinic', tablename: 'patients', columnname: 'phone', mask: 'full' };
+    const user: TableRow = { username: 'developer', policy: 'masked' };
+    const { mysql_masking: one = '' } = await checksumsOf('MYSQL MASKING', { mysql_masking_columns: [column] });
+    const { mysql_masking: both = '' } = await checksumsOf('MYSQL MASKING', {
+      mysql_masking_columns: [column],
+      mysql_masking_users: [user],
+    });
+    assert.match(one, /^0x[0-9A-F]{16}$/);
+    assert.notEqual(one, both);
+    const checksums = new RuntimeChecksums(() => 0);
+    checksums.loaded('mysql_masking', () => Promise.resolve(0n));
+    const before = await checksums.global();
+    assert.equal((await checksums.rows()).length, 7);
+    checksums.loaded('mysql_masking', () => Promise.resolve(1n));
+    assert.deepEqual((await checksums.rows()).at(-1), {
+      name: 'mysql_masking',
+      version: 2,
+      epoch: 0,
+      checksum: longText(1n),
+    });
+    assert.equal(await checksums.global(), before);
+  });
+
   it('of users cover both sides', async () => {
     const users = (rows: readonly TableRow[]) => ({ ...EMPTY_SNAPSHOT, users: buildUsers(rows).entries });
     assert.deepEqual(await checksumsOf('MYSQL USERS', {}), { mysql_users: '0x0000000000000000' });
