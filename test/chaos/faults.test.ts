@@ -15,7 +15,7 @@ import { ConnectionEnded, type WireAnswer, WireClient } from '../helpers/wire-cl
 
 const CLIENTS = 8;
 const MAX_CONNECTIONS = 3;
-const SECONDS = Number(process.env.SLUICE_FUZZ_SECONDS ?? 6);
+const SECONDS = Number(process.env.SLUICE_FUZZ_SECONDS ?? 3);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 1);
 
 /** What a client wrote, with a mark in each statement that nobody else has. */

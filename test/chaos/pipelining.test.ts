@@ -16,7 +16,7 @@ import { APP, rowsOf, Stage } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
 import { ConnectionEnded, type WireAnswer, WireClient } from '../helpers/wire-client.ts';
 
-const STATEMENTS = Number(process.env.SLUICE_PIPELINING_STATEMENTS ?? 12_000);
+const STATEMENTS = Number(process.env.SLUICE_PIPELINING_STATEMENTS ?? 6_000);
 const CLIENTS = Number(process.env.SLUICE_PIPELINING_CLIENTS ?? 64);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 1);
 const ROWS = 1_000;
