@@ -20,6 +20,8 @@ type Set = Extract<AdminStatement, { kind: 'set' }>;
 /** MySQL's ER_UNKNOWN_SYSTEM_VARIABLE and ER_WRONG_VALUE_FOR_VAR. */
 const UNKNOWN_VARIABLE = 1193;
 const WRONG_VALUE = 1231;
+/** ProxySQL cannot read `SET mysql-init_connect='SET …'`. */
+const NOT_BY_SET = 'mysql-init_connect';
 
 export function setVariable(
   context: AdminContext,
@@ -30,6 +32,7 @@ export function setVariable(
   const variable = findVariable(name);
   const strict = isStrict(context);
   if (variable === undefined) return strict ? unknownVariable(name) : quietlyUnknown(name);
+  if (!strict && name === NOT_BY_SET) return notBySet(name);
   const { handle } = context.db;
   const row = handle
     .prepare<[string], string>('SELECT variable_value FROM main.global_variables WHERE variable_name=?')
@@ -66,6 +69,11 @@ function warning(name: string, reason: string): Problem {
 
 function quietlyUnknown(name: string): AdminReply {
   return { kind: 'ok', info: `ERROR: Unknown global variable: '${name}'.` };
+}
+
+function notBySet(name: string): AdminReply {
+  const what = `Global variable '${name}' is not configurable using SET command`;
+  return adminError(`ERROR: ${what}. You must run UPDATE global_variables`);
 }
 
 function unknownVariable(name: string): AdminReply {

@@ -9,6 +9,7 @@ import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
 import { type Annotations, annotated, mayAnnotate, parseAnnotations } from '../rules/annotations.ts';
 import type { Decision, MatchInput } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
@@ -21,6 +22,7 @@ import { decisionSteps, RuleSteps, shortened } from './explain-rules.ts';
 import { MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
 import { explainMasking } from './masking/explain-masking.ts';
+import { rewritten } from './rewritten.ts';
 import { applySet } from './set-statement.ts';
 
 /** A session that has just logged in holds nothing. */
@@ -50,10 +52,10 @@ export async function explainRoute(
   const text = Buffer.from(question.sql, 'utf8');
   const entry = runtime.digests.lookup(text, 0, text.length);
   const comment = runtime.digests.firstComment;
-  const facts = runtime.digests.factsOf(entry, text, 0, text.length);
+  const original = runtime.digests.factsOf(entry, text, 0, text.length);
   steps.push(
     { step: 'statement', item: 'digest', result: entry.digestHex, detail: shortened(entry.shownText) },
-    { step: 'statement', item: 'kind', result: facts.kind, detail: effectNames(facts.effects).join(', ') },
+    { step: 'statement', item: 'kind', result: original.kind, detail: effectNames(original.effects).join(', ') },
     { step: 'session', item: 'user', result: user.username, detail: `default_hostgroup ${user.defaultHostgroup}` },
     {
       step: 'session',
@@ -87,7 +89,7 @@ export async function explainRoute(
     capabilities: Capability.LOCAL_FILES,
     variables: runtime.variables,
   };
-  const local = answerLocally(view, facts, text, 0, text.length);
+  const local = answerLocally(view, original, text, 0, text.length);
   if (local !== undefined) {
     steps.push({ step: 'answer', item: 'before the rules', result: local.kind, detail: 'the proxy answers it itself' });
     return { steps };
@@ -101,6 +103,9 @@ export async function explainRoute(
   const decision = asked === undefined || !mayAsk ? ruled : annotated(ruled, asked);
   steps.push(...routingSteps(decided.decision, ruled, asked, mayAsk));
 
+  const asSent = { command: 'query', frame: commandFrame(Command.COM_QUERY, text), entry, facts: original } as const;
+  const { frame, facts } = rewritten(asSent, decision, runtime.digests, undefined);
+  const sent = frame.subarray(HEADER_BYTES + 1);
   const hostgroup = hostgroupOf(view, decision, facts);
   steps.push(...decisionSteps(decision, hostgroup, runtime.rules));
   const refused = refusalOf(view, decision, facts);
@@ -112,11 +117,10 @@ export async function explainRoute(
     );
     return { steps };
   }
-  const sent = decision.rewrittenQuery === undefined ? text : Buffer.from(decision.rewrittenQuery, 'latin1');
   const after =
     facts.kind === 'set' && !facts.multiStatement
       ? answerOfSet(who, sent.toString('utf8'))
-      : answerLocallyAfterRules(view, facts, commandFrame(Command.COM_QUERY, sent))?.kind;
+      : answerLocallyAfterRules(view, facts, frame)?.kind;
   if (after !== undefined) {
     steps.push({ step: 'answer', item: 'after the rules', result: after, detail: 'the proxy answers it itself' });
     return { steps };

@@ -40,6 +40,15 @@ const LOCAL_STATEMENT_BYTES_MAX = 256;
 /** What the mysql client asks to find out whether `$$` can be a name. */
 const DOLLAR_PROBE_BYTES = 'select $$'.length;
 const VERSION_COMMENT_PROBE = 'select @@version_comment limit 1';
+/** The column as ProxySQL describes it. */
+const VERSION_COMMENT: ColumnDefinition = {
+  name: '@@version_comment',
+  type: ColumnType.VAR_STRING,
+  charset: 33,
+  length: 24,
+  flags: 0,
+  decimals: 31,
+};
 
 /** Before the rules: what never reaches a server whatever the rules say. */
 export function answerLocally(
@@ -56,7 +65,7 @@ export function answerLocally(
         return { kind: 'error', error: errors.unknownDollarColumn() };
       if (end - start !== VERSION_COMMENT_PROBE.length) return undefined;
       return buffer.toString('latin1', start, end) === VERSION_COMMENT_PROBE
-        ? oneCell('@@version_comment', '(ProxySQL)')
+        ? cellOf(VERSION_COMMENT, '(ProxySQL)')
         : undefined;
     case 'use': {
       const schema = parseUse(buffer.toString('utf8', start, end));
@@ -125,7 +134,10 @@ export function checkNames(charset: string, collation: string | undefined): Char
 }
 
 function oneCell(name: string, value: string, type: ColumnType = ColumnType.VAR_STRING): LocalAnswer {
-  const column: ColumnDefinition = { name, type, charset: 33, length: 15, flags: 1, decimals: 31 };
+  return cellOf({ name, type, charset: 33, length: 15, flags: 1, decimals: 31 }, value);
+}
+
+function cellOf(column: ColumnDefinition, value: string): LocalAnswer {
   return {
     kind: 'resultset',
     write(writer, sequenceId, statusFlags, deprecateEof) {

@@ -16,9 +16,10 @@ import { Cursors } from './cursors.ts';
 import { classMemo, isInput, tryDecide } from './decide.ts';
 import { Leases } from './leases.ts';
 import { recordStatement } from './record-statement.ts';
+import { rewritten } from './rewritten.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
-import { queryFrame, textRange } from './statement-frames.ts';
+import { textRange } from './statement-frames.ts';
 import { type RunClient, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { UnmirroredSets } from './unmirrored-sets.ts';
 
@@ -103,11 +104,18 @@ export class Mirror {
         : mirrorHostgroup >= 0
           ? mirrorHostgroup
           : session.user.defaultHostgroup;
-    const frame =
-      decision.rewrittenQuery === undefined ? Buffer.from(original.frame) : queryFrame(decision.rewrittenQuery);
+    const { frame, entry, facts } = rewritten(original, decision, session.runtime.digests, session.quoting());
     const plain = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1 };
     const copy: Copy = {
-      statement: { ...withoutHooks(original), frame, hostgroup, decision: plain, startedAt: performance.now() },
+      statement: {
+        ...withoutHooks(original),
+        frame: Buffer.from(frame),
+        entry,
+        facts,
+        hostgroup,
+        decision: plain,
+        startedAt: performance.now(),
+      },
       session: { user: session.user, backendUser: session.backendUser, clientAddress: session.client.address },
       state: mirroredState(session.state.schema, session.state.names),
     };

@@ -23,6 +23,9 @@ export interface PreparedStatement {
   readonly originalText: Buffer;
   /** What its comment asked for at PREPARE, where it was allowed to: each EXECUTE is to have it. */
   readonly annotations: Annotations | undefined;
+  /** The digest of `originalText`, for the rules. */
+  readonly originalEntry: DigestEntry;
+  /** The digest and the facts of `text`. */
   readonly entry: DigestEntry;
   readonly facts: StatementFacts;
   /** The schema of its PREPARE: a server runs it there, whatever is the session's since. */

@@ -15,7 +15,6 @@ import { AnswerFilter } from '../masks/answer-filter.ts';
 import type { Counters } from '../observe/counters.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { charsetById, defaultCollationOf } from '../protocol/charsets.ts';
-import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
@@ -45,6 +44,7 @@ import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
 import { type CountedStatement, recordStatement } from './record-statement.ts';
+import { rewritten } from './rewritten.ts';
 import { sessionInfo } from './session-info.ts';
 import { applySet } from './set-statement.ts';
 import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
@@ -363,10 +363,8 @@ export class Session implements RunOwner {
   }
 
   afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema'>): void {
-    const { decision, facts } = draft;
-    const { command, entry, prepared, preparing, fieldListText, startedAt } = draft;
-    const frame =
-      decision.rewrittenQuery === undefined ? draft.frame : rewrittenFrame(command, decision.rewrittenQuery);
+    const { command, decision, prepared, preparing, fieldListText, startedAt } = draft;
+    const { frame, entry, facts } = rewritten(draft, decision, this.runtime.digests, this.quoting());
     const hostgroup = hostgroupOf(this, decision, facts);
     const { schema } = this.state;
     const statement: Statement = {
@@ -754,11 +752,4 @@ function withoutEffects(statement: Statement, effects: number): Statement {
 
 function nameOf({ home }: BackendConnection): string {
   return `${home.hostname}:${home.port}`;
-}
-
-function rewrittenFrame(command: Statement['command'], text: string): Buffer {
-  return commandFrame(
-    command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY,
-    Buffer.from(text, 'latin1'),
-  );
 }

@@ -31,9 +31,7 @@ export function whyNotShared(owner: RunOwner, statement: Statement): NotPipeline
   if (!owner.pipelining) return 'Sluice_pipelining_not_enabled';
   const { decision, facts, prepared } = statement;
   if (!decision.pipelining) return 'Sluice_pipelining_not_by_rule';
-  // What a rule made of the text is not what the facts are about.
-  if (!facts.pureRead || statement.command === 'prepare' || decision.rewrittenQuery !== undefined)
-    return 'Sluice_pipelining_not_a_read';
+  if (!facts.pureRead || statement.command === 'prepare') return 'Sluice_pipelining_not_a_read';
   if (prepared !== undefined && !sharesPrepared(statement)) return 'Sluice_pipelining_not_a_read';
   // An answer that is masked takes longer than it should hold others up.
   if (statement.masked === true) return 'Sluice_pipelining_not_by_rule';
@@ -47,6 +45,6 @@ export function whyNotShared(owner: RunOwner, statement: Statement): NotPipeline
 
 function sharesPrepared({ prepared, frame }: Statement): boolean {
   if (prepared === undefined) return true;
-  if (prepared.text !== prepared.originalText || prepared.longData.length > 0) return false;
+  if (prepared.longData.length > 0) return false;
   return frame[EXECUTE_FLAGS_AT] === 0;
 }

@@ -46,7 +46,7 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
       facts,
       decision,
       frame,
-      preparing: { text, originalText, annotations },
+      preparing: { text, originalText, originalEntry: entry, annotations },
       startedAt,
       prepared: undefined,
     });
@@ -60,6 +60,7 @@ export function answerPrepare(session: Session, statement: Statement, outcome: S
       text: statement.preparing.text,
       originalText: statement.preparing.originalText,
       annotations: statement.preparing.annotations,
+      originalEntry: statement.preparing.originalEntry,
       entry: statement.entry,
       facts: statement.facts,
       schema: statement.schema,
@@ -103,7 +104,7 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
   const { entry, facts, originalText } = prepared;
   const annotations = session.mayAnnotate ? prepared.annotations : undefined;
-  session.decide(entry, originalText, 0, originalText.length, false, annotations, (decision) =>
+  session.decide(prepared.originalEntry, originalText, 0, originalText.length, false, annotations, (decision) =>
     session.afterDecision({
       command: 'execute',
       entry,

@@ -1,6 +1,5 @@
 /** The bytes of a command as servers get them, and the text in them. It sends nothing. */
 import { commandFrame } from '../protocol/command-frame.ts';
-import { Command } from '../protocol/commands.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
 import type { Statement } from './statement.ts';
 
@@ -18,11 +17,6 @@ export function commandFrameOf(payload: Buffer): Buffer {
 /** The SQL text of a statement that goes out as COM_QUERY. */
 export function textOf(statement: Statement): string {
   return statement.frame.toString('utf8', HEADER_BYTES + 1);
-}
-
-/** COM_QUERY of a text as rules have it: latin1, one character per byte. */
-export function queryFrame(text: string): Buffer {
-  return commandFrame(Command.COM_QUERY, Buffer.from(text, 'latin1'));
 }
 
 /** Where the text of a COM_QUERY is; only of one that fits a packet. */

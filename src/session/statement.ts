@@ -35,7 +35,12 @@ export interface Statement {
   readonly prepared: PreparedStatement | undefined;
   /** The text of a PREPARE: as the server gets it, after rewriting, and as the client sent it. */
   readonly preparing:
-    | { readonly text: Buffer; readonly originalText: Buffer; readonly annotations: Annotations | undefined }
+    | {
+        readonly text: Buffer;
+        readonly originalText: Buffer;
+        readonly originalEntry: DigestEntry;
+        readonly annotations: Annotations | undefined;
+      }
     | undefined;
   /** `performance.now()` at the arrival of the command. */
   readonly startedAt: number;

@@ -124,6 +124,22 @@ describe('routing', () => {
     }
   });
 
+  test('what a rule made of a text is what counts for its session and its digest, in text and prepared', async () => {
+    await rules(
+      "mysql_query_rules (rule_id, active, match_pattern, replace_pattern, apply) VALUES (1, 1, '^SELECT .take.$', 'SELECT GET_LOCK(''rewritten'', 0)', 1)",
+    );
+    for (const how of ['query', 'execute'] as const) {
+      await stage.withClient(async (c) => {
+        await (how === 'query' ? c.query("SELECT 'take'") : c.execute("SELECT 'take'"));
+        assert.match(String(await scalar(c, 'PROXYSQL INTERNAL SESSION')), /"GET_LOCK"/, how);
+      });
+    }
+    const counted = await stage.sluice.admin(
+      "SELECT digest_text FROM stats_mysql_query_digest WHERE digest_text LIKE 'SELECT GET_LOCK(%' AND count_star = 3",
+    );
+    assert.equal(counted.length, 1);
+  });
+
   describe('what the proxy answers itself', () => {
     test('PROXYSQL INTERNAL SESSION shows the session and why it holds a connection', async () => {
       await stage.withClient(async (c) => {

@@ -132,7 +132,7 @@ async function prepareDatabase(golden: string): Promise<string> {
   const database = await prepareMariadbFolder();
   const setup = join(database, 'setup.sql');
   writeFileSync(setup, `${ACCOUNT.join('\n')}\n${readFileSync(join(golden, 'backend-setup.sql'), 'utf8')}`);
-  const options = mariadbdArgs(database, DATABASE_PORT, [`--init-file=${setup}`]);
+  const options = mariadbdArgs(database, DATABASE_PORT, [`--init-file=${setup}`, '--skip-name-resolve=0']);
   writeFileSync(join(database, 'options'), options.join('\0'));
   return database;
 }
