@@ -33,11 +33,16 @@ const KINDS = [
   'LIBRARY',
 ] as const;
 
+/** What later statements of the same text may mean depends on these. */
+const REDEFINING: ReadonlySet<string> = new Set(['TABLE', 'VIEW', 'PROCEDURE', 'FUNCTION', 'TRIGGER', 'PACKAGE']);
+
 /** Words between CREATE and its kind, definers included, at most. */
 const HEAD_TOKENS_MAX = 24;
 
 /** Engines whose tables are other tables, of other servers or of this one. */
 const FOREIGN_ENGINES = /^(FEDERATED|FEDERATEDX|CONNECT|SPIDER|MERGE|MRG_MYISAM|MRG_MyISAM|S3)$/;
+
+const FOREIGN_OPTIONS: ReadonlySet<string> = new Set(['CONNECTION', 'TABLE_TYPE', 'TABNAME']);
 
 const COPIED: Use = { code: Reason.COPY, words: 'copied into a table' };
 const VIEWED: Use = { code: Reason.DEFINITION, words: 'shown by a view' };
@@ -48,6 +53,9 @@ export function judgeDefinition(reader: StatementReader): Verdict {
   const verb = reader.word();
   reader.at += 1;
   const kind = findKind(reader);
+  // What is defined is known once it has run. Of temporary tables nothing has to be known.
+  const temporary = isTemporary(reader, start);
+  if (!temporary && (kind === undefined || REDEFINING.has(kind))) reader.unsettle();
   switch (kind) {
     case 'PROCEDURE':
     case 'FUNCTION':
@@ -62,10 +70,13 @@ export function judgeDefinition(reader: StatementReader): Verdict {
     case 'INDEX':
       return verb === 'CREATE' ? index(reader) : changed(reader, start);
     case 'TABLE':
-      if (verb === 'CREATE') return table(reader);
-      return verb === 'ALTER' ? alterTable(reader) : changed(reader, start);
+      if (verb === 'CREATE') return table(reader, temporary);
+      return verb === 'ALTER' ? alterTable(reader) : renamed(reader, start);
+    case 'SEQUENCE':
+      if (verb === 'CREATE' && temporary) takeName(reader, true);
+      return reader.passRest();
     case undefined:
-      return changed(reader, start);
+      return verb === 'RENAME' ? renamed(reader, start) : changed(reader, start);
     default:
       return reader.passRest();
   }
@@ -83,6 +94,34 @@ function findKind(reader: StatementReader): (typeof KINDS)[number] | undefined {
   }
   reader.at = start;
   return undefined;
+}
+
+function isTemporary(reader: StatementReader, from: number): boolean {
+  for (let i = from; i < reader.at; i += 1) if (reader.tokens.upper(i) === 'TEMPORARY') return true;
+  return false;
+}
+
+/** What is created, and whether its name hides another one's from now on. */
+function takeName(reader: StatementReader, temporary: boolean): void {
+  takeIfExists(reader);
+  const { name } = reader.tableName();
+  if (temporary) reader.makesTemporary(name);
+}
+
+/** A temporary table's new name would hide another table's. */
+function refuseTemporary(reader: StatementReader, from: number): void {
+  for (let i = from; i < reader.tokens.count && reader.tokens.kind(i) !== SEMICOLON; i += 1) {
+    const kind = reader.tokens.kind(i);
+    if (kind !== Kind.WORD && kind !== Kind.NAME) continue;
+    if (!reader.mayBeTemporary(reader.tokens.name(i) ?? '')) continue;
+    throw new Refused(refuseStatement(Reason.DEFINITION, 'a temporary table may be renamed'));
+  }
+}
+
+/** RENAME TABLE */
+function renamed(reader: StatementReader, from: number): Verdict {
+  refuseTemporary(reader, from);
+  return changed(reader, from);
 }
 
 /** Anything else that names a table of protected columns changes what is protected. */
@@ -120,6 +159,9 @@ function view(reader: StatementReader): Verdict {
 
 function isForeignEngine(reader: StatementReader, from: number): boolean {
   for (let i = from; i < reader.tokens.count && reader.tokens.kind(i) !== SEMICOLON; i += 1) {
+    // Options of such engines, which may be the session's default.
+    const assigned = reader.tokens.kind(i + 1) === 0x3d || reader.tokens.kind(i + 1) === Kind.STRING;
+    if (assigned && FOREIGN_OPTIONS.has(reader.tokens.upper(i))) return true;
     if (reader.tokens.upper(i) !== 'ENGINE' && reader.tokens.upper(i) !== 'TYPE') continue;
     const at = reader.tokens.kind(i + 1) === 0x3d ? i + 2 : i + 1;
     const kind = reader.tokens.kind(at);
@@ -135,10 +177,9 @@ function refuseForeignEngine(reader: StatementReader, from: number): void {
   throw new Refused(refuseStatement(Reason.DEFINITION, 'tables of this engine are a way to other tables'));
 }
 
-function table(reader: StatementReader): Verdict {
+function table(reader: StatementReader, temporary: boolean): Verdict {
   refuseForeignEngine(reader, reader.at);
-  takeIfExists(reader);
-  reader.tableName();
+  takeName(reader, temporary);
   const start = reader.at;
   reader.skip();
   const end = reader.at;
@@ -170,6 +211,11 @@ function cloned(reader: StatementReader): Verdict {
   const shown = protectedColumnOf(reader, name);
   if (shown !== undefined) refuse(shown, { code: Reason.DEFINITION, words: 'cloned with its table' });
   return PASS;
+}
+
+function renames(reader: StatementReader, from: number): boolean {
+  for (let i = from; i < reader.at; i += 1) if (reader.tokens.upper(i) === 'RENAME') return true;
+  return false;
 }
 
 function protectedColumnOf(reader: StatementReader, name: TableName) {
@@ -241,6 +287,9 @@ function alterTable(reader: StatementReader): Verdict {
   const name = reader.tableName();
   const start = reader.at;
   reader.skip();
+  if (reader.mayBeTemporary(name.name) && renames(reader, start)) {
+    throw new Refused(refuseStatement(Reason.DEFINITION, 'a temporary table may be renamed'));
+  }
   const shown = protectedColumnOf(reader, name);
   if (shown !== undefined) refuse(shown, { code: Reason.DEFINITION, words: 'its table is changed' });
   if (names(reader, start, reader.at)) {

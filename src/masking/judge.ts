@@ -14,7 +14,7 @@ import type { CompiledPolicy } from './policy.ts';
 import { QueryParser } from './query-parser.ts';
 import type { Columns, Knowledge, Resolver } from './resolver.ts';
 import { type SqlMode, sqlModeOf } from './sql-mode.ts';
-import { StatementReader } from './statements.ts';
+import { type Decided, StatementReader } from './statements.ts';
 import { isSystemSchema } from './system-objects.ts';
 import { TokenTest } from './token-test.ts';
 import { Tokens } from './tokens.ts';
@@ -44,7 +44,11 @@ export interface StatementContext {
   readonly charset: string;
   /** CLIENT_MULTI_STATEMENTS is on: text behind a `;` is another statement. (It is judged as one in any case.) */
   readonly multiStatements: boolean;
+  /** Folded names that may be those of the session's temporary tables. */
+  readonly temporary?: ReadonlySet<string> | undefined;
 }
+
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 const PASSED: readonly Verdict[] = Object.freeze([PASS]);
 
@@ -110,31 +114,35 @@ export class Judge {
   #remembered(context: StatementContext, mode: LexerMode): readonly Verdict[] {
     const tokens = new Tokens(context.text, mode);
     if (tokens.tooMany) return [refuseStatement(Reason.TOO_COMPLEX, 'the statement is too large to be judged')];
-    if (context.text.length > JUDGE_CACHE_KEY_BYTES_MAX) return this.#decide(tokens, mode, context.schema).verdicts;
-    const circumstances = `${context.schema}\0${mode.ansiQuotes ? 'a' : ''}${mode.backslashEscapes ? 'b' : ''}\0${context.charset}\0`;
+    const temporary = context.temporary ?? NO_NAMES;
+    if (context.text.length > JUDGE_CACHE_KEY_BYTES_MAX)
+      return this.#decide(tokens, mode, context.schema, temporary).verdicts;
+    const session = temporary.size === 0 ? '' : `${[...temporary].join('\0')}\0`;
+    const circumstances = `${session}${context.schema}\0${mode.ansiQuotes ? 'a' : ''}${mode.backslashEscapes ? 'b' : ''}\0${context.charset}\0`;
     const shapeKey = circumstances + tokens.shape();
     const byShape = this.#cache.get(shapeKey);
     if (byShape !== undefined && byShape !== 'per text') return byShape;
     const textKey = `${circumstances}\0${Buffer.from(context.text).toString('latin1')}`;
     const byText = byShape === 'per text' ? this.#cache.get(textKey) : undefined;
     if (byText !== undefined && byText !== 'per text') return byText;
-    const { verdicts, usedLiteral } = this.#decide(tokens, mode, context.schema);
+    const { verdicts, usedLiteral } = this.#decide(tokens, mode, context.schema, temporary);
     this.#cache.set(shapeKey, usedLiteral ? 'per text' : verdicts);
     if (usedLiteral) this.#cache.set(textKey, verdicts);
     return verdicts;
   }
 
-  #decide(tokens: Tokens, mode: LexerMode, schema: string): { verdicts: readonly Verdict[]; usedLiteral: boolean } {
-    const inner = (text: string, current: string): readonly Verdict[] => {
+  #decide(tokens: Tokens, mode: LexerMode, schema: string, temporary: ReadonlySet<string>): Decided {
+    const inner = (text: string, current: string, known: ReadonlySet<string>): Decided => {
       const bytes = Buffer.from(text);
       const within = new Tokens(bytes, { ...mode, reading: CATALOG_READING });
       if (within.ambiguous && this.#test.mayTouch(bytes)) {
-        return [refuseStatement(Reason.AMBIGUOUS, 'servers may read the text to run in more than one way')];
+        const refused = refuseStatement(Reason.AMBIGUOUS, 'servers may read the text to run in more than one way');
+        return { verdicts: [refused], usedLiteral: true, changesReading: false };
       }
-      return this.#decide(within, mode, current).verdicts;
+      return this.#decide(within, mode, current, known);
     };
-    const reader = new StatementReader(tokens, mode.mariadb, this.#knowledge, schema, inner);
-    return { verdicts: reader.all(), usedLiteral: reader.usedLiteral };
+    const reader = new StatementReader(tokens, mode.mariadb, this.#knowledge, { schema, temporary }, inner);
+    return { verdicts: reader.all(), usedLiteral: reader.usedLiteral, changesReading: reader.changesReading };
   }
 
   #lexerMode(sqlMode: SqlMode, reading: TextReading): LexerMode {

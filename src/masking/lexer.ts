@@ -48,6 +48,7 @@ const SLASH = 0x2f;
 const STAR = 0x2a;
 const BANG = 0x21;
 const HASH = 0x23;
+const PLUS = 0x2b;
 const AT = 0x40;
 const BACKSLASH = 0x5c;
 const BACKTICK = 0x60;
@@ -80,6 +81,8 @@ export class Lexer {
   tokenEnd = 0;
   /** A server might read something in this text differently. */
   ambiguous = false;
+  /** The comments met so far that hold hints for the optimizer; they begin with a plus sign. */
+  readonly hints: { readonly start: number; readonly end: number }[] = [];
 
   readonly #text: Uint8Array;
   readonly #mode: LexerMode;
@@ -338,7 +341,9 @@ export class Lexer {
     if (this.#byteAt(start) !== BANG && !mariadbOnly) {
       // Inside an executable comment, servers before MariaDB 10 and MySQL 8 end the outer comment with the inner one.
       if (this.#insideComment && (this.#mode.version ?? 0) < NESTING_VERSION) this.ambiguous = true;
-      return this.#skipToCommentEnd(start);
+      const closed = this.#skipToCommentEnd(start);
+      if (this.#byteAt(start) === PLUS) this.hints.push({ start: start + 1, end: this.#at });
+      return closed;
     }
     if (mariadbOnly && !this.#mode.mariadb) return this.#skipToCommentEnd(start);
     // The first end closes both: nothing that is worth following.

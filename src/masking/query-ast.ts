@@ -55,6 +55,11 @@ export interface CommonTable {
   readonly query: Query;
 }
 
+export interface CommonTables {
+  readonly commonTables: readonly CommonTable[];
+  readonly recursive: boolean;
+}
+
 export interface Block {
   readonly kind: 'block';
   distinct: boolean;
@@ -78,9 +83,7 @@ export interface SetOperation {
   readonly branches: readonly Query[];
 }
 
-export interface Query {
-  readonly commonTables: readonly CommonTable[];
-  readonly recursive: boolean;
+export interface Query extends CommonTables {
   readonly body: Block | ValuesRows | SetOperation | Query;
   readonly orderBy: readonly Expression[];
   /** LIMIT, OFFSET, arguments of PROCEDURE. */

@@ -5,7 +5,7 @@
  */
 import { JoinParser } from './join-parser.ts';
 import { DOT, Kind } from './lexer.ts';
-import type { Block, CommonTable, Expression, Item, Query, ValuesRows } from './query-ast.ts';
+import type { Block, CommonTable, CommonTables, Expression, Item, Query, ValuesRows } from './query-ast.ts';
 import { CLOSE, COMMA, OPEN, STAR } from './token-cursor.ts';
 import { SELECT_MODIFIERS, SET_OPERATORS } from './words.ts';
 
@@ -20,7 +20,7 @@ export class QueryParser extends JoinParser {
   /** A query expression with all that may follow it. */
   query(): Query {
     this.enter();
-    const { commonTables, recursive } = this.#commonTables();
+    const { commonTables, recursive } = this.commonTables();
     const parts = { orderBy: [] as Expression[], rest: [] as Expression[] };
     const ends = { into: undefined as Query['into'], procedure: false };
     const body = this.#operation(ends);
@@ -29,7 +29,8 @@ export class QueryParser extends JoinParser {
     return { kind: 'query', commonTables, recursive, body, ...parts, ...ends };
   }
 
-  #commonTables(): { commonTables: CommonTable[]; recursive: boolean } {
+  /** WITH and what it defines; nothing when it is not there. */
+  commonTables(): CommonTables {
     const commonTables: CommonTable[] = [];
     if (!this.takeWord('WITH')) return { commonTables, recursive: false };
     const recursive = this.takeWord('RECURSIVE');

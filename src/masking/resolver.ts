@@ -6,7 +6,17 @@ import { type Catalog, type CatalogTable, tableKey } from './catalog.ts';
 import type { Dependents } from './dependents.ts';
 import { fold } from './identifiers.ts';
 import type { CompiledPolicy } from './policy.ts';
-import type { Block, ColumnName, CommonTable, Expression, Item, JoinTree, Query, TableName } from './query-ast.ts';
+import type {
+  Block,
+  ColumnName,
+  CommonTable,
+  CommonTables,
+  Expression,
+  Item,
+  JoinTree,
+  Query,
+  TableName,
+} from './query-ast.ts';
 import { find, newScope, type Relation, relationOf, relationsNamed, type Scope, type ScopeColumn } from './scope.ts';
 import { isSystemSchema, isValueBearing, isValueBearingFunction } from './system-objects.ts';
 import { NotUnderstood } from './token-cursor.ts';
@@ -92,12 +102,15 @@ export class Resolver {
   readonly #knowledge: Knowledge;
   /** Current schema, '' for none. */
   readonly #schema: string;
+  readonly #temporary: ReadonlySet<string>;
   #names: Names | undefined;
   #steps = 0;
 
-  constructor(knowledge: Knowledge, schema: string) {
+  /** @param temporary folded names of the session's temporary tables, which may hide others */
+  constructor(knowledge: Knowledge, schema: string, temporary: ReadonlySet<string>) {
     this.#knowledge = knowledge;
     this.#schema = schema;
+    this.#temporary = temporary;
   }
 
   /** @param orders sort keys from around parentheses, which servers apply to the query within. */
@@ -152,7 +165,12 @@ export class Resolver {
     }
   }
 
-  #defineCommonTables(query: Query, parent: Scope | undefined): void {
+  /** Common tables of a statement that is no query: they stay in reach. */
+  define(tables: CommonTables): void {
+    this.#defineCommonTables(tables, undefined);
+  }
+
+  #defineCommonTables(query: CommonTables, parent: Scope | undefined): void {
     const names: Names = { entries: new Map(), parent: this.#names };
     this.#names = names;
     // MariaDB lets common tables refer to later ones when RECURSIVE is there: nothing is said about such a query.
@@ -455,8 +473,21 @@ export class Resolver {
     return undefined;
   }
 
-  /** A base table or a view, as a relation of the given folded alias. */
+  /** A table of any kind, as a relation of the given folded alias. */
   table(name: TableName, alias = fold(name.name)): Relation {
+    const { catalog, dependents, policy } = this.#knowledge;
+    const lasting = this.#lastingTable(name, alias);
+    if (this.#temporary.size === 0 || !this.#temporary.has(fold(name.name))) return lasting;
+    // It is either of the two. Of the temporary one nothing is known, and nothing of it is protected.
+    const schema = name.schema ?? this.#schema;
+    const table = catalog.table(schema, name.name);
+    const leads = policy.touchesTable(schema, name.name) || dependents.views.has(tableKey(schema, name.name));
+    if (table === undefined || !leads) return relationOf(alias, fold(schema), [], { open: true });
+    return { ...lasting, open: true, openNames: true };
+  }
+
+  /** A base table or a view. */
+  #lastingTable(name: TableName, alias: string): Relation {
     const schema = name.schema ?? this.#schema;
     const { catalog, dependents, relations } = this.#knowledge;
     if (isSystemSchema(schema) && isValueBearing(schema, name.name)) {
@@ -516,7 +547,7 @@ export class Resolver {
   #readView(table: CatalogTable, readView: ViewReader, policy: CompiledPolicy): ResolvedView {
     let result: Columns;
     try {
-      result = readView(table, new Resolver(this.#knowledge, table.schema));
+      result = readView(table, new Resolver(this.#knowledge, table.schema, NO_TEMPORARY));
     } catch (error) {
       if (error instanceof Refused || error instanceof NotUnderstood) return 'unusable';
       throw error;
@@ -542,6 +573,9 @@ export class Resolver {
     if (isProtected(column)) this.met ??= column;
   }
 }
+
+/** Views know no temporary tables. */
+const NO_TEMPORARY: ReadonlySet<string> = new Set();
 
 interface JoinSide {
   readonly columns: readonly ScopeColumn[];

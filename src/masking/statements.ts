@@ -27,8 +27,27 @@ import {
 } from './verdict.ts';
 import { judgeDelete, judgeInsert, judgeUpdate } from './writes.ts';
 
+/** What became of a text. */
+export interface Decided {
+  readonly verdicts: readonly Verdict[];
+  /** The verdicts depend on literals, not on the shape of the text alone. */
+  readonly usedLiteral: boolean;
+  /** It changes the current schema, or how later texts are read. */
+  readonly changesReading: boolean;
+}
+
 /** Judges a text that a statement carries as a literal: PREPARE, EXECUTE IMMEDIATE. */
-export type InnerJudge = (text: string, schema: string) => readonly Verdict[];
+export type InnerJudge = (text: string, schema: string, temporary: ReadonlySet<string>) => Decided;
+
+/** What the server's session knows that texts depend on. */
+export interface SessionNames {
+  readonly schema: string;
+  /** Folded names of temporary tables. */
+  readonly temporary: ReadonlySet<string>;
+}
+
+/** Names of temporary tables of one session that are followed. */
+export const JUDGE_TEMPORARY_TABLES_MAX = 1000;
 
 interface LastNames {
   readonly leading: number;
@@ -39,8 +58,13 @@ interface LastNames {
 export class StatementReader extends QueryParser {
   readonly knowledge: Knowledge;
   schema: string;
+  /** The text changes the current schema, or how later texts are read. */
+  changesReading = false;
   /** Of the statement being judged. */
   resolver: Resolver;
+  #temporary: ReadonlySet<string>;
+  /** Of the statement being judged: names of temporary tables it makes. */
+  #made: string[] = [];
   readonly #judgeInner: InnerJudge;
   /** An earlier statement of the text may have changed how later ones are read. */
   #unsettled = false;
@@ -49,11 +73,12 @@ export class StatementReader extends QueryParser {
   /** For the whole text: a text of many statements asks often. */
   #toEnd: LastNames | undefined;
 
-  constructor(tokens: Tokens, mariadb: boolean, knowledge: Knowledge, schema: string, judgeInner: InnerJudge) {
+  constructor(tokens: Tokens, mariadb: boolean, knowledge: Knowledge, names: SessionNames, judgeInner: InnerJudge) {
     super(tokens, mariadb);
     this.knowledge = knowledge;
-    this.schema = schema;
-    this.resolver = new Resolver(knowledge, schema);
+    this.schema = names.schema;
+    this.#temporary = names.temporary;
+    this.resolver = new Resolver(knowledge, names.schema, names.temporary);
     this.#judgeInner = judgeInner;
   }
 
@@ -75,14 +100,25 @@ export class StatementReader extends QueryParser {
 
   #one(): Verdict {
     const start = this.at;
-    this.resolver = new Resolver(this.knowledge, this.schema);
+    this.resolver = new Resolver(this.knowledge, this.schema, this.#temporary);
     this.depth = 0;
+    this.#made = [];
+    const verdict = this.#verdict(start);
+    if (this.#made.length === 0 || verdict.kind === 'refuse') return verdict;
+    if (verdict.kind === 'mask') return refuseStatement(Reason.COPY, 'a temporary table is made of them');
+    return { ...verdict, temporary: this.#made };
+  }
+
+  #verdict(start: number): Verdict {
     try {
       if (this.#unsettled && this.touches(start)) {
         return refuseStatement(Reason.AMBIGUOUS, 'an earlier statement of the text may change how this one is read');
       }
       const verdict = this.statement();
       if (!this.atEnd()) this.fail();
+      if (INDEX_HINT.test(this.tokens.hints) && this.touches(start)) {
+        return refuseStatement(Reason.ORDER_BY, 'an optimizer hint may have rows read in the order of an index');
+      }
       return verdict;
     } catch (error) {
       if (error instanceof Refused) return error.verdict;
@@ -100,6 +136,7 @@ export class StatementReader extends QueryParser {
   /** The verdict of the statement at the cursor, which then stands behind it. Throws Refused and NotUnderstood. */
   statement(): Verdict {
     const word = this.word();
+    if (word === 'WITH' && !this.mariadb && this.#takeCommonTables()) return this.statement();
     if (this.kind() === OPEN || this.startsQuery()) return this.#query();
     switch (word) {
       case 'INSERT':
@@ -114,6 +151,7 @@ export class StatementReader extends QueryParser {
       case 'USE':
         this.at += 1;
         this.schema = this.anyName();
+        this.changesReading = true;
         return PASS;
       case 'DO':
         this.at += 1;
@@ -170,6 +208,18 @@ export class StatementReader extends QueryParser {
     }
   }
 
+  /** MySQL: in front of UPDATE and DELETE. In front of queries they are left standing. */
+  #takeCommonTables(): boolean {
+    const start = this.at;
+    const tables = this.commonTables();
+    if (this.word() === 'UPDATE' || this.word() === 'DELETE') {
+      this.resolver.define(tables);
+      return true;
+    }
+    this.at = start;
+    return false;
+  }
+
   #query(): Verdict {
     const query = this.query();
     const result = this.resolver.query(query, undefined);
@@ -193,6 +243,27 @@ export class StatementReader extends QueryParser {
   passRest(): Verdict {
     this.skip();
     return PASS;
+  }
+
+  /** Later statements of the text may mean something else, which is not known before they run. */
+  unsettle(): void {
+    this.#unsettled = true;
+  }
+
+  /** The name is one of a temporary table from now on, whatever else it means. */
+  makesTemporary(name: string): void {
+    const folded = fold(name);
+    if (!this.#temporary.has(folded)) {
+      if (this.#temporary.size >= JUDGE_TEMPORARY_TABLES_MAX) {
+        throw new Refused(refuseStatement(Reason.TOO_COMPLEX, 'the session made too many temporary tables'));
+      }
+      this.#temporary = new Set([...this.#temporary, folded]);
+    }
+    this.#made.push(folded);
+  }
+
+  mayBeTemporary(name: string): boolean {
+    return this.#temporary.has(fold(name));
   }
 
   /** To the end of the statement. */
@@ -241,13 +312,26 @@ export class StatementReader extends QueryParser {
       // Quoted names of variables.
       else if (this.tokens.kind(end) === Kind.NAME) settings = true;
     }
-    if (settings) this.#unsettled = true;
+    if (settings) {
+      this.#unsettled = true;
+      this.changesReading = true;
+      this.#refuseForServer(start, end);
+    }
     if (!this.touches(start, end) && !this.#namesSystem(start, end)) {
       this.at = end;
       return PASS;
     }
     this.#assignments();
     return this.passed();
+  }
+
+  /** Other sessions' texts would be read in a way that nobody here knows. */
+  #refuseForServer(from: number, to: number): void {
+    for (let i = from; i < to; i += 1) {
+      if (!SERVER_WIDE.has(this.tokens.upper(i))) continue;
+      const words = 'how the texts of other sessions are read is changed';
+      throw new Refused(refuseStatement(Reason.AMBIGUOUS, words));
+    }
   }
 
   /** Something of a server's own is named: worth looking at more closely. */
@@ -338,7 +422,7 @@ export class StatementReader extends QueryParser {
     const usesLiteral =
       this.kind() === Kind.STRING && (next === Kind.END || next === SEMICOLON || this.word(1) === 'USING');
     if (!usesLiteral) throw new Refused(refuseStatement(Reason.DYNAMIC, 'the text to run is not a literal'));
-    const verdicts = this.#judgeInner(this.literal(), this.schema);
+    const { verdicts, changesReading } = this.#judgeInner(this.literal(), this.schema, this.#temporary);
     if (this.takeWord('USING')) for (const expression of this.expressions()) this.alone(expression);
     this.#unsettled = true;
     const [verdict] = verdicts;
@@ -346,6 +430,11 @@ export class StatementReader extends QueryParser {
       throw new Refused(refuseStatement(Reason.DYNAMIC, 'the text to run is not one statement'));
     }
     if (verdict.kind === 'refuse') throw new Refused(verdict);
+    if (changesReading) {
+      const words = 'a text prepared in SQL may not change the schema, nor how other texts are read';
+      throw new Refused(refuseStatement(Reason.DYNAMIC, words));
+    }
+    if (verdict.kind === 'pass') for (const name of verdict.temporary ?? []) this.makesTemporary(name);
     if (verdict.kind === 'mask' && what === 'prepare') {
       throw new Refused(refuseStatement(Reason.DYNAMIC, 'a text prepared in SQL may not show them'));
     }
@@ -380,7 +469,10 @@ export class StatementReader extends QueryParser {
       if (DYNAMIC_WORDS.has(this.tokens.upper(i))) dynamic = true;
     }
     if (this.touches(from)) throw new Refused(refuseStatement(code, words));
-    if (dynamic) throw new Refused(refuseStatement(Reason.DYNAMIC, 'a body that prepares or calls is not followed'));
+    if (dynamic)
+      throw new Refused(
+        refuseStatement(Reason.DYNAMIC, 'a body that prepares, calls or makes temporary tables is not followed'),
+      );
     this.at = this.tokens.count;
   }
 }
@@ -392,10 +484,19 @@ const CHANGES_READING: ReadonlySet<string> = new Set([
   'CHARACTER',
   'CHARSET',
   'CHARACTER_SET_CLIENT',
+  'CHARACTER_SET_CONNECTION',
+  'COLLATION_CONNECTION',
+  'INIT_CONNECT',
   'CHAR',
 ]);
 
-const DYNAMIC_WORDS: ReadonlySet<string> = new Set(['PREPARE', 'EXECUTE', 'CALL', 'HANDLER', 'LOAD', 'LOAD_FILE']);
+/** MySQL's hints that choose an index, and with it the order of rows. */
+const INDEX_HINT = /(INDEX|INDEX_MERGE|MRR|SKIP_SCAN|RANGE_OPTIMIZATION|ICP)\s*\(/i;
+
+/** In a SET of the above: it holds for other sessions too. */
+const SERVER_WIDE: ReadonlySet<string> = new Set(['GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
+
+const DYNAMIC_WORDS: ReadonlySet<string> = new Set('PREPARE EXECUTE CALL HANDLER LOAD LOAD_FILE TEMPORARY'.split(' '));
 
 /** Statements that show no rows of tables and copy none. */
 const HARMLESS: ReadonlySet<string> = new Set(

@@ -13,6 +13,8 @@ export class Tokens {
   ambiguous = false;
   /** More tokens than are looked at. */
   tooMany = false;
+  /** Hints for the optimizer, as they are. */
+  hints = '';
 
   readonly #text: Buffer;
   readonly #mode: LexerMode;
@@ -46,6 +48,7 @@ export class Tokens {
       this.count += 1;
     }
     this.ambiguous = lexer.ambiguous;
+    for (const { start, end } of lexer.hints) this.hints += `${this.#text.toString('latin1', start, end)}\n`;
   }
 
   #grow(): void {
@@ -119,7 +122,7 @@ export class Tokens {
 
   /** The tokens with literals left out: equal for texts that differ in white space, comments and literals only. */
   shape(): string {
-    let shape = '';
+    let shape = this.hints;
     for (let i = 0; i < this.count; i += 1) {
       const kind = this.#kinds[i]!;
       const literal = kind === Kind.STRING || kind === Kind.INTEGER || kind === Kind.NUMBER;

@@ -69,6 +69,8 @@ export interface PassVerdict {
   readonly diagnostics: boolean;
   /** Runs a text that was prepared by an earlier SQL-level PREPARE, and judged then, under the policy of then. */
   readonly prepared: boolean;
+  /** Folded names of temporary tables that the statement makes: from then on these names mean other tables. */
+  readonly temporary?: readonly string[];
 }
 
 /** Every result set of the statement has exactly these columns. */

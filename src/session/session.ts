@@ -391,7 +391,7 @@ export class Session implements RunOwner {
     }
     const view = this.runtime.masking.of(this.user.username);
     if (view === undefined) {
-      if ((facts.effects & SessionEffect.SQL_PREPARE) !== 0) this.#guard.preparedUnjudged();
+      this.#guard.unjudged(facts);
       return this.#carryOut(statement);
     }
     this.#guard.admit(statement, view, (admitted) => this.#carryOut(admitted));

@@ -15,6 +15,8 @@ export interface MaskingCase {
   readonly category?: string;
   readonly sql: string;
   readonly setup?: readonly string[];
+  /** The set-up goes by prepared statements. */
+  readonly setup_binary?: boolean;
   readonly then?: string;
   readonly after?: readonly string[];
   readonly acceptable: readonly ('masked' | 'blocked' | 'allowed')[];
@@ -193,19 +195,54 @@ export function leakIn(outcome: Outcome, sql: string): string | undefined {
   return FORMS.find((form) => text.includes(form) && !known.includes(form));
 }
 
+/** Connections for cases, of which those that leave nothing behind share one. */
+export class CaseConnections {
+  readonly #connect: (options: ConnectionOptions) => Promise<Connection>;
+  #shared: Connection | undefined;
+
+  constructor(connect: (options: ConnectionOptions) => Promise<Connection>) {
+    this.#connect = connect;
+  }
+
+  async play(it: MaskingCase, sql: string): Promise<Outcome[]> {
+    const leaves = it.setup ?? it.then ?? it.tx ?? it.after;
+    const plain = it.protocol === undefined || it.protocol === 'binary';
+    if (leaves !== undefined || !plain || /\b(set|use|begin|start|lock|prepare)\b|@|^kill/i.test(sql)) {
+      return play(() => this.#connect(optionsOf(it)), it, sql);
+    }
+    this.#shared ??= await this.#connect({});
+    return playOn(this.#shared, it, sql);
+  }
+
+  close(): void {
+    this.#shared?.destroy();
+  }
+}
+
+function optionsOf({ protocol }: MaskingCase): ConnectionOptions {
+  return {
+    ...(protocol === 'multi' && { multipleStatements: true }),
+    ...(protocol === 'compress' && { compress: true }),
+  };
+}
+
 /** Plays a case on a connection of its own. */
 export async function play(connect: () => Promise<Connection>, it: MaskingCase, sql: string): Promise<Outcome[]> {
   const client = await connect();
   try {
-    for (const statement of it.setup ?? []) await outcomeOf(client, statement);
-    if (it.tx === true) await client.query('BEGIN');
-    const outcomes = [await outcomeOf(client, sql, it.protocol === 'binary' ? (it.params ?? []) : undefined)];
-    if (outcomes[0]?.error === undefined || it.then?.startsWith('SHOW') === true) {
-      for (const statement of it.then?.split(/;\s*/) ?? []) outcomes.push(await outcomeOf(client, statement));
-    }
-    if (it.tx === true) await client.query('ROLLBACK').catch(() => undefined);
-    return outcomes;
+    return await playOn(client, it, sql);
   } finally {
     client.destroy();
   }
+}
+
+async function playOn(client: Connection, it: MaskingCase, sql: string): Promise<Outcome[]> {
+  for (const sql of it.setup ?? []) await outcomeOf(client, sql, it.setup_binary === true ? [] : undefined);
+  if (it.tx === true) await client.query('BEGIN');
+  const outcomes = [await outcomeOf(client, sql, it.protocol === 'binary' ? (it.params ?? []) : undefined)];
+  if (outcomes[0]?.error === undefined || it.then?.startsWith('SHOW') === true) {
+    for (const statement of it.then?.split(/;\s*/) ?? []) outcomes.push(await outcomeOf(client, statement));
+  }
+  if (it.tx === true) await client.query('ROLLBACK').catch(() => undefined);
+  return outcomes;
 }

@@ -46,6 +46,10 @@ export class Guard {
   #preparedUnder = '';
   /** The server's diagnostics are of a statement that touched protected columns. */
   #tainted = false;
+  /** Folded names that may be those of temporary tables, which hide others. */
+  #temporary: ReadonlySet<string> | undefined;
+  /** Temporary tables may have been made while nobody looked. */
+  #temporaryUnjudged = false;
   /** The character set of results, and the state it is of. */
   #charset = '';
   #charsetOf: MirroredState | undefined;
@@ -59,11 +63,14 @@ export class Guard {
     this.#uncertain = false;
     this.#tainted = false;
     this.#preparedUnder = '';
+    this.#temporary = undefined;
+    this.#temporaryUnjudged = false;
   }
 
-  /** A statement that prepares by SQL went by while the user was exempt. */
-  preparedUnjudged(): void {
-    this.#preparedUnder = UNJUDGED;
+  /** A statement went by unjudged, while the user was exempt or in a dry run. */
+  unjudged({ effects }: { readonly effects: number }): void {
+    if ((effects & SessionEffect.SQL_PREPARE) !== 0) this.#preparedUnder = UNJUDGED;
+    if ((effects & SessionEffect.TEMPORARY_TABLE) !== 0) this.#temporaryUnjudged = true;
   }
 
   /** Calls `then` with the statement as it may run, at once or later, or answers with a refusal. */
@@ -113,16 +120,20 @@ export class Guard {
     }
     const judgement = this.#judge(statement, text, judges);
     const viewKey = judges.key;
-    const refusal = isPlainPass(judgement) ? undefined : this.#refusal(statement, view, judgement, viewKey);
+    const refusal =
+      isPlainPass(judgement) && !this.#temporaryUnjudged
+        ? undefined
+        : (this.#refusal(statement, view, judgement, viewKey) ?? this.#hidden(text, view, judges));
     if (view.dryRun) {
       this.#noteDryRun(statement, refusal, judgement);
-      if ((statement.facts.effects & SessionEffect.SQL_PREPARE) !== 0) this.preparedUnjudged();
+      this.unjudged(statement.facts);
       return then(statement);
     }
     if (refusal !== undefined) return this.#refuse(statement, refusal.error, refusal.code);
     const masks = judgement.verdicts.some(({ kind }) => kind === 'mask');
     const quiet = masks || this.#touches(statement, text, view, judges);
     this.#follow(statement, text, quiet);
+    this.#followTemporary(statement, judgement.verdicts);
     this.#notePrepare(statement, viewKey);
     statement.filter = this.#gateFor(statement, view, judges, judgement.verdicts, quiet);
     statement.masked = masks;
@@ -135,16 +146,24 @@ export class Guard {
     const { prepared } = statement;
     const once = prepared?.judged;
     const uncertain = this.#uncertain;
-    if (once?.generation === judges.generation && once.state === state && once.uncertain === uncertain)
+    const temporary = this.#temporary;
+    if (
+      once?.generation === judges.generation &&
+      once.state === state &&
+      once.uncertain === uncertain &&
+      once.temporary === temporary
+    )
       return once.judgement;
     const judgement = judgeText(judges, {
       text,
       schema: prepared?.schema ?? state.schema,
       state,
       uncertain,
+      temporary,
       multiStatements: statement.command === 'query' && (shape & Capability.MULTI_STATEMENTS) !== 0,
     });
-    if (prepared !== undefined) prepared.judged = { generation: judges.generation, state, uncertain, judgement };
+    if (prepared !== undefined)
+      prepared.judged = { generation: judges.generation, state, uncertain, temporary, judgement };
     return judgement;
   }
 
@@ -189,6 +208,12 @@ export class Guard {
     return undefined;
   }
 
+  #hidden(text: Buffer, view: MaskingView, judges: Judges): { error: ProtocolError; code: string } | undefined {
+    if (!this.#temporaryUnjudged || !textTouches(text, view.masking.policy, judges)) return undefined;
+    const why = 'temporary tables of before the masking may hide others; connect again';
+    return { error: guardError(GuardReason.SESSION, why), code: GuardReason.SESSION };
+  }
+
   /** EXECUTE is judged by what PREPARE was, so long as masking and catalog are the same. */
   #notePrepare({ facts }: Statement, viewKey: string): void {
     if (facts.kind === 'execute' || (facts.effects & SessionEffect.SQL_PREPARE) === 0) return;
@@ -216,6 +241,15 @@ export class Guard {
     // Set alone and by text, the proxy may mirror it: then it is known.
     if (command === 'query' && !facts.multiStatement && this.#session.mirrorsSet(text)) return;
     this.#uncertain = true;
+  }
+
+  /** Names that mean temporary tables from now on; a name that was one may be one again. */
+  #followTemporary({ command }: Statement, given: readonly Verdict[]): void {
+    if (command === 'prepare' || command === 'field-list') return;
+    for (const verdict of given) {
+      if (verdict.kind !== 'pass' || verdict.temporary === undefined) continue;
+      this.#temporary = new Set([...(this.#temporary ?? []), ...verdict.temporary]);
+    }
   }
 
   #gateFor(

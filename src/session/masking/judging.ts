@@ -18,6 +18,7 @@ export interface JudgedOnce {
   readonly generation: number;
   readonly state: MirroredState;
   readonly uncertain: boolean;
+  readonly temporary: ReadonlySet<string> | undefined;
   readonly judgement: Judgement;
 }
 
@@ -28,10 +29,12 @@ export interface JudgedText {
   /** The server's sql_mode or character sets may be others than the state says. */
   readonly uncertain: boolean;
   readonly multiStatements: boolean;
+  /** See StatementContext. */
+  readonly temporary?: ReadonlySet<string> | undefined;
 }
 
 export function judgeText(judges: Judges, what: JudgedText): Judgement {
-  const { text, schema, state, uncertain, multiStatements } = what;
+  const { text, schema, state, uncertain, multiStatements, temporary } = what;
   const charset = clientCharset(state);
   const ownMode = state.variables.get('sql_mode');
   let verdicts: readonly Verdict[] | undefined;
@@ -40,7 +43,7 @@ export function judgeText(judges: Judges, what: JudgedText): Judgement {
     const mode = uncertain ? undefined : ownMode === undefined ? sqlMode : literalMode(ownMode);
     // A text may be read in the known character set, or, when that is uncertain, in both kinds there are.
     for (const reading of uncertain ? [charset, 'utf8mb4', 'gbk'] : [charset]) {
-      const given = judge.judge({ text, schema, sqlMode: mode, charset: reading, multiStatements });
+      const given = judge.judge({ text, schema, sqlMode: mode, charset: reading, multiStatements, temporary });
       if (verdicts === undefined) verdicts = given;
       else if (verdicts !== given && JSON.stringify(verdicts) !== JSON.stringify(given)) disagreement = true;
     }
