@@ -32,43 +32,29 @@ export interface Token {
  * One alternative per kind, tried in this order at every offset; each is linear in the length of what it takes.
  * Source: https://www.sqlite.org/lang_keywords.html and the syntax diagrams; a block comment may lack its end.
  */
-const TOKEN = new RegExp(
-  [
-    '(?<space>[ \\t\\n\\f\\r]+)',
-    '(?<comment>--[^\\n]*|/\\*(?:[^*]|\\*(?!/))*(?:\\*/)?)',
-    "(?<blob>[xX]'[0-9a-fA-F]*')",
-    "(?<string>'(?:[^']|'')*')",
-    '(?<doublequoted>"(?:[^"]|"")*")',
-    '(?<quotedname>`(?:[^`]|``)*`|\\[[^\\]]*\\])',
-    '(?<number>0[xX][0-9a-fA-F]+|(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][+-]?\\d+)?)',
-    '(?<variable>\\?\\d*|[:@$#][\\w$\\u0080-\\uffff]+)',
-    '(?<word>[A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*)',
-    '(?<punctuation>\\|\\||<>|<=|>=|==|!=|<<|>>|->>|->|[-+*/%=<>&|~(),;.])',
-  ].join('|'),
-  'y',
-);
+const ALTERNATIVES: readonly (readonly [TokenKind, string])[] = [
+  ['space', '[ \\t\\n\\f\\r]+'],
+  ['comment', '--[^\\n]*|/\\*(?:[^*]|\\*(?!/))*(?:\\*/)?'],
+  ['blob', "[xX]'[0-9a-fA-F]*'"],
+  ['string', "'(?:[^']|'')*'"],
+  ['double-quoted', '"(?:[^"]|"")*"'],
+  ['quoted-name', '`(?:[^`]|``)*`|\\[[^\\]]*\\]'],
+  ['number', '0[xX][0-9a-fA-F]+|(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][+-]?\\d+)?'],
+  ['variable', '\\?\\d*|[:@$#][\\w$\\u0080-\\uffff]+'],
+  ['word', '[A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*'],
+  ['punctuation', '\\|\\||<>|<=|>=|==|!=|<<|>>|->>|->|[-+*/%=<>&|~(),;.]'],
+];
 
-const KIND_OF_GROUP: Readonly<Record<string, TokenKind>> = {
-  space: 'space',
-  comment: 'comment',
-  blob: 'blob',
-  string: 'string',
-  doublequoted: 'double-quoted',
-  quotedname: 'quoted-name',
-  number: 'number',
-  variable: 'variable',
-  word: 'word',
-  punctuation: 'punctuation',
-};
+/** Each kind is a group by its position: named ones would cost an object a token, and the schema alone has thousands. */
+const TOKEN = new RegExp(ALTERNATIVES.map(([, pattern]) => `(${pattern})`).join('|'), 'y');
 
 /** All tokens of the text in order, white space and comments included; together they cover the whole text. */
 export function tokenize(sql: string): Token[] {
   const tokens: Token[] = [];
   for (let start = 0; start < sql.length; ) {
     TOKEN.lastIndex = start;
-    const groups = TOKEN.exec(sql)?.groups;
-    const group = groups === undefined ? undefined : Object.keys(groups).find((name) => groups[name] !== undefined);
-    const kind = group === undefined ? 'illegal' : KIND_OF_GROUP[group]!;
+    const match = TOKEN.exec(sql);
+    const kind = match === null ? 'illegal' : kindOf(match);
     // An unclosed quote swallows the rest, as in SQLite.
     const unclosed = kind === 'illegal' && /['"`[]/.test(sql[start]!);
     const end = kind !== 'illegal' ? TOKEN.lastIndex : unclosed ? sql.length : start + 1;
@@ -76,6 +62,13 @@ export function tokenize(sql: string): Token[] {
     start = end;
   }
   return tokens;
+}
+
+function kindOf(match: RegExpExecArray): TokenKind {
+  for (let group = 1; group < match.length; group += 1) {
+    if (match[group] !== undefined) return ALTERNATIVES[group - 1]![0];
+  }
+  return 'illegal';
 }
 
 /** Is the token something the parser sees? */

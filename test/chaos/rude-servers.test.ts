@@ -3,7 +3,7 @@
  * of it reaches somebody else.
  */
 import assert from 'node:assert/strict';
-import { afterEach, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import type { Connection } from 'mysql2/promise';
 import {
   errorPacket,
@@ -23,19 +23,25 @@ describe('rude servers', () => {
   let backend: ScriptedBackend;
   let sluice: SluiceProcess;
 
-  const play = async (options: ScriptedBackendOptions): Promise<void> => {
-    backend = await ScriptedBackend.start(options);
+  before(async () => {
     sluice = await SluiceProcess.start({
-      servers: [{ address: backend.host, port: backend.port, hostgroup: 0 }],
       users: [{ username: 'app', password: 'app', default_hostgroup: 0 }],
       mysqlVariables: { connect_timeout_server: CONNECT_PATIENCE_MS, connect_timeout_server_max: CONNECT_PATIENCE_MS },
     });
+  });
+
+  after(() => sluice?.stop());
+
+  const play = async (options: ScriptedBackendOptions): Promise<void> => {
+    backend = await ScriptedBackend.start(options);
+    await sluice.admin(
+      'DELETE FROM mysql_servers',
+      `INSERT INTO mysql_servers (hostgroup_id, hostname, port) VALUES (0, '${backend.host}', ${backend.port})`,
+      'LOAD MYSQL SERVERS TO RUNTIME',
+    );
   };
 
-  afterEach(async () => {
-    await sluice?.stop();
-    await backend?.stop();
-  });
+  afterEach(() => backend?.stop());
 
   const client = async (): Promise<Connection> => {
     const connection = await sluice.connect({ user: 'app', password: 'app' });

@@ -10,7 +10,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { reapProcess, removeFolder, temporaryFolder } from '../helpers/reaper.ts';
-import { CLI, descendants, SluiceProcess } from '../helpers/sluice-process.ts';
+import { borrowCertificate, CLI, descendants, SluiceProcess } from '../helpers/sluice-process.ts';
 import { within } from '../helpers/wait.ts';
 
 const ADMIN_PASSWORD = 'hush-admin-1';
@@ -61,75 +61,88 @@ describe('a start that fails says why in one line and exits with 1', () => {
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const fresh = (files: Readonly<Record<string, string>> = {}): string => {
+  const fresh = async (files: Readonly<Record<string, string>> = {}): Promise<string> => {
     count += 1;
     const dataDir = join(folder, `data-${count}`);
     mkdirSync(dataDir);
+    if (!Object.keys(files).some((name) => name.endsWith('.pem'))) await borrowCertificate(dataDir);
     for (const [name, text] of Object.entries(files)) writeFileSync(join(dataDir, name), text);
     return dataDir;
   };
   const good = (): string => put('good.cnf', config(free, free));
 
-  const cases: readonly (readonly [title: string, args: () => string[], expected: () => RegExp])[] = [
+  const cases: readonly (readonly [title: string, args: () => string[] | Promise<string[]>, expected: () => RegExp])[] =
     [
-      'the config file ends too early',
-      () => ['-c', put('short.cnf', 'mysql_users = ('), '-D', fresh()],
-      () => /short\.cnf:1:\d+: /,
-    ],
-    [
-      'the data directory is a file',
-      () => ['-c', good(), '-D', put('file', '')],
-      () => /cannot use the data directory \S+\/file: it is a file/,
-    ],
-    [
-      'the data directory cannot be made',
-      () => ['-c', good(), '-D', '/proc/sluice/data'],
-      () => /cannot use the data directory \/proc\/sluice\/data: no such file or directory/,
-    ],
-    [
-      'proxysql.db is something else',
-      () => ['-c', good(), '-D', fresh({ 'proxysql.db': 'Dear diary, '.repeat(100) })],
-      () => /cannot use \S+\/proxysql\.db: file is not a database; .*--initial/,
-    ],
-    [
-      'a part of the certificate is missing',
-      () => ['-c', good(), '-D', fresh({ 'proxysql-key.pem': 'x' })],
-      () => /proxysql-ca\.pem, proxysql-cert\.pem missing/,
-    ],
-    [
-      'the certificate is none',
-      () => ['-c', good(), '-D', fresh({ 'proxysql-ca.pem': 'x', 'proxysql-cert.pem': 'x', 'proxysql-key.pem': 'x' })],
-      () => /proxysql-cert\.pem, proxysql-key\.pem: /,
-    ],
-    [
-      'the admin port is taken',
-      () => ['-c', put('admin.cnf', config(taken, free)), '-D', fresh()],
-      () => new RegExp(`admin-mysql_ifaces: cannot listen on ${taken}: another program uses this address`),
-    ],
-    [
-      'the MySQL port is taken',
-      () => ['-c', put('mysql.cnf', config(free, taken)), '-D', fresh()],
-      () => new RegExp(`mysql-interfaces: cannot listen on ${taken}: another program uses this address`),
-    ],
-    [
-      'an interface is no interface',
-      () => ['-c', put('word.cnf', config(free, 'everywhere')), '-D', fresh()],
-      () => /mysql-interfaces: 'everywhere' is no interface/,
-    ],
-    [
-      'the machine has no such address',
-      () => ['-c', put('far.cnf', config('192.0.2.1:0', free)), '-D', fresh()],
-      () => /admin-mysql_ifaces: cannot listen on 192\.0\.2\.1:0: this machine has no such address/,
-    ],
-    [
-      'a value is wrong and -e is given',
-      () => ['-e', '-c', put('value.cnf', config(free, free, 'max_connections = "many";')), '-D', fresh()],
-      () => /mysql-max_connections/,
-    ],
-  ];
+      [
+        'the config file ends too early',
+        async () => ['-c', put('short.cnf', 'mysql_users = ('), '-D', await fresh()],
+        () => /short\.cnf:1:\d+: /,
+      ],
+      [
+        'the data directory is a file',
+        () => ['-c', good(), '-D', put('file', '')],
+        () => /cannot use the data directory \S+\/file: it is a file/,
+      ],
+      [
+        'the data directory cannot be made',
+        () => ['-c', good(), '-D', '/proc/sluice/data'],
+        () => /cannot use the data directory \/proc\/sluice\/data: no such file or directory/,
+      ],
+      [
+        'proxysql.db is something else',
+        async () => ['-c', good(), '-D', await fresh({ 'proxysql.db': 'Dear diary, '.repeat(100) })],
+        () => /cannot use \S+\/proxysql\.db: file is not a database; .*--initial/,
+      ],
+      [
+        'a part of the certificate is missing',
+        async () => ['-c', good(), '-D', await fresh({ 'proxysql-key.pem': 'x' })],
+        () => /proxysql-ca\.pem, proxysql-cert\.pem missing/,
+      ],
+      [
+        'the certificate is none',
+        async () => [
+          '-c',
+          good(),
+          '-D',
+          await fresh({ 'proxysql-ca.pem': 'x', 'proxysql-cert.pem': 'x', 'proxysql-key.pem': 'x' }),
+        ],
+        () => /proxysql-cert\.pem, proxysql-key\.pem: /,
+      ],
+      [
+        'the admin port is taken',
+        async () => ['-c', put('admin.cnf', config(taken, free)), '-D', await fresh()],
+        () => new RegExp(`admin-mysql_ifaces: cannot listen on ${taken}: another program uses this address`),
+      ],
+      [
+        'the MySQL port is taken',
+        async () => ['-c', put('mysql.cnf', config(free, taken)), '-D', await fresh()],
+        () => new RegExp(`mysql-interfaces: cannot listen on ${taken}: another program uses this address`),
+      ],
+      [
+        'an interface is no interface',
+        async () => ['-c', put('word.cnf', config(free, 'everywhere')), '-D', await fresh()],
+        () => /mysql-interfaces: 'everywhere' is no interface/,
+      ],
+      [
+        'the machine has no such address',
+        async () => ['-c', put('far.cnf', config('192.0.2.1:0', free)), '-D', await fresh()],
+        () => /admin-mysql_ifaces: cannot listen on 192\.0\.2\.1:0: this machine has no such address/,
+      ],
+      [
+        'a value is wrong and -e is given',
+        async () => [
+          '-e',
+          '-c',
+          put('value.cnf', config(free, free, 'max_connections = "many";')),
+          '-D',
+          await fresh(),
+        ],
+        () => /mysql-max_connections/,
+      ],
+    ];
   for (const [title, args, expected] of cases) {
     test(title, async () => {
-      const { code, stderr } = await failedStart(args());
+      const { code, stderr } = await failedStart(await args());
       assert.equal(code, 1, stderr);
       const spoken = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
       assert.equal(spoken.length, 1, stderr);

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { mariadbdArgs, prepareMariadbFolder } from './mariadb.ts';
 import { reapProcess, removeFolder, temporaryFolder } from './reaper.ts';
-import { CLI } from './sluice-process.ts';
+import { CLI, sharedCertificateFolder } from './sluice-process.ts';
 
 /** One step that was not answered as ProxySQL did. */
 export interface Difference {
@@ -34,6 +34,17 @@ export interface ReplayOptions {
   /** Start a MariaDB with the schema the recordings expect. */
   readonly database?: boolean;
 }
+
+/**
+ * Starts sluice with the certificate of this run, if there is one, because making one takes longer than the start: the
+ * replayer empties the data directory first. $1 is the folder of the certificate; the options of the replayer begin
+ * with `-f -c FILE -D DIR`.
+ */
+const START_SCRIPT = `#!/bin/sh
+if [ -d "$1" ]; then cp "$1"/*.pem "$6"; fi
+shift
+exec "${process.execPath}" "${CLI}" --workers 0 "$@"
+`;
 
 const PROXYSQL_SILENCE = 'sluice_variables={ strict="false" }';
 const DATABASE_PORT = 13306;
@@ -91,6 +102,8 @@ async function replayOnce(topic: string, options: ReplayOptions): Promise<Replay
   const work = temporaryFolder('replay');
   const database = options.database === true ? await prepareDatabase(golden) : undefined;
   try {
+    const start = join(work, 'start.sh');
+    writeFileSync(start, START_SCRIPT);
     const play = [
       'python3',
       join(golden, 'tools', 'golden.py'),
@@ -102,7 +115,7 @@ async function replayOnce(topic: string, options: ReplayOptions): Promise<Replay
     const output = await inNamespaces(database ?? '', play, {
       REPLAY_DIR: work,
       // Without worker processes it starts quickest, and there are many starts.
-      START: `${process.execPath} ${CLI} --workers 0`,
+      START: `sh ${start} ${sharedCertificateFolder() ?? 'none'}`,
       START_CWD: work,
       CNF_EXTRA: options.config ?? PROXYSQL_SILENCE,
       PYTHONDONTWRITEBYTECODE: '1',

@@ -63,6 +63,8 @@ export async function startMysql9(options: MariadbOptions = {}): Promise<Databas
       `--socket=${inside}/mysql.sock`,
       `--pid-file=${inside}/mysql.pid`,
       `--init-file=${inside}/init.sql`,
+      // Not the one of this process, which is outside.
+      `--tmpdir=${inside}`,
       `--port=${port}`,
       ...FORMAT_ARGS,
       ...LEAN_ARGS,

@@ -187,7 +187,7 @@ export class SluiceProcess {
 const CERTIFICATE_FILES = ['proxysql-ca.pem', 'proxysql-cert.pem', 'proxysql-key.pem'];
 
 /** Takes the certificate of an earlier sluice of this run, when the runner names a folder and there is one. */
-async function borrowCertificate(dataDir: string): Promise<void> {
+export async function borrowCertificate(dataDir: string): Promise<void> {
   const shared = sharedCertificateFolder();
   if (shared === undefined || !existsSync(shared)) return;
   await Promise.all(CERTIFICATE_FILES.map((file) => copyFile(join(shared, file), join(dataDir, file))));
@@ -203,7 +203,8 @@ async function lendCertificate(dataDir: string): Promise<void> {
   await rename(folder, shared).catch(() => undefined);
 }
 
-function sharedCertificateFolder(): string | undefined {
+/** Where the certificate of this run is once there is one; undefined without a runner. */
+export function sharedCertificateFolder(): string | undefined {
   const run = process.env.SLUICE_TEST_RUN_DIR;
   return run === undefined ? undefined : join(run, 'certificate');
 }

@@ -12,6 +12,7 @@ import { Framer } from '../../src/protocol/framer.ts';
 import { decodeErr, decodeOk, EOF_HEADER, ERR_HEADER, OK_HEADER } from '../../src/protocol/ok-err-eof.ts';
 import { type ResponseKind, ResponseWalker } from '../../src/protocol/response-walker.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
+import { executePayload } from './execute-payload.ts';
 import { within } from './wait.ts';
 
 export interface WireAnswer {
@@ -32,7 +33,6 @@ const COLLATION_ID = 45;
 /** Flags that are about how a statement ran (no index, slow) do not belong to a session's state. */
 const STATE_FLAGS =
   StatusFlag.IN_TRANS | StatusFlag.AUTOCOMMIT | StatusFlag.MORE_RESULTS_EXISTS | StatusFlag.IN_TRANS_READONLY;
-const FIELD_TYPE_VAR_STRING = 253;
 
 export interface WireClientOptions {
   readonly port: number;
@@ -162,17 +162,6 @@ export class WireClient {
     this.#waiting?.reject(new ConnectionEnded('the connection ended instead of an answer'));
     this.#waiting = undefined;
   }
-}
-
-function executePayload(id: number, params: readonly string[]): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUInt32LE(id);
-  head.writeUInt32LE(1, 5);
-  if (params.length === 0) return head;
-  const nulls = Buffer.alloc((params.length + 7) >> 3);
-  const types = Buffer.concat(params.map(() => Buffer.from([FIELD_TYPE_VAR_STRING, 0])));
-  const values = params.map((value) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')]));
-  return Buffer.concat([head, nulls, Buffer.from([1]), types, ...values]);
 }
 
 /** The answer to PREPARE without the statement's id, which is the proxy's own. */
