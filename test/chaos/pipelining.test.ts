@@ -1,41 +1,69 @@
 /**
- * Many clients whose statements share connections, each statement with a mark that its answer must bear, while
- * connections are killed, statements are killed on the server and through sluice, clients leave in the middle of an answer
- * and others do not read theirs: nobody ever sees another's row, no transaction is split, no write happens twice.
+ * Many clients whose statements share connections, each statement with a mark that its answer must bear, while servers,
+ * their connections and workers are killed, statements are killed on the server and through sluice or run out of time,
+ * clients leave in the middle of an answer and others do not read theirs: nobody ever sees another's row, no transaction
+ * is split, no write happens twice, and a worker takes nobody else's sessions along.
  *
- * SLUICE_PIPELINING_STATEMENTS=1000000 is how many statements a run has, SLUICE_PIPELINING_CLIENTS=256 how many clients,
- * SLUICE_FUZZ_SEED=7 takes that seed.
+ * SLUICE_PIPELINING_STATEMENTS=1000000 is how many statements a run has (from 100,000 on servers are killed, too),
+ * SLUICE_PIPELINING_CLIENTS=256 how many clients, SLUICE_FUZZ_SEED=7 takes that seed.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection } from 'mysql2/promise';
 import { ChannelFailure } from '../../src/connection-phase/packet-channel.ts';
+import { commandFrame } from '../../src/protocol/command-frame.ts';
+import { Command } from '../../src/protocol/commands.ts';
+import { Attackers } from '../helpers/attackers.ts';
+import { executePayload } from '../helpers/execute-payload.ts';
+import { type LeanAnswer, LeanClient, rowAt } from '../helpers/lean-client.ts';
 import { Random } from '../helpers/random.ts';
 import { APP, rowsOf, Stage } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
-import { ConnectionEnded, type WireAnswer, WireClient } from '../helpers/wire-client.ts';
+import { ConnectionEnded } from '../helpers/wire-client.ts';
 
 const STATEMENTS = Number(process.env.SLUICE_PIPELINING_STATEMENTS ?? 6_000);
 const CLIENTS = Number(process.env.SLUICE_PIPELINING_CLIENTS ?? 64);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 1);
+const LONG = STATEMENTS >= 100_000;
+const WORKERS = 2;
+const DATABASES = LONG ? 2 : 1;
+/** A worker that lived for less than a minute is replaced more slowly each time. */
+const WORKER_KILL_MS = LONG ? 35_000 : 300;
+const WORKER_KILLS_MAX = LONG ? Number.POSITIVE_INFINITY : 1;
+const SERVER_KILL_MS = 45_000;
+const PROGRESS_MS = 60_000;
+const LOGIN_PAUSE_MS = 20;
+
 const ROWS = 1_000;
 const LARGE_BYTES = 40_000;
-const CHAOS_INTERVAL_MS = 25;
+/** Packets of an answer besides its columns: their number, one row, the end. */
+const PACKETS = 3;
+/** Before the values of a binary row: its header and the bits of NULLs. */
+const BINARY_ROW_HEAD = 2;
 
-/** Lost connection, interrupted, killed, no connection in time: what an attacked statement may answer. */
-const ALLOWED_ERRORS: ReadonlySet<number> = new Set([1053, 1317, 1927, 2013, 9001]);
+/** Shutdown, interrupted, out of time, killed, lost connection, no connection in time. */
+const ALLOWED_ERRORS: ReadonlySet<number> = new Set([1053, 1317, 1907, 1927, 2013, 9001]);
 
-const counts = { statements: 0, answers: 0, errors: 0, ended: 0, left: 0, slowReads: 0, writes: 0, transactions: 0 };
+const counts = {
+  statements: 0,
+  answers: 0,
+  errors: 0,
+  ended: 0,
+  left: 0,
+  slowReads: 0,
+  timeLimits: 0,
+  writes: 0,
+  transactions: 0,
+};
 
-/** One after another, whatever becomes of the statement before. */
+/** One statement after another, whatever becomes of the one before. */
 class MarkedClient {
   /** Marks whose write was acknowledged; the others may be there or not. */
   readonly acknowledged = new Set<string>();
   readonly #random: Random;
   readonly #index: number;
   readonly #port: number;
-  #client: WireClient | undefined;
+  #client: LeanClient | undefined;
   #prepared = 0;
   #serial = 0;
 
@@ -52,10 +80,10 @@ class MarkedClient {
   async work(): Promise<void> {
     while (counts.statements < STATEMENTS) {
       try {
-        await this.#step();
+        if (this.#client === undefined) await this.#login();
+        await this.#step(this.#client as LeanClient);
       } catch (error) {
-        // A login may take too long where hundreds log in at once; it is tried again.
-        if (!(error instanceof ConnectionEnded || error instanceof ChannelFailure)) throw error;
+        if (!(error instanceof ConnectionEnded)) throw error;
         counts.ended += 1;
         this.#leave();
       }
@@ -63,59 +91,67 @@ class MarkedClient {
     this.#leave();
   }
 
-  async #step(): Promise<void> {
-    if (this.#client === undefined) {
-      this.#client = await WireClient.connect({ port: this.#port, ...APP, schema: 'test' });
-      this.#prepared = 0;
+  /** Tries until it succeeds: its worker may just have been killed, or hundreds log in at once. */
+  async #login(): Promise<void> {
+    for (;;) {
+      try {
+        this.#client = await LeanClient.connect({ port: this.#port, ...APP, schema: 'test' });
+        this.#prepared = 0;
+        return;
+      } catch (error) {
+        if (!isNetworkError(error)) throw error;
+        await delay(LOGIN_PAUSE_MS);
+      }
     }
-    const client = this.#client;
+  }
+
+  async #step(client: LeanClient): Promise<void> {
     const dice = this.#random.below(1_000);
     this.#serial += 1;
     const mark = `c${this.#index}s${this.#serial}`;
     const id = 1 + this.#random.below(ROWS);
-    if (dice < 500)
-      return this.#check(await this.#ask(client, `SELECT '${mark}', mark FROM marks WHERE id = ${id}`), mark, id);
+    const read = `SELECT '${mark}', mark FROM marks WHERE id = ${id}`;
+    if (dice < 500) return this.#check(await this.#ask(client, read), 2, mark, id);
     if (dice < 900) return this.#execute(client, mark, id);
     if (dice < 940) return this.#write(client, mark);
     if (dice < 960) return this.#transaction(client, mark);
     if (dice < 985) return this.#readSlowly(client, mark, id);
-    counts.statements += 1;
+    if (dice < 990) return this.#runOutOfTime(client, mark, id);
     counts.left += 1;
-    void client.query(`SELECT '${mark}', mark FROM marks WHERE id = ${id}`).catch(() => undefined);
+    this.#ask(client, read).catch(() => undefined);
     if (this.#random.chance(50)) await delay(1);
     this.#leave();
   }
 
-  #ask(client: WireClient, sql: string): Promise<WireAnswer> {
+  #ask(client: LeanClient, sql: string): Promise<LeanAnswer> {
     counts.statements += 1;
-    return client.query(sql);
+    return client.ask(commandFrame(Command.COM_QUERY, sql), 'query');
   }
 
-  async #execute(client: WireClient, mark: string, id: number): Promise<void> {
+  async #execute(client: LeanClient, mark: string, id: number): Promise<void> {
     if (this.#prepared === 0) {
-      const answer = await client.prepare('SELECT ?, mark FROM marks WHERE id = ?');
+      const text = 'SELECT ?, mark FROM marks WHERE id = ?';
+      const answer = await client.ask(commandFrame(Command.COM_STMT_PREPARE, text), 'prepare');
       if (answer.errorCode !== 0) return allow(answer);
       this.#prepared = answer.statementId;
     }
     counts.statements += 1;
-    this.#check(await client.execute(this.#prepared, [mark, String(id)]), mark, id, 1);
+    const payload = executePayload(this.#prepared, [mark, String(id)]);
+    const answer = await client.ask(commandFrame(Command.COM_STMT_EXECUTE, payload), 'execute');
+    this.#check(answer, 2, mark, id, BINARY_ROW_HEAD);
   }
 
-  async #write(client: WireClient, mark: string): Promise<void> {
+  async #write(client: LeanClient, mark: string): Promise<void> {
     counts.writes += 1;
     const answer = await this.#ask(client, `INSERT INTO log VALUES ('${mark}')`);
     if (answer.errorCode === 0) this.acknowledged.add(mark);
     else allow(answer);
   }
 
-  async #transaction(client: WireClient, mark: string): Promise<void> {
+  async #transaction(client: LeanClient, mark: string): Promise<void> {
     counts.transactions += 1;
-    for (const sql of [
-      'BEGIN',
-      `INSERT INTO pairs VALUES ('${mark}')`,
-      `INSERT INTO pairs VALUES ('${mark}')`,
-      'COMMIT',
-    ]) {
+    const insert = `INSERT INTO pairs VALUES ('${mark}')`;
+    for (const sql of ['BEGIN', insert, insert, 'COMMIT']) {
       const answer = await this.#ask(client, sql);
       if (answer.errorCode === 0) continue;
       allow(answer);
@@ -126,25 +162,34 @@ class MarkedClient {
     }
   }
 
-  /** Takes more than the buffers between hold, after a while. */
-  async #readSlowly(client: WireClient, mark: string, id: number): Promise<void> {
+  /** Takes more than the buffers between hold, after a while, or is gone by then. */
+  async #readSlowly(client: LeanClient, mark: string, id: number): Promise<void> {
     counts.slowReads += 1;
-    const sql = `SELECT '${mark}', mark, REPEAT('x', ${LARGE_BYTES}) FROM marks WHERE id = ${id}`;
-    const asked = this.#ask(client, sql);
+    const asked = this.#ask(client, `SELECT '${mark}', mark, REPEAT('x', ${LARGE_BYTES}) FROM marks WHERE id = ${id}`);
     client.socket.pause();
-    setTimeout(() => client.socket.resume(), 5 + this.#random.below(30));
-    this.#check(await asked, mark, id);
+    const gone = this.#random.chance(20);
+    setTimeout(() => (gone ? client.destroy() : client.socket.resume()), 5 + this.#random.below(30));
+    this.#check(await asked, 3, mark, id);
   }
 
-  /** @param header bytes of a row before its values: a binary row has a null bitmap. */
-  #check(answer: WireAnswer, mark: string, id: number, header = 0): void {
+  /** A KILL of ours that comes too late must not hit who has the connection next. */
+  async #runOutOfTime(client: LeanClient, mark: string, id: number): Promise<void> {
+    counts.timeLimits += 1;
+    const seconds = (10 + this.#random.below(30)) / 1_000;
+    const sql = `/* query_timeout=20 */ SELECT '${mark}', mark FROM marks WHERE id = ${id} AND SLEEP(${seconds}) = 0`;
+    this.#check(await this.#ask(client, sql), 2, mark, id);
+  }
+
+  /** @param head bytes of the row before its values */
+  #check(answer: LeanAnswer, columns: number, mark: string, id: number, head = 0): void {
     if (answer.errorCode !== 0) return allow(answer);
     counts.answers += 1;
-    // Count, two or three columns, one row, the end.
-    const row = answer.packets.at(-2);
-    const expected = [mark, `mark ${id}`].map((value) => `${String.fromCharCode(value.length)}${value}`).join('');
-    const found = row?.toString('latin1', header === 0 ? 0 : 2, (header === 0 ? 0 : 2) + expected.length);
-    if (found !== expected) throw new Error(`'${mark}' got ${JSON.stringify(answer.lines).slice(0, 400)}`);
+    const { bytes } = answer;
+    const row = rowAt(bytes, columns + PACKETS) + head;
+    const text = `mark ${id}`;
+    const expected = `${String.fromCharCode(mark.length)}${mark}${String.fromCharCode(text.length)}${text}`;
+    if (row < head || bytes.toString('latin1', row, row + expected.length) !== expected)
+      throw new Error(`'${mark}' got ${JSON.stringify(bytes.toString('latin1')).slice(0, 400)}`);
   }
 
   #leave(): void {
@@ -153,9 +198,14 @@ class MarkedClient {
   }
 }
 
-function allow(answer: WireAnswer): void {
+function allow(answer: LeanAnswer): void {
   counts.errors += 1;
-  if (!ALLOWED_ERRORS.has(answer.errorCode)) throw new Error(`unexpected: ${answer.lines.join('; ').slice(0, 300)}`);
+  if (!ALLOWED_ERRORS.has(answer.errorCode)) throw new Error(`unexpected: ${answer.bytes.toString('latin1', 0, 300)}`);
+}
+
+/** A login that did not come to an end. */
+function isNetworkError(error: unknown): boolean {
+  return error instanceof ChannelFailure || error instanceof ConnectionEnded || /ECONN|EPIPE/.test(String(error));
 }
 
 describe('shared connections under attack', () => {
@@ -163,6 +213,10 @@ describe('shared connections under attack', () => {
 
   before(async () => {
     stage = await Stage.start({
+      workers: WORKERS,
+      databases: DATABASES,
+      // What was committed must be there after a server was killed, and no page may be torn.
+      ...(LONG && { databaseArgs: ['--innodb-flush-log-at-trx-commit=2', '--innodb-doublewrite=1'] }),
       setup: [
         'CREATE TABLE test.marks (id INT PRIMARY KEY, mark VARCHAR(20))',
         `INSERT INTO test.marks SELECT seq, CONCAT('mark ', seq) FROM test.seq_1_to_${ROWS}`,
@@ -173,29 +227,43 @@ describe('shared connections under attack', () => {
   });
   after(() => stage.stop());
 
-  test('every answer is its asker’s own', { timeout: 3_600_000 }, async (t) => {
+  test('every answer is its asker’s own', { timeout: 36_000_000 }, async (t) => {
+    const begunMs = performance.now();
     const clients = Array.from({ length: CLIENTS }, (_, index) => new MarkedClient(index, stage.sluice.mysqlPort));
-    let over = false;
-    const attacks = attack(stage, clients, () => over);
-    await Promise.all(clients.map((client) => client.work()));
-    over = true;
-    const killed = await attacks;
-    const global = await stage.sluice.admin(
-      "SELECT Variable_Name AS name, Variable_Value AS value FROM stats_mysql_global WHERE Variable_Name LIKE 'Sluice_pipelining_%' AND Variable_Value > 0",
-    );
-    t.diagnostic(
-      JSON.stringify({ ...counts, ...killed, ...Object.fromEntries(global.map((r) => [r.name, Number(r.value)])) }),
-    );
-    assert.ok(Number(global.find((row) => row.name === 'Sluice_pipelining_joined')?.value ?? 0) > 0, 'some shared');
+    const attackers = new Attackers(stage, new Random(SEED), () => clients.map(({ threadId }) => threadId));
+    const summary = (): string => {
+      const seconds = Math.round((performance.now() - begunMs) / 1_000);
+      return JSON.stringify({ seconds, ...counts, ...attackers.counts });
+    };
+    const progress = setInterval(() => console.log(summary()), PROGRESS_MS);
+    try {
+      const attacks = attackers.run({
+        workerMs: WORKER_KILL_MS,
+        workersMax: WORKER_KILLS_MAX,
+        ...(LONG && { serverMs: SERVER_KILL_MS }),
+      });
+      await Promise.race([Promise.all(clients.map((client) => client.work())), attacks]);
+      await attackers.stop();
+      await attacks;
+    } finally {
+      clearInterval(progress);
+    }
+    t.diagnostic(summary());
+    t.diagnostic(JSON.stringify(attackers.figures));
+    assert.ok((attackers.figures.Sluice_pipelining_joined ?? 0) > 0, 'some shared');
 
-    const server = await stage.database.connect('test');
-    const marks = await rowsOf(server, 'SELECT mark, COUNT(*) AS times FROM log GROUP BY mark');
-    const written = new Map(marks.map(({ mark, times }) => [String(mark), Number(times)]));
-    for (const [mark, times] of written) assert.equal(times, 1, mark);
-    for (const client of clients) for (const mark of client.acknowledged) assert.equal(written.get(mark), 1, mark);
-    const halves = await rowsOf(server, 'SELECT mark FROM pairs GROUP BY mark HAVING COUNT(*) <> 2');
-    assert.deepEqual(halves, []);
-    server.destroy();
+    const written = new Map<string, number>();
+    for (const database of stage.databases) {
+      const server = await database.connect('test');
+      for (const { mark, times } of await rowsOf(server, 'SELECT mark, COUNT(*) AS times FROM log GROUP BY mark'))
+        written.set(String(mark), (written.get(String(mark)) ?? 0) + Number(times));
+      const halves = await rowsOf(server, 'SELECT mark FROM pairs GROUP BY mark HAVING COUNT(*) <> 2');
+      assert.deepEqual(halves, []);
+      server.destroy();
+    }
+    for (const [mark, times] of written) if (times !== 1) assert.fail(`${mark} was written ${times} times`);
+    for (const client of clients)
+      for (const mark of client.acknowledged) if (!written.has(mark)) assert.fail(`${mark} was lost`);
     await eventually(
       'no connection is in use',
       () => stage.connectionsUsed(),
@@ -203,38 +271,3 @@ describe('shared connections under attack', () => {
     );
   });
 });
-
-/** Kills connections and statements until it is over; returns how many. */
-async function attack(stage: Stage, clients: readonly MarkedClient[], over: () => boolean) {
-  const random = new Random(SEED);
-  const root = await stage.database.connect();
-  const killer = await stage.connect();
-  const killed = { connections: 0, queries: 0, sessions: 0 };
-  while (!over()) {
-    await delay(CHAOS_INTERVAL_MS);
-    const threads = await backendThreads(root);
-    const victim = threads.length === 0 ? 0 : random.pick(threads);
-    const dice = random.below(4);
-    if (dice === 0 && victim !== 0) killed.connections += await kill(root, `KILL ${victim}`);
-    else if (dice <= 2 && victim !== 0) killed.queries += await kill(root, `KILL QUERY ${victim}`);
-    else killed.sessions += await kill(killer, `KILL QUERY ${random.pick(clients).threadId}`);
-  }
-  root.destroy();
-  killer.destroy();
-  return killed;
-}
-
-async function backendThreads(root: Connection): Promise<number[]> {
-  const rows = await rowsOf(root, `SELECT id FROM information_schema.processlist WHERE user = '${APP.user}'`);
-  return rows.map(({ id }) => Number(id));
-}
-
-/** 1 when there was somebody to kill. */
-async function kill(connection: Connection, sql: string): Promise<number> {
-  try {
-    await connection.query(sql);
-    return 1;
-  } catch {
-    return 0;
-  }
-}
