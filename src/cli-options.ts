@@ -43,7 +43,7 @@ export interface CliOptions {
   readonly reusePort: boolean;
   /** Start the SQLite-backed server on sqliteserver-mysql_ifaces. */
   readonly sqlite3Server: boolean;
-  /** Worker processes; 0 serves traffic inside the primary. Undefined: one. */
+  /** Worker processes; 0 serves traffic inside the primary. Undefined: by mysql-threads and the processors. */
   readonly workers: number | undefined;
 }
 

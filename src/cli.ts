@@ -78,7 +78,11 @@ function defineProgram(environment: CommandLineEnvironment, accept: (invocation:
     .option('-e, --exit-on-error', 'exit when something is wrong at start-up')
     .option('-S, --admin-socket <path>', 'Unix socket for the admin interface')
     .option('-U, --uuid <uuid>', 'UUID of this node', parseUuid)
-    .option('--workers <n>', 'worker processes; 0 serves inside the primary (default: 1)', parseWorkers)
+    .option(
+      '--workers <n>',
+      'worker processes; 0 serves inside the primary (default: mysql-threads, fewer on few processors)',
+      parseWorkers,
+    )
     .option('-r, --reuseport', 'accepted; workers share one listening socket')
     .option('--idle-threads', 'accepted; idle clients cost no thread')
     .option('--no-version-check', 'accepted; sluice never calls home')

@@ -10,17 +10,16 @@ import type { MysqlModule } from '../runtime/mysql-module.ts';
 import { formatProblem, type Problem } from '../runtime/problem.ts';
 import type { Publisher } from '../runtime/publisher.ts';
 import type { TlsPems } from '../runtime/tls-pems.ts';
+import { readMysqlVariables } from '../runtime/variables.ts';
 import { type CliOptions, DEFAULT_DATA_DIR, type FileProblem } from './cli-options.ts';
 import { openDataDir, readPid, writePidFile } from './data-dir.ts';
 import type { TlsIdentity } from './net/tls.ts';
 import { createLogger, type Logger } from './observe/logger.ts';
+import { workersFor } from './processors.ts';
 import { Closers } from './util/closers.ts';
 
 /** How long SIGTERM lets statements and transactions go on, in ms; Kubernetes kills after 30 s by default. */
 export const drainDeadlineMs = 25_000;
-
-/** Worker processes when the command line does not say (docs/adr/0002). */
-export const DEFAULT_WORKERS = 1;
 
 /** What runs. */
 interface Running {
@@ -98,7 +97,6 @@ async function start(options: CliOptions, logger: Logger, endings: EndRequests, 
     publisher,
     startWorkers: () => startWorkers(options, publisher, () => tls, dataDir, logger, closers),
   });
-  if (!options.noStart) await mysqlModule.prepare();
   const admin = await startAdminPlane({
     dataDir,
     configFile,
@@ -122,6 +120,8 @@ async function start(options: CliOptions, logger: Logger, endings: EndRequests, 
   });
   closers.add(() => admin.close());
   if (options.exitOnError) refuseProblems(admin.startUpProblems);
+  // How many workers is one of the variables; what was published before they came they are told when they come.
+  if (!options.noStart) await mysqlModule.prepare();
   if (options.sqlite3Server) {
     const sqlite3Server = await startSqlite3(dataDir, publisher);
     closers.add(() => sqlite3Server.close());
@@ -177,7 +177,7 @@ async function startWorkers(
   logger: Logger,
   closers: Closers,
 ): Promise<void> {
-  const count = options.workers ?? DEFAULT_WORKERS;
+  const count = options.workers ?? workersFor(readMysqlVariables(publisher.current.mysqlVariables).threads);
   if (count === 0) return startInProcess(publisher, tls(), dataDir, logger, closers);
   const { Supervisor } = await import('../runtime/supervisor.ts');
   const workerModule = join(dirname(fileURLToPath(import.meta.url)), 'worker-process.js');

@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Connection } from 'mysql2/promise';
+import { workersFor } from '../../src/processors.ts';
 import { bulkInserts, fastRoutingRows, userRows } from '../helpers/bulk-rows.ts';
+import { descendants } from '../helpers/sluice-process.ts';
 import { Stage } from '../helpers/stage.ts';
 
 const USERS = 20_000;
@@ -34,6 +36,21 @@ describe('the admin port under load', () => {
     const ms = performance.now() - begun;
     assert.ok(ms < limitMs, `${what} took ${ms.toFixed(0)} ms`);
   };
+
+  test('mysql-threads says how many workers there are, and is read at the start only', async () => {
+    const threads = (): number => descendants(stage.sluice.pid).length;
+    assert.equal(threads(), workersFor(4));
+    const admin = await stage.sluice.connectAdmin();
+    try {
+      await admin.query("SET mysql-threads = '1'");
+      await admin.query('LOAD MYSQL VARIABLES TO RUNTIME');
+      const [warnings] = await admin.query('SHOW WARNINGS');
+      assert.match(JSON.stringify(warnings), /mysql-threads.*can be changed by a restart only/);
+    } finally {
+      await admin.end();
+    }
+    assert.equal(threads(), workersFor(4));
+  });
 
   test('many users and routes are inserted, loaded and saved in seconds', async () => {
     const admin = await stage.sluice.connectAdmin();

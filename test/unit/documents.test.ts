@@ -12,7 +12,7 @@ import { errors, type ProtocolError } from '../../src/protocol/errors.ts';
 import { repositoryRoot } from '../helpers/repository.ts';
 
 const LIMIT =
-  /^export const (\w*(?:Max|MAX|Min|MIN|Ms|MS|Bytes|BYTES|Backlog)|DEFAULT_WORKERS|DEFAULT_MAX_CONNECTIONS)(?:: \w+)? = ([\d_x* +]+);/gm;
+  /^export const (\w*(?:Max|MAX|Min|MIN|Ms|MS|Bytes|BYTES|Backlog)|DEFAULT_MAX_CONNECTIONS)(?:: \w+)? = ([\d_x* +]+);/gm;
 /** Sizes that the protocol fixes are no limits of ours. */
 const NO_LIMITS = new Set(['HEADER_BYTES', 'MAX_FRAME_BYTES', 'NONCE_BYTES', 'SSL_REQUEST_BYTES']);
 
