@@ -11,6 +11,7 @@ import type { AdminDatabase } from './db/open.ts';
 import type { AdminRole } from './grammar/statement.ts';
 import type { Promotion } from './promotion.ts';
 import type { LargeReader } from './reader/large-reader.ts';
+import type { OpenSessions } from './session/open-sessions.ts';
 import type { StatsRefresher } from './stats/refresh.ts';
 import type { HistoryRecorder } from './stats-history/recorder.ts';
 
@@ -35,6 +36,7 @@ export interface AdminContext {
   readonly reader: LargeReader;
   readonly history: HistoryRecorder;
   readonly audit: AuditLog;
+  readonly sessions: OpenSessions;
   readonly logger: Logger;
   readonly process: ProcessControl;
 }
@@ -45,6 +47,8 @@ export interface SessionContext {
   readonly role: AdminRole;
   /** Address without the port; `localhost` for a Unix socket. */
   readonly clientAddress: string;
+  /** Aborted when nobody wants the answer of the running statement any more. */
+  signal?: AbortSignal | undefined;
   /** What SHOW WARNINGS tells: the problems of the last statement. */
   warnings: readonly Problem[];
 }

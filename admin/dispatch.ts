@@ -13,13 +13,14 @@ import { copyForeignVariables, loadUser, promote } from './commands/load-save.ts
 import { passToSqlite } from './commands/passthrough.ts';
 import { showPrometheusMetrics } from './commands/prometheus.ts';
 import { proxysql } from './commands/proxysql.ts';
-import { killConnection, pullVersion } from './commands/sessions.ts';
+import { killConnection, killQuery, pullVersion } from './commands/sessions.ts';
 import { setVariable } from './commands/set-variable.ts';
 import { countWarnings, showCreateTable, showFields, showTableStatus, showWarnings } from './commands/show.ts';
 import { loadFromHistory, showDiff, showRuntimeHistory } from './commands/show-diff.ts';
 import type { AdminContext, SessionContext } from './context.ts';
 import { type SqlParameter, SqlRefused } from './db/execute.ts';
 import type { AdminStatement } from './grammar/statement.ts';
+import { ReadInterrupted, ReadTimedOut } from './reader/large-reader.ts';
 import { type AdminReply, adminError, okReply } from './reply.ts';
 import { AccessDenied } from './roles/guard.ts';
 import { checkRights } from './roles/rights.ts';
@@ -130,6 +131,8 @@ async function carryOut(
       return writeReport(context, statement);
     case 'kill-connection':
       return killConnection(context, statement.sessionId);
+    case 'kill-query':
+      return killQuery(context, statement.sessionId);
     case 'pull-version':
       return pullVersion(context, statement);
     case 'log-entry':
@@ -145,8 +148,10 @@ async function carryOut(
 
 /** MySQL's ER_SPECIFIC_ACCESS_DENIED_ERROR. */
 const ACCESS_DENIED = 1227;
-/** MySQL's ER_LOCK_WAIT_TIMEOUT. */
+/** MySQL's ER_LOCK_WAIT_TIMEOUT, ER_QUERY_TIMEOUT and ER_QUERY_INTERRUPTED. */
 const LOCK_WAIT_TIMEOUT = 1205;
+const QUERY_TIMEOUT = 3024;
+const QUERY_INTERRUPTED = 1317;
 
 function refusal(context: AdminContext, statement: AdminStatement, error: unknown): AdminReply {
   if (error instanceof AccessDenied) return adminError(`Access denied; ${error.message}`, ACCESS_DENIED, '42000');
@@ -154,6 +159,12 @@ function refusal(context: AdminContext, statement: AdminStatement, error: unknow
     const locked = /^SQLITE_(BUSY|LOCKED)/.test(error.code);
     return locked ? adminError(error.message, LOCK_WAIT_TIMEOUT, 'HY000') : adminError(error.message);
   }
+  if (error instanceof ReadTimedOut) {
+    const text = `the statement was ended after ${error.timeoutMs} ms (sluice-admin_read_timeout)`;
+    return adminError(text, QUERY_TIMEOUT, 'HY000');
+  }
+  if (error instanceof ReadInterrupted)
+    return adminError('Query execution was interrupted', QUERY_INTERRUPTED, '70100');
   // Not the statement's text: it may hold passwords.
   context.logger.error({ err: error, statement: statement.kind }, 'an admin command failed');
   return adminError(error instanceof Error ? error.message : String(error));

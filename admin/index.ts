@@ -22,6 +22,7 @@ import type { CheckRules } from './modules/module.ts';
 import { createPromotion } from './promotion.ts';
 import { LargeReader } from './reader/large-reader.ts';
 import { createAdminServer } from './server.ts';
+import { OpenSessions } from './session/open-sessions.ts';
 import { createStatsRefresher } from './stats/refresh.ts';
 import { HistoryWriter } from './stats-history/history-writer.ts';
 import { HistoryRecorder } from './stats-history/recorder.ts';
@@ -94,11 +95,13 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       reader,
       history,
       audit,
+      sessions: new OpenSessions(),
       logger,
       process: options.process,
     };
     const server = createAdminServer({
       logger,
+      sessions: context.sessions,
       tls: options.tls,
       dispatch: (session, sql, parameters) => dispatch(context, session, sql, parameters),
       describe: (session, sql) => describeStatement(context, session, sql),
@@ -131,7 +134,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
       adminAddresses: () => server.addresses,
       async close() {
         await server.close();
-        await reader.close();
+        reader.close();
         await history.close();
         await audit.close();
         db.close();

@@ -37,7 +37,7 @@ import {
   keyColumnsOf,
   readTable,
   readVariables,
-  writeRuntimeVariables,
+  type TableContent,
   writeTables,
   writeVariables,
 } from './table-store.ts';
@@ -79,8 +79,8 @@ export interface Promotion {
    * Resolves with the problems found on the way, which are logged already.
    */
   startUp(options: StartUpOptions): Promise<readonly Problem[]>;
-  /** Fills the runtime_ tables named, just before a statement reads them. Other names are ignored. */
-  refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void>;
+  /** What the runtime_ tables named are to hold now; other names are ignored. writeTables() puts it there. */
+  runtimeContents(tables: ReadonlySet<string>): Promise<readonly TableContent[]>;
   /** Counts the LOADs and knows what was loaded. */
   readonly checksums: RuntimeChecksums;
   /** The admin variables in force, by short name. */
@@ -255,30 +255,33 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     return { snapshot: plane.current, retiredServers: retired, pool, stored };
   }
 
-  async function refreshRuntimeTables(tables: ReadonlySet<string>): Promise<void> {
+  async function runtimeContents(tables: ReadonlySet<string>): Promise<readonly TableContent[]> {
+    const content = (table: string, rows: readonly TableRow[]): TableContent => ({ table, rows, others: 'delete' });
+    const contents: TableContent[] = [];
     const wanted = MODULES.filter(isTableModule).filter((module) =>
       module.tables.some(({ name }) => tables.has(`runtime_${name}`)),
     );
     if (wanted.length > 0) {
       const view = await viewOf(wanted);
-      const twins = wanted.flatMap((module) => module.tables).filter(({ name }) => tables.has(`runtime_${name}`));
-      writeTables(
-        db,
-        twins.map(({ name, runtimeRows }) => ({
-          table: `runtime_${name}`,
-          rows: (runtimeRows ?? storedRows(name))(view),
-          others: 'delete',
-        })),
-      );
+      for (const { name, runtimeRows } of wanted.flatMap((module) => module.tables)) {
+        const table = `runtime_${name}`;
+        if (tables.has(table)) contents.push(content(table, (runtimeRows ?? storedRows(name))(view)));
+      }
     }
     if (tables.has('runtime_checksums_values')) {
       const rows = await checksums.rows();
-      const contents = rows.map((row): TableRow => ({ ...row }));
-      writeTables(db, [{ table: 'runtime_checksums_values', rows: contents, others: 'delete' }]);
+      contents.push(
+        content(
+          'runtime_checksums_values',
+          rows.map((row): TableRow => ({ ...row })),
+        ),
+      );
     }
     if (tables.has('runtime_global_variables')) {
-      writeRuntimeVariables(db, VARIABLE_PREFIXES.flatMap(runtimeVariables));
+      const rows = variableRows(VARIABLE_PREFIXES.flatMap(runtimeVariables));
+      contents.push(content('runtime_global_variables', rows));
     }
+    return contents;
   }
 
   async function step(module: ConfigModule, edge: Edge): Promise<PromotionResult> {
@@ -327,7 +330,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
           startingUp = false;
         }
       }),
-    refreshRuntimeTables,
+    runtimeContents,
     checksums,
     get adminVariables() {
       return adminVariables;

@@ -16,6 +16,7 @@ import { Capability } from '../src/protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../src/protocol/errors.ts';
 import { type AdminAccount, mayConnectFrom } from './credentials.ts';
 import { ADMIN_CHARSET, ADMIN_STATUS } from './session/encode-reply.ts';
+import type { OpenSessions } from './session/open-sessions.ts';
 import { ADMIN_PACKET_BYTES_MAX, AdminSession, type SessionDependencies } from './session/session.ts';
 
 /** Milliseconds a client has to log in. */
@@ -42,6 +43,8 @@ const ADMIN_CAPABILITIES =
 
 export interface AdminServerDependencies extends SessionDependencies {
   readonly logger: Logger;
+  /** Where sessions are found while they are open. */
+  readonly sessions: OpenSessions;
   /** The certificate of the moment. */
   readonly tls: () => TlsIdentity | undefined;
   /** Somebody connected; they need not log in. */
@@ -79,11 +82,12 @@ export function createAdminServer(dependencies: AdminServerDependencies): AdminS
     socket.on('error', () => undefined);
     const address = socket.remoteAddress;
     dependencies.onConnection();
-    const login = await serverLogin(socket, nextConnectionId++, policy());
-    if (login !== undefined) begin(login, address);
+    const id = nextConnectionId++;
+    const login = await serverLogin(socket, id, policy());
+    if (login !== undefined) begin(login, id, address);
   }
 
-  function begin(login: AuthenticatedLogin, address: string | undefined): void {
+  function begin(login: AuthenticatedLogin, id: number, address: string | undefined): void {
     const account = dependencies.accounts().get(login.username);
     if (account === undefined || !mayConnectFrom(account.username, address)) {
       login.refuse(account === undefined ? denied(login, address) : errors.canOnlyConnectLocally(account.username));
@@ -95,20 +99,22 @@ export function createAdminServer(dependencies: AdminServerDependencies): AdminS
     const context = { username, role, clientAddress: shown(address), warnings: [] };
     dependencies.logger.debug({ user: username, from: context.clientAddress }, 'admin session');
     const { socket, capabilities, remainder } = login;
-    const onChangeUser = (payload: Buffer, early: Buffer): void => void changeUser(login, address, payload, early);
-    new AdminSession(dependencies, { socket, context, capabilities, remainder, onChangeUser });
+    const onChangeUser = (payload: Buffer, early: Buffer): void => void changeUser(login, id, address, payload, early);
+    const session = new AdminSession(dependencies, { socket, context, capabilities, remainder, onChangeUser });
+    socket.once('close', dependencies.sessions.add(id, session));
   }
 
   /** A new login on the same socket, by the same rules. */
   async function changeUser(
     before: AuthenticatedLogin,
+    id: number,
     address: string | undefined,
     payload: Buffer,
     early: Buffer,
   ): Promise<void> {
     const { socket, capabilities, charset, nonce, tls } = before;
     const login = await reauthenticate({ socket, payload, early, capabilities, charset, nonce, tls }, policy());
-    if (login !== undefined) begin(login, address);
+    if (login !== undefined) begin(login, id, address);
   }
 
   function policy(): LoginPolicy {

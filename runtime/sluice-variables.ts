@@ -57,6 +57,10 @@ export const SLUICE_VARIABLES = {
     text('', 'roles', ACTS),
     'rights of accounts in admin-admin_credentials: `name=users-only;name=read-only`; who is not named may do everything',
   ),
+  admin_read_timeout: described(
+    int(60_000, 10, 86_400_000, ACTS),
+    'how long a SELECT on the admin port that is not small may take, in ms; then it is ended with error 3024',
+  ),
   audit_log_file: described(
     text('admin-audit.log', 'log-file', ACTS),
     'where admin statements that change something are written, in the data directory unless it is an absolute path; empty: nowhere',

@@ -1,18 +1,27 @@
 /**
- * SQL for SQLite: brings the tables it names up to date, then runs it in the same turn of the event loop.
+ * SQL for SQLite: brings the tables it names up to date, then runs it in the same turn of the event loop; a SELECT that is
+ * not small (admin/reader/cost.ts) runs in a reader process instead.
  */
+import { readSluiceVariables } from '../../runtime/variables.ts';
+import { firstWord } from '../audit/changes.ts';
 import type { AdminContext, SessionContext } from '../context.ts';
-import { executeSql, type SqlParameter, type SqlResult } from '../db/execute.ts';
-import { namesIn, splitStatements } from '../db/sql-tokens.ts';
-import { largeReadOf } from '../reader/large-tables.ts';
+import { type ExecuteOptions, executeSql, type SqlParameter, type SqlResult } from '../db/execute.ts';
+import type { Place } from '../db/program.ts';
+import { namesIn } from '../db/sql-tokens.ts';
+import { judgeRead, smallReadRowsMax } from '../reader/cost.ts';
+import { largeReadOf } from '../reader/read-elsewhere.ts';
+import { type LargeSource, type Sources, sourcesOf } from '../reader/sources.ts';
 import { type AdminReply, okReply } from '../reply.ts';
 import { AccessDenied, guardOf } from '../roles/guard.ts';
 import { rightsOf } from '../roles/rights.ts';
 import type { AdminRights } from '../roles/roles.ts';
+import { concealing, holdsSecrets } from '../roles/secrets-hidden.ts';
+import { fillStats } from '../stats/refresh.ts';
+import { writeTables } from '../table-store.ts';
 
 /**
  * Runs SQL, the first statement of the text, with the rights and the view of the session. `parameters` are those of a
- * prepared statement. Rejects with SqlRefused, or with what collecting failed of.
+ * prepared statement. Rejects with SqlRefused, with what collecting failed of, or with what ended a large read.
  */
 export async function passToSqlite(
   context: AdminContext,
@@ -22,61 +31,90 @@ export async function passToSqlite(
 ): Promise<AdminReply> {
   const names = FILLED_ON_DEMAND.test(sql) ? namesIn(sql) : NO_NAMES;
   const rights = rightsOf(context, session);
+  const { signal } = session;
   // Collecting their rows sets counters to zero, whatever becomes of the statement.
   if (rights !== 'full' && [...names].some((name) => name.endsWith('_reset'))) {
     throw new AccessDenied(`setting counters to zero is not allowed to this account (${rights})`);
   }
-  // Who may not see everything is watched by the guard of the shared connection, which also replaces secrets.
-  // The rows of prepared statements are encoded differently, and drivers do not read large tables by them.
-  const mayBeElsewhere =
-    parameters === undefined &&
-    READS.test(sql) &&
-    (rights === 'full' || (rights === 'read-only' && !names.has(WITH_PASSWORDS)));
-  const asked = { names, role: session.role, seesAll: rights === 'full' };
-  const read = mayBeElsewhere ? largeReadOf(asked, context.plane, context.db.handle) : undefined;
-  if (read === undefined) return replyOf(await queryFor(context, session, sql, names, rights, parameters));
-  await context.promotion.refreshRuntimeTables(read.twins);
-  const [first = sql] = splitStatements(sql);
-  return { kind: 'encoded', ...(await context.reader.read(session.role, first, read)) };
+  const asked = session.role === 'stats' ? new Set([...names].filter((name) => !name.startsWith('runtime_'))) : names;
+  const mayRead = READS.has(firstWord(sql));
+  const sources = mayRead && !WRITES.test(sql) ? await sourcesOf(asked, context) : await allInPlace(context, asked);
+  const result = runHere(context, session, sql, { rights, parameters, sources, onlySmall: mayRead });
+  if (result.kind !== 'too-large') return result.kind === 'count' ? okReply(result.affectedRows) : result;
+  const request = {
+    sql: result.sql,
+    reading: result.reading,
+    parameters,
+    db: session.role === 'stats' ? context.db.statsView : context.db.handle,
+    sources: sources.large,
+    statsSchema: statsSchemaOf(session),
+    conceal: (place: Place) => concealing(rights, place),
+    timeoutMs: readSluiceVariables(context.plane.current.sluiceVariables).adminReadTimeout,
+    signal,
+  };
+  return { kind: 'encoded', ...(await context.reader.read(largeReadOf(request))) };
 }
 
-/** The one table read elsewhere that holds secrets. */
-const WITH_PASSWORDS = 'runtime_mysql_users';
-/** A statement that changes nothing, by its first word. */
-const READS = /^\s*select\b/i;
-
-/**
- * How the names of tables begin that are filled just before they are read, and SELECTs of a table of MEMORY that can be
- * large; most statements need no closer look.
- */
-const FILLED_ON_DEMAND = /stats_|runtime_|^\s*select\b[\s\S]*(mysql_users|_fast_routing)\b/i;
+/** Statements that only read unless they are a WITH before something else; SQLite tells when it has compiled them. */
+const READS: ReadonlySet<string> = new Set(['SELECT', 'VALUES', 'WITH']);
+const WRITES = /^[^a-z]*with\b[\s\S]*\b(insert|update|delete|replace)\b/i;
+/** How the names of tables begin that are filled just before they are read; most statements need no closer look. */
+const FILLED_ON_DEMAND = /stats_|runtime_/i;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
-async function queryFor(
+/** A statement that writes finds everything in the tables, however much it is. */
+async function allInPlace({ promotion, stats }: AdminContext, names: ReadonlySet<string>): Promise<Sources> {
+  const runtime = await promotion.runtimeContents(names);
+  return { runtime, stats: await stats.collect(names), large: [] };
+}
+
+interface RunOptions {
+  readonly rights: AdminRights;
+  readonly parameters: readonly SqlParameter[] | undefined;
+  readonly sources: Sources;
+  readonly onlySmall: boolean;
+}
+
+/** In one turn of the event loop: what is put into the tables is what the statement sees. */
+function runHere(
   context: AdminContext,
   session: SessionContext,
   sql: string,
-  names: ReadonlySet<string>,
-  rights: AdminRights,
-  parameters: readonly SqlParameter[] | undefined,
-): Promise<SqlResult> {
-  const { db, stats, promotion } = context;
-  const fillStats = await stats.collect(names);
+  { rights, parameters, sources, onlySmall: isLimited }: RunOptions,
+): SqlResult {
+  const { db } = context;
+  const statsSchema = statsSchemaOf(session);
+  const judge = judgeOf(rights, sources.large, statsSchema);
+  const onlySmall = isLimited ? { rowsMax: smallReadRowsMax, judge } : undefined;
   if (session.role === 'stats') {
-    fillStats(db.statsView, 'main');
-    return executeSql(db.statsView, sql, { readOnly: true, parameters });
+    fillStats(db.statsView, statsSchema, sources.stats);
+    return executeSql(db.statsView, sql, { readOnly: true, parameters, onlySmall });
   }
-  await promotion.refreshRuntimeTables(names);
-  fillStats(db.handle, 'stats');
+  writeTables(db.handle, sources.runtime);
+  fillStats(db.handle, statsSchema, sources.stats);
   const readOnly = isReadOnly(context) || rights === 'read-only';
-  return executeSql(db.handle, sql, { readOnly, guard: guardOf(rights, db.isOwnTable), parameters });
+  return executeSql(db.handle, sql, { readOnly, guard: guardOf(rights, db.isOwnTable), parameters, onlySmall });
+}
+
+/** Stats accounts see the statistics as their main schema. */
+function statsSchemaOf(session: SessionContext): 'main' | 'stats' {
+  return session.role === 'stats' ? 'main' : 'stats';
+}
+
+function judgeOf(
+  rights: AdminRights,
+  large: readonly LargeSource[],
+  statsSchema: string,
+): NonNullable<ExecuteOptions['onlySmall']>['judge'] {
+  const isElsewhere = ({ schema, table }: Place): boolean =>
+    large.some(
+      (source) => source.name === table && schema === (source.schema === 'stats' ? statsSchema : source.schema),
+    );
+  const isAlsoVisited = (place: Place): boolean => rights === 'read-only' && holdsSecrets(place);
+  return (db, statement) => judgeRead(db, statement, { isElsewhere, isAlsoVisited });
 }
 
 /** admin-read_only, as it is in force. */
 export function isReadOnly(context: AdminContext): boolean {
   return context.promotion.adminVariables.read_only === 'true';
-}
-
-function replyOf(result: SqlResult): AdminReply {
-  return result.kind === 'count' ? okReply(result.affectedRows) : result;
 }

@@ -1,13 +1,27 @@
 /**
- * Commands about clients of the proxy and what workers have: KILL CONNECTION and PULL VERSION.
+ * Commands about sessions and what workers have: KILL and PULL VERSION.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AdminContext } from '../context.ts';
 import { type AdminReply, adminError, okReply } from '../reply.ts';
 
+/** A client's session, or an admin session when there is none with that number. */
 export async function killConnection(context: AdminContext, sessionId: number): Promise<AdminReply> {
-  const found = await context.plane.order({ kind: 'kill-session', sessionId });
-  return found ? okReply() : adminError(`Unknown thread id: ${sessionId}`);
+  if (await context.plane.order({ kind: 'kill-session', sessionId })) return okReply();
+  const session = context.sessions.find(sessionId);
+  session?.end();
+  return session === undefined ? unknown(sessionId) : okReply();
+}
+
+/** Ends what an admin session runs; clients' statements are ended on the port of the clients. */
+export function killQuery(context: AdminContext, sessionId: number): AdminReply {
+  const session = context.sessions.find(sessionId);
+  session?.interrupt();
+  return session === undefined ? unknown(sessionId) : okReply();
+}
+
+function unknown(sessionId: number): AdminReply {
+  return adminError(`Unknown thread id: ${sessionId}`);
 }
 
 /** How often PULL VERSION looks, in ms. */

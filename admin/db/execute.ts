@@ -5,24 +5,40 @@
 import type Database from 'better-sqlite3';
 import { cellText, type SqlValue } from './cell-text.ts';
 import { type PreparedSql, prepareSql } from './double-quotes.ts';
-import { isCode, splitStatements, tokenize } from './sql-tokens.ts';
+import { boundParameters, type SqlParameter } from './parameters.ts';
+import type { Place } from './program.ts';
+import { splitStatements } from './sql-tokens.ts';
+
+export type { SqlParameter } from './parameters.ts';
 
 export type SqlCell = string | Buffer | null;
-
-/** A value for SQLite. */
-export type SqlParameter = number | bigint | string | Buffer | null;
 
 export type SqlResult =
   | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly SqlCell[])[] }
   /** `affectedRows` is sqlite3_changes(): after DDL it is still that of the statement before, as in ProxySQL. */
-  | { readonly kind: 'count'; readonly affectedRows: number };
+  | { readonly kind: 'count'; readonly affectedRows: number }
+  /** It is more than `onlySmall` allows, and nothing has happened. `sql` is the one statement. */
+  | { readonly kind: 'too-large'; readonly sql: string; readonly reading: Reading };
 
-/** See admin/roles/guard.ts; this file only calls it at the right moment. */
-export type Guard = <Result>(
-  db: Database.Database,
-  statement: Database.Statement<unknown[], unknown>,
-  run: () => Result,
-) => Result;
+/** What a SELECT does. */
+export interface Reading {
+  readonly small: boolean;
+  readonly tables: readonly Place[];
+  /** It looks at the definitions of tables, too, not only at their rows. */
+  readonly definitions: boolean;
+}
+
+/** See admin/roles/guard.ts; this file only calls it at the right moments. */
+export interface Guard {
+  /** Throws when the prepared statement is not allowed. */
+  readonly check: (db: Database.Database, statement: Database.Statement<unknown[], unknown>) => void;
+  /** Runs what was allowed. */
+  readonly around: <Result>(
+    db: Database.Database,
+    statement: Database.Statement<unknown[], unknown>,
+    run: () => Result,
+  ) => Result;
+}
 
 /** SQLite refused the statement; the message is SQLite's, without the hints that newer versions append. */
 export class SqlRefused extends Error {
@@ -43,11 +59,19 @@ const NO_STATEMENT_ANSWER = /^The supplied SQL string contains no statements$/;
 const NOT_ONE_STATEMENT = /The supplied SQL string contains (more than one statement|no statements)/;
 const HINT = / - should this be a string literal in single-quotes\?$/;
 
+/** What a SELECT may cost where everybody waits for it. */
+export interface SmallReads {
+  readonly rowsMax: number;
+  readonly judge: (db: Database.Database, statement: Database.Statement<unknown[], unknown>) => Reading;
+}
+
 export interface ExecuteOptions {
   /** Refuse writes, as `PRAGMA query_only`. */
   readonly readOnly?: boolean;
   /** Judges the prepared statement, and runs it or throws. */
   readonly guard?: Guard | undefined;
+  /** The statement is a SELECT, and is run only when it is small. */
+  readonly onlySmall?: SmallReads | undefined;
   /** For the `?` of the text, in their order; those without a value are NULL, as in ProxySQL. */
   readonly parameters?: readonly SqlParameter[] | undefined;
 }
@@ -78,19 +102,24 @@ export function firstOfSeveral(sql: string, error: unknown): string | undefined 
   return first === sql ? undefined : first;
 }
 
-function run(db: Database.Database, sql: string, { guard, parameters = [] }: ExecuteOptions): SqlResult {
+function run(db: Database.Database, sql: string, options: ExecuteOptions): SqlResult {
   if (managesSavepoints(sql)) return { kind: 'count', affectedRows: changes(db) };
   const prepared = prepareSql(db, sql);
-  return guard === undefined
-    ? runPrepared(db, sql, prepared, parameters)
-    : guard(db, prepared.statement, () => runPrepared(db, sql, prepared, parameters));
+  const { statement } = prepared;
+  const { guard, onlySmall } = options;
+  guard?.check(db, statement);
+  const reading = statement.reader && statement.readonly ? onlySmall?.judge(db, statement) : undefined;
+  if (reading?.small === false) return { kind: 'too-large', sql, reading };
+  const begin = (): SqlResult => runPrepared(db, sql, prepared, options, reading);
+  return guard === undefined ? begin() : guard.around(db, statement, begin);
 }
 
 function runPrepared(
   db: Database.Database,
   sql: string,
   { statement, columnName }: PreparedSql,
-  given: readonly SqlParameter[],
+  { parameters: given, onlySmall }: ExecuteOptions,
+  reading: Reading | undefined,
 ): SqlResult {
   const parameters = boundParameters(sql, given);
   if (!statement.reader) {
@@ -99,8 +128,18 @@ function runPrepared(
   }
   const columns = statement.columns().map((column) => columnName(column.name));
   statement.safeIntegers(true).raw(true);
-  const rows = statement.all(...parameters) as SqlValue[][];
-  return { kind: 'rows', columns, rows: rows.map((row) => row.map(cellText)) };
+  if (onlySmall === undefined || reading === undefined)
+    return { kind: 'rows', columns, rows: (statement.all(...parameters) as SqlValue[][]).map(texts) };
+  const rows: SqlCell[][] = [];
+  for (const row of statement.iterate(...parameters) as IterableIterator<SqlValue[]>) {
+    if (rows.length === onlySmall.rowsMax) return { kind: 'too-large', sql, reading };
+    rows.push(texts(row));
+  }
+  return { kind: 'rows', columns, rows };
+}
+
+function texts(row: readonly SqlValue[]): SqlCell[] {
+  return row.map(cellText);
 }
 
 /**
@@ -110,21 +149,25 @@ function runPrepared(
 export function readRows(
   db: Database.Database,
   sql: string,
+  parameters: readonly SqlParameter[] = [],
 ): { readonly columns: readonly string[]; readonly rows: IterableIterator<readonly SqlCell[]> } {
   try {
     const { statement, columnName } = prepareSql(db, sql);
     if (!statement.reader) throw new SqlRefused('the statement returns no rows', 'SQLITE_MISUSE', undefined);
     const columns = statement.columns().map((column) => columnName(column.name));
     statement.safeIntegers(true).raw(true);
-    return { columns, rows: texts(statement.iterate(...boundParameters(sql, [])) as IterableIterator<SqlValue[]>) };
+    return {
+      columns,
+      rows: allTexts(statement.iterate(...boundParameters(sql, parameters)) as IterableIterator<SqlValue[]>),
+    };
   } catch (error) {
     throw asRefusal(error);
   }
 }
 
-function* texts(rows: IterableIterator<SqlValue[]>): IterableIterator<readonly SqlCell[]> {
+function* allTexts(rows: IterableIterator<SqlValue[]>): IterableIterator<readonly SqlCell[]> {
   try {
-    for (const row of rows) yield row.map(cellText);
+    for (const row of rows) yield texts(row);
   } catch (error) {
     throw asRefusal(error);
   }
@@ -137,22 +180,6 @@ function changes(db: Database.Database): number {
 /** SAVEPOINT and RELEASE are answered, not run: there are no transactions on the admin port. */
 function managesSavepoints(sql: string): boolean {
   return /^\s*(savepoint|release)\b/i.test(sql);
-}
-
-/** Parameters that nobody binds are NULL, as in ProxySQL. */
-function boundParameters(sql: string, given: readonly SqlParameter[]): unknown[] {
-  if (!/[?:@$#]/.test(sql)) return [];
-  const names: Record<string, null> = {};
-  const positional: unknown[] = [];
-  for (const token of tokenize(sql).filter(isCode)) {
-    if (token.kind !== 'variable') continue;
-    const text = sql.slice(token.start, token.end);
-    if (text === '?') positional.push(given[positional.length] ?? null);
-    else names[text.slice(1)] = null;
-  }
-  const parameters = positional;
-  if (Object.keys(names).length > 0) parameters.push(names);
-  return parameters;
 }
 
 /** An error of SQLite as one for the client; others as they are. */

@@ -1,36 +1,19 @@
 /**
- * A database for one statement of the reader thread: the tables the statement names, where a session of that role would
- * find them, beside an image of MEMORY when there is one.
+ * A database for one statement of a reader process: schemas and tables as they are told, without rows.
  */
 import Database from 'better-sqlite3';
-import type { AdminRole } from '../grammar/statement.ts';
 import { registerFunctions } from './functions.ts';
-import { createSchema, type SchemaObject } from './schema.ts';
+import { quoteName } from './program.ts';
 
-export function openReaderDatabase(
-  objects: readonly SchemaObject[],
-  role: AdminRole,
-  tables: readonly { readonly schema: 'main' | 'stats'; readonly name: string }[],
-  memory?: Uint8Array,
-): Database.Database {
-  const db = new Database(
-    memory === undefined ? ':memory:' : Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength),
-  );
-  // Nothing is kept: a journal would only cost.
-  db.pragma('journal_mode = OFF');
-  const wanted = objects.filter(({ schema, name }) =>
-    tables.some((table) => table.schema === schema && table.name === name),
-  );
-  if (role === 'stats') {
-    createSchema(db, wanted, { stats: 'main' });
-  } else {
-    db.exec("ATTACH DATABASE ':memory:' AS stats");
-    db.pragma('stats.journal_mode = OFF');
-    // An image holds the rows that were there when the table was filled last, and the columns an operator gave it.
-    for (const { schema, name, type } of wanted)
-      if (schema === 'main' && type === 'table') db.exec(`DROP TABLE IF EXISTS main.${name}`);
-    createSchema(db, wanted, { main: 'main', stats: 'stats' });
-  }
+export function openReaderDatabase(schemas: readonly string[], definitions: readonly string[]): Database.Database {
+  const db = new Database(':memory:');
   registerFunctions(db);
+  // Nothing is kept, and the rows to come have been judged where they come from.
+  db.pragma('journal_mode = OFF');
+  db.pragma('ignore_check_constraints = ON');
+  for (const schema of schemas) {
+    if (schema !== 'main' && schema !== 'temp') db.exec(`ATTACH ':memory:' AS ${quoteName(schema)}`);
+  }
+  for (const definition of definitions) db.exec(definition);
   return db;
 }

@@ -108,6 +108,12 @@ const FOR_ADMINS: readonly Omit<Pattern, 'adminOnly'>[] = [
     is: ([, id = '']) => ({ kind: 'kill-connection', sessionId: leadingNumber(id) }),
   },
   {
+    // As the mysql client sends it when its user presses Ctrl-C.
+    when: /^kill (?:query|\/\*!\d+ query \*\/) (\d+)$/i,
+    is: ([, id]) => ({ kind: 'kill-query', sessionId: Number(id) }),
+    strictOnly: true,
+  },
+  {
     when: /^pull version mysql servers (\d+) (\d+)$/i,
     is: ([, version, seconds]) => ({
       kind: 'pull-version',

@@ -57,6 +57,8 @@ export type AdminStatement =
   | { readonly kind: 'config-text' }
   | { readonly kind: 'diagnostic-report'; readonly path: string | undefined; readonly compressed: boolean }
   | { readonly kind: 'kill-connection'; readonly sessionId: number }
+  /** Of an admin session. */
+  | { readonly kind: 'kill-query'; readonly sessionId: number }
   | { readonly kind: 'pull-version'; readonly version: number; readonly timeoutS: number }
   | { readonly kind: 'log-entry'; readonly text: string }
   /** The connection ends without an answer. */

@@ -1,119 +1,182 @@
 /**
- * Reads of tables that can be large, out of the way of everybody else: rows go to a thread slice by slice, which runs the
- * statement on them and gives the encoded answer. It owns the thread and the answers under way, and knows no table.
+ * Reads that are not small, out of the way of everybody else: rows go to a reader process slice by slice, which runs the
+ * statement on them and gives the encoded answer. It owns the processes and the answers under way, and knows no table.
  *
- * An answer is complete before its client gets the first byte, so a client that reads slowly holds up nobody.
+ * A process has one statement at a time, and whatever that does, it can be ended: when it takes too long, when it is killed,
+ * and when its client has gone. An answer is complete before its client gets the first byte, so a client that reads slowly
+ * holds up nobody.
  */
-import { Worker } from 'node:worker_threads';
+import { type ChildProcess, fork } from 'node:child_process';
 import { SqlRefused } from '../db/execute.ts';
-import type { AdminRole } from '../grammar/statement.ts';
-import type { FromReader, ReaderTable, ToReader } from './messages.ts';
+import type { SqlParameter } from '../db/parameters.ts';
+import { largeReadsMax, readerIdleMs, readerMemoryBytesMax } from './limits.ts';
+import type { FromReader, ToReader } from './messages.ts';
 
-/** Large reads at a time; more wait for their turn. */
-export const largeReadsMax = 4;
-
-export interface LargeTable extends ReaderTable {
-  /** Gives all rows, packed; resolves after the last slice. */
-  readonly collect: (onSlice: (packed: string) => void) => Promise<void>;
-}
-
-/** What a statement is given to read. */
+/** A statement, and how its reader gets what it reads. */
 export interface LargeRead {
-  readonly tables: readonly LargeTable[];
-  /** Gives an image of MEMORY, which costs a copy of its pages; undefined when no table of it is read. */
-  readonly memory: (() => Uint8Array) | undefined;
-  /** Tables of the image that have to be brought up to date first. */
-  readonly twins: ReadonlySet<string>;
+  readonly sql: string;
+  readonly parameters: readonly SqlParameter[];
+  /** Rows as COM_STMT_EXECUTE wants them, not as text. */
+  readonly binary: boolean;
+  /** Sends definitions and rows; rejects with what collecting failed of. */
+  readonly fill: (reader: ReaderInput) => Promise<void>;
+  /** How long all of it may take, in ms. */
+  readonly timeoutMs: number;
+  /** Nobody wants the answer any more. */
+  readonly signal: AbortSignal | undefined;
 }
 
-/** An answer of the text protocol, from its first packet (sequence 1) to its last. */
+export interface ReaderInput {
+  /** Resolves when the reader can take more. */
+  readonly send: (message: ToReader) => Promise<void>;
+}
+
+/** An answer, from its first packet (sequence 1) to its last. */
 export interface EncodedRows {
   readonly columns: readonly string[];
   readonly chunks: readonly Buffer[];
 }
 
-interface Waiting {
-  readonly chunks: Buffer[];
-  readonly resolve: (rows: EncodedRows) => void;
-  readonly reject: (error: Error) => void;
+/** The read took longer than it may. */
+export class ReadTimedOut extends Error {
+  override readonly name = 'ReadTimedOut';
+  readonly timeoutMs: number;
+  constructor(timeoutMs: number) {
+    super(`a read was ended after ${timeoutMs} ms`);
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Somebody ended it, or its client has gone. */
+export class ReadInterrupted extends Error {
+  override readonly name = 'ReadInterrupted';
 }
 
 export class LargeReader {
-  readonly #waiting = new Map<number, Waiting>();
   readonly #queue: (() => void)[] = [];
-  #thread: Worker | undefined;
-  #lastId = 0;
+  readonly #busy = new Set<ChildProcess>();
+  #idle: ChildProcess | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #running = 0;
 
-  /** Rejects with SqlRefused, or with what collecting failed of. */
-  async read(role: AdminRole, sql: string, read: LargeRead): Promise<EncodedRows> {
+  /** Rejects with SqlRefused, ReadTimedOut, ReadInterrupted, or with what collecting failed of. */
+  async read(read: LargeRead): Promise<EncodedRows> {
     if (this.#running >= largeReadsMax) await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#running += 1;
     try {
-      return await this.#read(role, sql, read);
+      if (read.signal?.aborted === true) throw new ReadInterrupted();
+      return await this.#read(read);
     } finally {
       this.#running -= 1;
       this.#queue.shift()?.();
     }
   }
 
-  async close(): Promise<void> {
-    await this.#thread?.terminate();
+  close(): void {
+    clearTimeout(this.#idleTimer);
+    for (const reader of [this.#idle, ...this.#busy]) reader?.kill('SIGKILL');
+    this.#idle = undefined;
   }
 
-  async #read(role: AdminRole, sql: string, { tables, memory }: LargeRead): Promise<EncodedRows> {
-    const thread = this.#startedThread();
-    const id = ++this.#lastId;
-    const post = (message: ToReader): void => thread.postMessage(message);
-    const answer = new Promise<EncodedRows>((resolve, reject) => {
-      this.#waiting.set(id, { chunks: [], resolve, reject });
-    });
-    // Until it is awaited: the thread may end while rows are still collected.
-    answer.catch(() => undefined);
+  async #read(read: LargeRead): Promise<EncodedRows> {
+    const reader = this.#take();
+    let usable = false;
     try {
-      const places = tables.map(({ schema, name }) => ({ schema, name }));
-      post({ kind: 'open', id, role, tables: places, memory: memory?.() });
-      for (const { name, collect } of tables) {
-        await collect((packed) => post({ kind: 'rows', id, table: name, packed }));
-      }
+      const rows = await answerOf(reader, read);
+      usable = true;
+      return rows;
     } catch (error) {
-      this.#waiting.delete(id);
-      post({ kind: 'drop', id });
+      usable = error instanceof SqlRefused;
       throw error;
+    } finally {
+      this.#giveBack(reader, usable);
     }
-    post({ kind: 'run', id, sql });
-    return answer;
   }
 
-  #startedThread(): Worker {
-    if (this.#thread !== undefined) return this.#thread;
-    const thread = new Worker(new URL('./reader-thread.js', import.meta.url));
-    // It must not keep a process alive that is done otherwise.
-    thread.unref();
-    thread.on('message', (message: FromReader) => this.#receive(message));
-    thread.on('error', (error) => this.#lost(error instanceof Error ? error : new Error(String(error))));
-    thread.on('exit', () => this.#lost(new Error('the reader thread ended')));
-    this.#thread = thread;
-    return thread;
+  #take(): ChildProcess {
+    clearTimeout(this.#idleTimer);
+    const reader = this.#idle ?? startReader();
+    this.#idle = undefined;
+    reader.ref();
+    reader.channel?.ref();
+    this.#busy.add(reader);
+    return reader;
   }
 
-  #receive(message: FromReader): void {
-    const waiting = this.#waiting.get(message.id);
-    if (waiting === undefined) return;
-    if (message.kind === 'chunk') {
-      const { buffer, byteOffset, byteLength } = message.bytes;
-      waiting.chunks.push(Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength));
+  /** One is kept for the next read, for a while. */
+  #giveBack(reader: ChildProcess, usable: boolean): void {
+    this.#busy.delete(reader);
+    if (!usable || this.#idle !== undefined || !reader.connected) {
+      reader.kill('SIGKILL');
       return;
     }
-    this.#waiting.delete(message.id);
-    if (message.kind === 'done') waiting.resolve({ columns: message.columns, chunks: waiting.chunks });
-    else waiting.reject(new SqlRefused(message.message, message.code, undefined));
+    // It must not keep a process alive that is done otherwise.
+    reader.unref();
+    reader.channel?.unref();
+    this.#idle = reader;
+    this.#idleTimer = setTimeout(() => {
+      this.#idle?.kill('SIGKILL');
+      this.#idle = undefined;
+    }, readerIdleMs).unref();
   }
+}
 
-  /** The next read gets another thread. */
-  #lost(error: Error): void {
-    this.#thread = undefined;
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
-  }
+function startReader(): ChildProcess {
+  const reader = fork(new URL('./reader-process.js', import.meta.url), {
+    serialization: 'advanced',
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  // What happens to it is seen by the read it has; without one nobody needs it.
+  reader.on('error', () => undefined);
+  return reader;
+}
+
+function answerOf(reader: ChildProcess, read: LargeRead): Promise<EncodedRows> {
+  const { sql, parameters, binary, signal, timeoutMs } = read;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let over = false;
+    const end = (): void => {
+      over = true;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      reader.off('message', onMessage);
+      reader.off('exit', onExit);
+    };
+    const fail = (error: Error): void => {
+      end();
+      reject(error);
+    };
+    const onMessage = (message: FromReader): void => {
+      if (message.kind === 'chunk') {
+        const { buffer, byteOffset, byteLength } = message.bytes;
+        chunks.push(Buffer.from(buffer, byteOffset, byteLength));
+        return;
+      }
+      end();
+      if (message.kind === 'done') resolve({ columns: message.columns, chunks });
+      else reject(new SqlRefused(message.message, message.code, undefined));
+    };
+    const onAbort = (): void => fail(new ReadInterrupted());
+    const onExit = (): void =>
+      fail(new Error(`the reader process has ended; a statement may take ${readerMemoryBytesMax} bytes of memory`));
+    const timer = setTimeout(() => fail(new ReadTimedOut(timeoutMs)), timeoutMs).unref();
+    reader.on('message', onMessage);
+    reader.on('exit', onExit);
+    signal?.addEventListener('abort', onAbort);
+
+    const send = (message: ToReader): Promise<void> =>
+      new Promise((sent, notSent) => {
+        // Collecting goes on to the end of its slice; then it learns that nobody wants more.
+        if (over) notSent(new ReadInterrupted());
+        else reader.send(message, (error) => (error === null ? sent() : notSent(error)));
+      });
+    read
+      .fill({ send })
+      .then(() => send({ kind: 'run', sql, parameters, binary }))
+      .catch((error: Error) => {
+        if (!over) fail(error);
+      });
+  });
 }

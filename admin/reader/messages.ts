@@ -1,30 +1,38 @@
 /**
- * What the primary and its reader thread say to each other. Plain data; ids are the primary's.
+ * What the primary and a reader process say to each other. Plain data; a reader has one read at a time.
  */
-import type { AdminRole } from '../grammar/statement.ts';
+import type { SqlParameter } from '../db/parameters.ts';
 
-/** A table the statement reads; its rows follow, packed (runtime/packed-rows.ts). */
-export interface ReaderTable {
-  readonly schema: 'main' | 'stats';
-  readonly name: string;
+/** A table that rows come for. */
+export interface TableName {
+  readonly schema: string;
+  readonly table: string;
 }
 
+/** Rows as cells, with their columns or in the order of the table's; or packed (runtime/packed-rows.ts), all as text. */
+export type RowSlice =
+  | { readonly columns?: readonly string[] | undefined; readonly cells: readonly (readonly unknown[])[] }
+  | { readonly packed: string };
+
 export type ToReader =
+  /** Databases of these names, besides main, and what is created in them. */
+  | { readonly kind: 'open'; readonly schemas: readonly string[]; readonly definitions: readonly string[] }
+  /** Forget the rows that came for a table: they come again. */
+  | ({ readonly kind: 'clear' } & TableName)
+  | ({ readonly kind: 'rows'; readonly slice: RowSlice } & TableName)
   | {
-      readonly kind: 'open';
-      readonly id: number;
-      readonly role: AdminRole;
-      readonly tables: readonly ReaderTable[];
-      /** An image of MEMORY, when the statement reads tables of it. */
-      readonly memory: Uint8Array | undefined;
+      readonly kind: 'run';
+      readonly sql: string;
+      readonly parameters: readonly SqlParameter[];
+      /** Rows as COM_STMT_EXECUTE wants them, not as text. */
+      readonly binary: boolean;
     }
-  | { readonly kind: 'rows'; readonly id: number; readonly table: string; readonly packed: string }
-  | { readonly kind: 'run'; readonly id: number; readonly sql: string }
-  | { readonly kind: 'drop'; readonly id: number };
+  /** Be ready for the next read, whatever has come for this one. */
+  | { readonly kind: 'close' };
 
 export type FromReader =
   /** Whole packets of the answer, in order. */
-  | { readonly kind: 'chunk'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'done'; readonly id: number; readonly columns: readonly string[] }
+  | { readonly kind: 'chunk'; readonly bytes: Uint8Array }
+  | { readonly kind: 'done'; readonly columns: readonly string[] }
   /** SQLite refused the statement. */
-  | { readonly kind: 'refused'; readonly id: number; readonly message: string; readonly code: string };
+  | { readonly kind: 'refused'; readonly message: string; readonly code: string };

@@ -5,8 +5,9 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { firstWord, LOOKING_PRAGMA } from '../audit/changes.ts';
 import type { Guard } from '../db/execute.ts';
-import { HIDDEN, isSecretCell } from '../secrets.ts';
+import { SCHEMA_TABLE } from '../db/program.ts';
 import type { AdminRights } from './roles.ts';
+import { withoutSecrets } from './secrets-hidden.ts';
 import { type TableTouched, tablesTouched } from './tables-touched.ts';
 
 /** The account's role does not allow it; the message is for its user. */
@@ -23,21 +24,27 @@ export function guardOf(rights: AdminRights, known: (schema: string, table: stri
     case 'full':
       return undefined;
     case 'users-only':
-      return (db, statement, run) => {
-        if (isLookingPragma(statement.source)) return run();
-        for (const touched of judge(db, statement)) {
-          if (!mayTouchAsUsersOnly(touched)) throw denied(touched, 'users-only');
-        }
-        return run();
+      return {
+        check: (db, statement) => check(db, statement, rights, mayTouchAsUsersOnly),
+        around: (_db, _statement, run) => run(),
       };
     case 'read-only':
-      return (db, statement, run) => {
-        if (isLookingPragma(statement.source)) return run();
-        const all = judge(db, statement);
-        for (const touched of all) if (!mayTouchAsReader(touched, known)) throw denied(touched, 'read-only');
-        return withoutSecrets(db, all, run);
+      return {
+        check: (db, statement) => check(db, statement, rights, (touched) => mayTouchAsReader(touched, known)),
+        around: (db, statement, run) =>
+          isLookingPragma(statement.source) ? run() : withoutSecrets(db, tablesTouched(db, statement), run),
       };
   }
+}
+
+function check(
+  db: Database,
+  statement: Statement<unknown[], unknown>,
+  rights: AdminRights,
+  mayTouch: (touched: TableTouched) => boolean,
+): void {
+  if (isLookingPragma(statement.source)) return;
+  for (const touched of judge(db, statement)) if (!mayTouch(touched)) throw denied(touched, rights);
 }
 
 function isLookingPragma(sql: string): boolean {
@@ -54,8 +61,6 @@ function denied({ table, written }: TableTouched, rights: AdminRights): AccessDe
   const what = table === undefined ? 'this' : `${written ? 'writing' : 'reading'} ${table}`;
   return new AccessDenied(`${what} is not allowed to this account (${rights})`);
 }
-
-const SCHEMA_TABLE = 'sqlite_master';
 
 function mayTouchAsUsersOnly({ schema, table, written }: TableTouched): boolean {
   if (schema === 'main' && table === 'mysql_users') return true;
@@ -80,49 +85,4 @@ function mayTouchAsReader(
   if (table.endsWith('_reset')) return false;
   // What an operator made may be a copy of anything.
   return known(schema, table) && !(schema === 'disk' && SECRETS_ON_DISK.has(table));
-}
-
-const WITH_SECRETS: ReadonlySet<string> = new Set(['mysql_users', 'global_variables', 'scheduler']);
-
-/**
- * Runs with the secrets of the touched tables replaced, in a transaction that is taken back: nobody else is at work in
- * the meantime, since this is one turn of the event loop.
- */
-function withoutSecrets<Result>(db: Database, touched: readonly TableTouched[], run: () => Result): Result {
-  const tables = new Set(
-    touched.flatMap(({ schema, table }) =>
-      schema === 'main' && table !== undefined && WITH_SECRETS.has(table.replace(/^runtime_/, '')) ? [table] : [],
-    ),
-  );
-  if (tables.size === 0) return run();
-  db.pragma('query_only = OFF');
-  db.exec('BEGIN');
-  try {
-    for (const table of tables) hideSecrets(db, table);
-    db.pragma('query_only = ON');
-    return run();
-  } finally {
-    // Some errors end the transaction by themselves.
-    if (db.inTransaction) db.exec('ROLLBACK');
-  }
-}
-
-function hideSecrets(db: Database, table: string): void {
-  if (table.endsWith('mysql_users')) {
-    db.prepare(`UPDATE main.${table} SET password='${HIDDEN}' WHERE password <> ''`).run();
-    db.prepare(
-      `UPDATE main.${table} SET attributes='' WHERE attributes LIKE '%pass%' OR attributes LIKE '%secret%'`,
-    ).run();
-    return;
-  }
-  const rows = db
-    .prepare<[], Record<string, unknown> & { id: number }>(`SELECT rowid AS id, * FROM main.${table}`)
-    .all();
-  for (const row of rows) {
-    for (const [column, value] of Object.entries(row)) {
-      if (column === 'id' || value === null || value === '' || !isSecretCell(column, value, String(row.variable_name)))
-        continue;
-      db.prepare(`UPDATE main.${table} SET "${column}"='${HIDDEN}' WHERE rowid=?`).run(row.id);
-    }
-  }
 }

@@ -14,6 +14,7 @@ import type { SqlParameter } from '../db/execute.ts';
 import { splitStatements } from '../db/sql-tokens.ts';
 import { type AdminError, type AdminReply, bareError, okReply, type PlainReply } from '../reply.ts';
 import { ADMIN_STATUS, encodeReply, type ReplyFrame, renumber } from './encode-reply.ts';
+import type { OpenSession } from './open-sessions.ts';
 import { AdminStatements } from './prepared.ts';
 
 /** Largest command the admin port takes; ProxySQL's default for mysql-max_allowed_packet. */
@@ -48,7 +49,7 @@ export interface SessionOptions {
 }
 
 /** Runs a session until its socket closes; answers to what came before are still written. */
-export class AdminSession {
+export class AdminSession implements OpenSession {
   private readonly dependencies: SessionDependencies;
   private readonly socket: Socket;
   private readonly context: SessionContext;
@@ -60,6 +61,8 @@ export class AdminSession {
   private readonly waiting: Buffer[] = [];
   /** Several statements in one COM_QUERY all run. The client announces it, and can change it by COM_SET_OPTION. */
   private multiStatements: boolean;
+  /** Aborted when nobody wants the answer of the running statement any more. */
+  private running = new AbortController();
   private busy = false;
   private ended = false;
 
@@ -67,6 +70,7 @@ export class AdminSession {
     this.dependencies = dependencies;
     this.socket = options.socket;
     this.context = options.context;
+    this.context.signal = this.running.signal;
     this.onChangeUser = options.onChangeUser;
     this.deprecateEof = hasCapability(options.capabilities, Capability.DEPRECATE_EOF);
     this.multiStatements = hasCapability(options.capabilities, Capability.MULTI_STATEMENTS);
@@ -83,7 +87,15 @@ export class AdminSession {
   private readonly onData = (chunk: Buffer): void => this.framer.push(chunk);
   private readonly onClose = (): void => {
     this.ended = true;
+    this.running.abort();
   };
+
+  /** Ends the running statement, if it is one that can be ended; the session goes on. */
+  interrupt(): void {
+    this.running.abort();
+    this.running = new AbortController();
+    this.context.signal = this.running.signal;
+  }
 
   private take(payload: Buffer): void {
     this.waiting.push(payload);
@@ -163,14 +175,9 @@ export class AdminSession {
     if ('error' in execution) return this.answerError(execution.error);
     const reply = await this.dependencies.dispatch(this.context, execution.sql, execution.parameters);
     if (reply.kind === 'hang-up') return this.end();
-    // What comes encoded is text: a prepared statement is never run elsewhere.
-    if (reply.kind === 'encoded') throw new Error('rows of a prepared statement were encoded as text');
-    encodeReply(this.writer, reply, {
-      sequenceId: 1,
-      moreResults: false,
-      deprecateEof: this.deprecateEof,
-      binary: true,
-    });
+    const frame = { sequenceId: 1, moreResults: false, deprecateEof: this.deprecateEof, binary: true };
+    if (reply.kind === 'encoded') await this.pass(reply.chunks, frame);
+    else encodeReply(this.writer, reply, frame);
   }
 
   /** The session is over, and its socket is somebody's who logs in anew. */
@@ -242,8 +249,9 @@ export class AdminSession {
     });
   }
 
-  private end(): void {
+  end(): void {
     this.ended = true;
+    this.running.abort();
     this.socket.end();
   }
 }

@@ -6,8 +6,11 @@ import type { Database } from 'better-sqlite3';
 import type { DataPlane } from '../../runtime/plane.ts';
 import { type PrimaryFacts, STATS_TABLES, type StatsRow, type StatsTable } from './tables.ts';
 
-/** Fills the tables in one step; `schema` is where they are in that connection. */
-export type FillStats = (db: Database, schema: 'main' | 'stats') => void;
+/** What one table is to hold. */
+export interface StatsContent {
+  readonly table: string;
+  readonly rows: readonly StatsRow[];
+}
 
 export interface StatsRefresherOptions {
   readonly plane: DataPlane;
@@ -20,25 +23,17 @@ export interface StatsRefresherOptions {
 export interface StatsRefresher {
   /** Seconds since the refresher was made, which is at start-up. */
   uptimeS(): number;
-  /**
-   * Collects what the named tables need. The rows are put in place by calling the result, right before the statement
-   * runs and in the same turn of the event loop: so no other session can see or disturb a half-filled table.
-   */
-  collect(names: ReadonlySet<string>): Promise<FillStats>;
+  /** What the named tables are to hold now; fillStats() puts it there. */
+  collect(names: ReadonlySet<string>): Promise<readonly StatsContent[]>;
   /** The rows of a table of names and values. */
   figures(table: 'stats_mysql_global' | 'stats_memory_metrics'): Promise<ReadonlyMap<string, string>>;
-}
-
-interface Content {
-  readonly table: string;
-  readonly rows: readonly StatsRow[];
 }
 
 export function createStatsRefresher({ plane, nowMs, facts }: StatsRefresherOptions): StatsRefresher {
   const startedMs = nowMs();
   const uptimeS = (): number => (nowMs() - startedMs) / 1000;
 
-  async function contentsOf(table: StatsTable, names: ReadonlySet<string>): Promise<readonly Content[]> {
+  async function contentsOf(table: StatsTable, names: ReadonlySet<string>): Promise<readonly StatsContent[]> {
     const plain = names.has(table.name);
     const reset = table.hasReset && names.has(`${table.name}_reset`);
     if (!plain && !reset) return [];
@@ -56,8 +51,7 @@ export function createStatsRefresher({ plane, nowMs, facts }: StatsRefresherOpti
       return new Map(rows.map(([figure, value]) => [String(figure), String(value)]));
     },
     async collect(names) {
-      const contents = (await Promise.all(STATS_TABLES.map((table) => contentsOf(table, names)))).flat();
-      return (db, schema) => fill(db, schema, contents);
+      return (await Promise.all(STATS_TABLES.map((table) => contentsOf(table, names)))).flat();
     },
   };
 }
@@ -68,7 +62,11 @@ function tableNamed(name: string): StatsTable {
   return table;
 }
 
-function fill(db: Database, schema: string, contents: readonly Content[]): void {
+/**
+ * Puts rows in place, in one step; `schema` is where the tables are in that connection. To be called right before the
+ * statement runs and in the same turn of the event loop: so no other session can see or disturb a half-filled table.
+ */
+export function fillStats(db: Database, schema: 'main' | 'stats', contents: readonly StatsContent[]): void {
   if (contents.length === 0) return;
   db.transaction(() => {
     for (const { table, rows } of contents) {

@@ -105,4 +105,34 @@ print('ok')
     assert.deepEqual(rows, [{ one: '1' }]);
     await pool.end();
   });
+
+  test('a SELECT without end is ended by KILL QUERY, by KILL CONNECTION, and when its client leaves', async () => {
+    const connect = (): Promise<mysql.Connection> =>
+      mysql.createConnection({ host: '127.0.0.1', port: it.port, user: 'admin', password: 'admin' });
+    const [admin, victim] = await Promise.all([connect(), connect()]);
+    const endless = 'WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c) SELECT COUNT(*) FROM c';
+    const one = async (client: mysql.Connection): Promise<unknown> => (await client.query('SELECT 1 AS one'))[0];
+    for (const end of [`KILL QUERY ${victim.threadId}`, `KILL /*!50000 QUERY */ ${victim.threadId}`]) {
+      const refused = assert.rejects(victim.execute(endless), { errno: 1317 });
+      assert.deepEqual(await one(admin), [{ one: '1' }]);
+      await admin.query(end);
+      await refused;
+      assert.deepEqual(await one(victim), [{ one: '1' }], 'its session goes on');
+    }
+    it.plane.found = false;
+    const lost = assert.rejects(victim.query(endless), { fatal: true });
+    await one(admin);
+    await admin.query(`KILL CONNECTION ${victim.threadId}`);
+    await lost;
+    await assert.rejects(admin.query('KILL QUERY 999999'), { message: /Unknown thread id: 999999/ });
+    // One more than run at a time: they would wait for ever if those before them were not ended.
+    for (let i = 0; i < 5; i += 1) {
+      const client = await connect();
+      client.query(endless).catch(() => undefined);
+      await one(admin);
+      client.destroy();
+    }
+    await admin.query("SELECT replace('is read by a process', 'a', 'b')");
+    await admin.end();
+  });
 });

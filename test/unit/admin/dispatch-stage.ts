@@ -12,13 +12,14 @@ import { openAdminDatabase } from '../../../admin/db/open.ts';
 import { openHistory } from '../../../admin/db/open-history.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
-import { decodeRows } from '../../../admin/reader/decode-rows.ts';
 import { LargeReader } from '../../../admin/reader/large-reader.ts';
 import type { AdminReply } from '../../../admin/reply.ts';
+import { OpenSessions } from '../../../admin/session/open-sessions.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
 import { HistoryWriter } from '../../../admin/stats-history/history-writer.ts';
 import { HistoryRecorder } from '../../../admin/stats-history/recorder.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
+import { decodeRows } from './decode-rows.ts';
 import { FakePlane } from './fake-plane.ts';
 import { FakeProcess } from './fake-process.ts';
 
@@ -71,14 +72,25 @@ export class DispatchStage {
       figures: (table) => stats.figures(table),
     });
     const reader = new LargeReader();
-    const context: AdminContext = { db, plane, promotion, logger, audit, stats, reader, history, process };
+    const context: AdminContext = {
+      db,
+      plane,
+      promotion,
+      logger,
+      audit,
+      stats,
+      reader,
+      history,
+      sessions: new OpenSessions(),
+      process,
+    };
     const stage: DispatchStage = new DispatchStage(dataDir, plane, context, process);
     return stage;
   }
 
   async stop(): Promise<void> {
     await this.context.audit.close();
-    await this.context.reader.close();
+    this.context.reader.close();
     await this.context.history.close();
     this.context.db.close();
     rmSync(this.dataDir, { recursive: true });

@@ -10,13 +10,14 @@ import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts
 import { openHistory } from '../../../admin/db/open-history.ts';
 import { dispatch } from '../../../admin/dispatch.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
-import { decodeRows } from '../../../admin/reader/decode-rows.ts';
 import { LargeReader } from '../../../admin/reader/large-reader.ts';
 import type { AdminReply } from '../../../admin/reply.ts';
+import { OpenSessions } from '../../../admin/session/open-sessions.ts';
 import { createStatsRefresher } from '../../../admin/stats/refresh.ts';
 import { HistoryWriter } from '../../../admin/stats-history/history-writer.ts';
 import { HistoryRecorder } from '../../../admin/stats-history/recorder.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
+import { decodeRows } from './decode-rows.ts';
 import { FakePlane } from './fake-plane.ts';
 import { FakeProcess } from './fake-process.ts';
 
@@ -69,13 +70,24 @@ before(async () => {
     variables: () => ({}),
     figures: (table) => refresher.figures(table),
   });
-  context = { db, plane, promotion, logger, stats: refresher, reader, history, audit, process };
+  context = {
+    db,
+    plane,
+    promotion,
+    logger,
+    stats: refresher,
+    reader,
+    history,
+    audit,
+    sessions: new OpenSessions(),
+    process,
+  };
 });
 beforeEach(() => {
   session = { username: 'admin', role: 'admin', clientAddress: '127.0.0.1', warnings: [] };
 });
 after(async () => {
-  await context.reader.close();
+  context.reader.close();
   await context.history.close();
   db.close();
   rmSync(dataDir, { recursive: true });

@@ -1,9 +1,9 @@
 /**
- * Which SELECTs the reader thread answers, and that it answers what the shared connection would.
+ * Which SELECTs a reader process answers, that it answers what the shared connection would, and that it can be ended.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { DispatchStage } from './dispatch-stage.ts';
+import { adminSession, DispatchStage } from './dispatch-stage.ts';
 
 const USERS = 2_500;
 
@@ -34,13 +34,58 @@ describe('large reads', () => {
 
   test('some rows, and small tables, are read where they are', async () => {
     for (const sql of [
+      'SELECT 1',
       "SELECT * FROM mysql_users WHERE username='u7'",
-      'SELECT * FROM mysql_users LIMIT 3',
+      "SELECT * FROM mysql_users WHERE username IN ('u7', 'u8') AND active=1",
       'SELECT COUNT(*) FROM mysql_users',
       'SELECT * FROM mysql_servers',
-      'SELECT * FROM disk.mysql_users',
+      "SELECT * FROM global_variables WHERE variable_name LIKE 'mysql-%' ORDER BY 1",
+      'SELECT * FROM stats_mysql_global UNION ALL SELECT * FROM stats_memory_metrics',
+      'SELECT a.* FROM mysql_servers a JOIN mysql_servers b USING (hostgroup_id) GROUP BY a.hostname HAVING COUNT(*) > 1',
+      "SELECT p.name FROM pragma_table_info('mysql_users') p",
+      'SELECT * FROM sqlite_master',
+      'WITH s AS (SELECT hostname FROM mysql_servers) SELECT COUNT(*) FROM s',
+      "SELECT MYSQL_NATIVE_PASSWORD('x'), LOWER('X')",
     ])
       assert.equal(await kind(sql), 'rows', sql);
+  });
+
+  test('whatever could take long is read elsewhere', async () => {
+    await it.all('SAVE MYSQL USERS TO DISK', 'CREATE VIEW everybody AS SELECT * FROM mysql_users');
+    for (const [sql, rows] of [
+      ['SELECT username FROM disk.mysql_users', USERS],
+      ['SELECT * FROM everybody', USERS],
+      ["SELECT COUNT(*) FROM everybody a, main.mysql_users b WHERE a.username = 'u1' AND b.active = 1", 1],
+      ['SELECT COUNT(*) FROM disk.mysql_users d JOIN mysql_users m ON d.default_schema IS m.default_schema', 1],
+      [
+        "SELECT d.username FROM disk.mysql_users d WHERE d.password LIKE '%x%' EXCEPT SELECT username FROM mysql_users",
+        0,
+      ],
+      ['WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 30) SELECT n FROM c', 30],
+      ["SELECT replace('aaa', 'a', 'bb')", 1],
+      ['SELECT COUNT(*) FROM sqlite_master a, sqlite_master b, sqlite_master c WHERE a.type IS NULL', 1],
+    ] as const) {
+      assert.equal(await kind(sql), 'encoded', sql);
+      assert.equal((await it.rows(sql)).length, rows, sql);
+    }
+    await it.all('DROP VIEW everybody');
+  });
+
+  test('rows and errors are those of the shared connection', async () => {
+    await it.all(
+      'CREATE TABLE odd (a, b REAL, c BLOB, "d e" TEXT)',
+      "INSERT INTO odd VALUES (9007199254740993, 1, x'00ff', NULL)",
+    );
+    const odd = 'SELECT * FROM odd';
+    const elsewhere = `${odd} WHERE replace('a', 'b', 'c') = 'a'`;
+    assert.deepEqual([await kind(odd), await kind(elsewhere)], ['rows', 'encoded']);
+    assert.deepEqual((await it.rows(elsewhere)).map(String), (await it.rows(odd)).map(String));
+    assert.match(
+      await it.error('SELECT nosuch FROM mysql_users'),
+      /1045 28000 ProxySQL Admin Error: no such column: nosuch/,
+    );
+    assert.match(await it.error('SELECT json(password) FROM mysql_users'), /malformed JSON/);
+    await it.all('DROP TABLE odd');
   });
 
   test('a large table is joined with tables of MEMORY and of the runtime', async () => {
@@ -58,15 +103,48 @@ describe('large reads', () => {
     }
   });
 
-  test('a table that an operator has changed is shown as it is laid out in the product', async () => {
-    await it.all('ALTER TABLE runtime_mysql_users ADD COLUMN extra');
-    const sql = 'SELECT u.* FROM runtime_mysql_users u JOIN mysql_servers s ON s.hostgroup_id = u.default_hostgroup';
-    assert.equal((await it.rows(sql)).length, 2 * USERS);
+  test('a table that an operator has changed is shown as he has it', async () => {
+    await it.all('ALTER TABLE runtime_mysql_users ADD COLUMN extra DEFAULT 7');
+    const sql =
+      'SELECT u.extra FROM runtime_mysql_users u JOIN mysql_servers s ON s.hostgroup_id = u.default_hostgroup';
+    const rows = await it.rows(sql);
+    assert.deepEqual([rows.length, rows[0]], [2 * USERS, ['7']]);
   });
 
-  test('what the thread cannot have is read where it is', async () => {
-    const sql = 'SELECT COUNT(*) FROM runtime_mysql_users r JOIN disk.mysql_users d USING (username)';
-    assert.equal(await kind(sql), 'rows');
-    assert.equal(await kind('SELECT COUNT(*) FROM stats_mysql_query_digest JOIN stats_mysql_global'), 'rows');
+  test('tables of statistics and of the runtime go together', async () => {
+    const users = 'SELECT COUNT(*) FROM stats_mysql_users s JOIN runtime_mysql_users r USING (username)';
+    assert.deepEqual(await it.rows(users), [[`${2 * USERS}`]]);
+    const digests = 'SELECT COUNT(*) FROM stats_mysql_query_digest d LEFT JOIN stats_mysql_global';
+    assert.equal(await kind(digests), 'encoded');
+  });
+
+  test('rows that change while they are read come once', async () => {
+    const reading = it.rows('SELECT username, COUNT(*) FROM mysql_users GROUP BY 1');
+    for (let i = 0; i < 40; i += 1) {
+      await it.all(`REPLACE INTO mysql_users (username, password, default_hostgroup) VALUES ('u${i * 50}','x',0)`);
+      await new Promise(setImmediate);
+    }
+    const rows = await reading;
+    assert.equal(rows.length, USERS);
+    assert.ok(rows.every(([, count]) => count === '1'));
+  });
+
+  test('what has no end is ended by the clock, by KILL QUERY, and when its client leaves', async () => {
+    const endless = 'WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c) SELECT COUNT(*) FROM c';
+    await it.all('SET sluice-admin_read_timeout=300', 'LOAD SLUICE VARIABLES TO RUNTIME');
+    assert.equal(
+      await it.error(endless),
+      '3024 HY000 ProxySQL Admin Error: the statement was ended after 300 ms (sluice-admin_read_timeout)',
+    );
+    await it.all('SET sluice-admin_read_timeout=60000', 'LOAD SLUICE VARIABLES TO RUNTIME');
+    const running = new AbortController();
+    const session = adminSession({ signal: running.signal });
+    const answers = ['SELECT COUNT(*) FROM mysql_users a, mysql_users b, mysql_users c, mysql_users d', endless].map(
+      (sql) => it.error(sql, session),
+    );
+    assert.equal(await kind('SELECT * FROM mysql_users'), 'encoded', 'others are answered meanwhile');
+    running.abort();
+    const interrupted = '1317 70100 ProxySQL Admin Error: Query execution was interrupted';
+    assert.deepEqual(await Promise.all(answers), [interrupted, interrupted]);
   });
 });

@@ -8,6 +8,7 @@ import { openConfigFile } from '../../../admin/config-file/config-file.ts';
 import { exportConfig } from '../../../admin/config-file/export.ts';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
 import { createPromotion, type Promotion } from '../../../admin/promotion.ts';
+import { writeTables } from '../../../admin/table-store.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from '../admin/fake-plane.ts';
 
@@ -40,7 +41,10 @@ async function withPlane(config: string, run: (fixture: Fixture) => Promise<void
       promotion,
       exec: (sql) => db.handle.exec(sql),
       rows: async (sql) => {
-        await promotion.refreshRuntimeTables(new Set(['runtime_mysql_masking_columns', 'runtime_mysql_masking_users']));
+        writeTables(
+          db.handle,
+          await promotion.runtimeContents(new Set(['runtime_mysql_masking_columns', 'runtime_mysql_masking_users'])),
+        );
         return db.handle.prepare(sql).raw().all();
       },
       exported: () => exportConfig(db.handle),

@@ -11,6 +11,7 @@ import { openConfigFile } from '../../../admin/config-file/config-file.ts';
 import { type AdminDatabase, openAdminDatabase } from '../../../admin/db/open.ts';
 import type { ModuleName } from '../../../admin/modules/index.ts';
 import { createPromotion, type Edge, type Promotion, PromotionRefused } from '../../../admin/promotion.ts';
+import { writeTables } from '../../../admin/table-store.ts';
 import { VARIABLES } from '../../../admin/variables/spec.ts';
 import type { DataPlane } from '../../../runtime/plane.ts';
 import {
@@ -95,7 +96,7 @@ function value(name: string, table = 'global_variables'): unknown {
 }
 
 async function runtime(table: string, query: string): Promise<unknown[][]> {
-  await promotion.refreshRuntimeTables(new Set([table]));
+  writeTables(db.handle, await promotion.runtimeContents(new Set([table])));
   return rows(query);
 }
 
@@ -390,7 +391,7 @@ describe('promotions', () => {
     for (const edge of ['memory>runtime', 'memory>disk', 'disk>memory', 'runtime>memory'] satisfies Edge[]) {
       await promotion.run('MYSQL SERVERS', edge);
     }
-    await promotion.refreshRuntimeTables(new Set(['runtime_mysql_hostgroup_attributes']));
+    writeTables(db.handle, await promotion.runtimeContents(new Set(['runtime_mysql_hostgroup_attributes'])));
   });
 });
 

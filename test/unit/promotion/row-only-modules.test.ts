@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { openAdminDatabase } from '../../../admin/db/open.ts';
 import type { ModuleName } from '../../../admin/modules/index.ts';
 import { createPromotion } from '../../../admin/promotion.ts';
+import { writeTables } from '../../../admin/table-store.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import { FakePlane } from '../admin/fake-plane.ts';
 
@@ -43,7 +44,7 @@ for (const [module, table, insert] of CASES) {
       });
       await promotion.startUp({ initial: false, reload: false });
       const count = async (place: string): Promise<number | undefined> => {
-        await promotion.refreshRuntimeTables(new Set([`runtime_${table}`]));
+        writeTables(db.handle, await promotion.runtimeContents(new Set([`runtime_${table}`])));
         return db.handle.prepare<[], number>(`SELECT count(*) FROM ${place}`).pluck().get();
       };
       const counts = async (): Promise<unknown> =>

@@ -1,9 +1,10 @@
 /**
- * Encoded rows back to cells, for whoever cannot pass them on as they are: an answer in the binary protocol.
+ * The cells of rows that a reader process encoded as text.
  */
-import { HEADER_BYTES } from '../../src/protocol/framer.ts';
-import { PacketReader } from '../../src/protocol/packet-reader.ts';
-import type { EncodedRows } from './large-reader.ts';
+
+import type { EncodedRows } from '../../../admin/reader/large-reader.ts';
+import { HEADER_BYTES } from '../../../src/protocol/framer.ts';
+import { PacketReader } from '../../../src/protocol/packet-reader.ts';
 
 const NULL_CELL = 0xfb;
 const EOF = 0xfe;
