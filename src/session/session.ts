@@ -26,6 +26,7 @@ import type { Decision } from '../rules/decision.ts';
 import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
+import { droppedSchemas } from '../sql/dropped-schemas.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { afterRules } from './after-rules.ts';
 import { throughCache } from './cached-statement.ts';
@@ -548,12 +549,22 @@ export class Session implements RunOwner {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
     if (outcome.ok && statement.facts.kind === 'set' && statement.command === 'query') this.#remember(statement);
+    if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) this.#afterDrop(statement);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent);
     if (this.context.eventsLog.on) logStatement(this, statement, outcome, nameOf(connection));
     this.#limits.statementDone(this);
     this.ready();
+  }
+
+  /** Who drops the schema it is in is where a login that names none is: elsewhere the next statement would fail. */
+  #afterDrop(statement: Statement): void {
+    const { command, prepared } = statement;
+    if (command !== 'query' && command !== 'execute') return;
+    const text = prepared === undefined ? textOf(statement) : prepared.text.toString('utf8');
+    if (!droppedSchemas(text).includes(this.state.schema)) return;
+    this.state = withSchema(this.state, this.variables.defaultSchema);
   }
 
   serverRefused(statement: Statement, { home }: BackendConnection, error: ProtocolError): void {
