@@ -8,6 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { lendReads, readBytesMax } from '../net/lent-reads.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
@@ -18,8 +19,8 @@ import { WriteBatch } from './write-batch.ts';
 
 /** Whoever an answer belongs to. */
 export interface AnswerOwner {
-  /** Bytes of the answer, whole packets or not. The chunk belongs to the owner from here on. */
-  answerBytes(chunk: Buffer, connection: BackendConnection): void;
+  /** Bytes of the answer, whole packets or not. True: they are not needed any more, and may be overwritten. */
+  answerBytes(chunk: Buffer, connection: BackendConnection): boolean;
   /** LOAD DATA LOCAL: the server waits for the client's file. Whoever cannot have one sent lacks this. */
   fileWanted?(connection: BackendConnection): void;
   /** The answer is complete; `walker` describes it until the owner returns. */
@@ -36,7 +37,7 @@ interface Expected {
 }
 
 /** Takes answers that nobody wants any more. */
-const NOBODY: AnswerOwner = { answerBytes() {}, answerDone() {}, answerLost() {} };
+const NOBODY: AnswerOwner = { answerBytes: () => true, answerDone() {}, answerLost() {} };
 
 /** What the pool wants to hear of a connection. */
 export interface ConnectionHome {
@@ -122,6 +123,9 @@ export class BackendConnection {
   readonly #deprecateEof: boolean;
   readonly #walker = new ResponseWalker();
   readonly #queue = new RingQueue<Expected>();
+  /** Where the next read goes, and whether nobody needs any more what is there. */
+  #memory: Buffer | undefined;
+  #memorySpent = true;
   #headBytesSeen = false;
   #forwarding = false;
 
@@ -137,14 +141,29 @@ export class BackendConnection {
     this.statusFlags = options.statusFlags;
     this.createdAtMs = options.createdAtMs;
     this.quietSinceMs = options.createdAtMs;
-    this.#socket = options.socket;
-    this.#batch = new WriteBatch(options.socket);
+    const { socket, early } = lendReads(
+      options.socket,
+      () => this.#memoryToRead(),
+      (buffer, bytes) => this.#onRead(buffer, bytes),
+    );
+    this.#socket = socket;
+    this.#batch = new WriteBatch(socket);
     this.#deprecateEof = options.deprecateEof;
-    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('error', () => this.destroy());
     this.#socket.on('close', () => this.destroy());
     // The login leaves its socket paused.
     this.#socket.resume();
+    // Nothing was asked yet.
+    if (early.length > 0) this.destroy();
+  }
+
+  /** Another piece of memory when somebody still needs what the last read brought. */
+  #memoryToRead(): Buffer {
+    if (this.#memory === undefined || !this.#memorySpent) {
+      this.#memory = Buffer.allocUnsafeSlow(readBytesMax);
+      this.#memorySpent = true;
+    }
+    return this.#memory;
   }
 
   get lost(): boolean {
@@ -289,17 +308,20 @@ export class BackendConnection {
     return this.inTransaction || autocommitOff || (earlierFlags & StatusFlag.IN_TRANS) !== 0;
   }
 
-  #onData(chunk: Buffer): void {
-    this.home.bytesReceived(chunk.length);
+  #onRead(chunk: Buffer, bytes: number): void {
+    this.home.bytesReceived(bytes);
     let offset = 0;
-    while (offset < chunk.length && this.lostError === undefined) {
+    while (offset < bytes && this.lostError === undefined) {
       const head = this.#queue.peek();
       // A server speaks unasked only to say that it is leaving (shutdown, wait_timeout).
       if (head === undefined) return this.destroy();
-      if (this.#forwarding) return head.owner.answerBytes(chunk, this);
-      const end = this.#walker.push(chunk, offset, chunk.length);
+      if (this.#forwarding) {
+        this.#memorySpent = head.owner.answerBytes(chunk.subarray(0, bytes), this);
+        return;
+      }
+      const end = this.#walker.push(chunk, offset, bytes);
       this.#headBytesSeen = true;
-      head.owner.answerBytes(offset === 0 && end === chunk.length ? chunk : chunk.subarray(offset, end), this);
+      if (!head.owner.answerBytes(chunk.subarray(offset, end), this)) this.#memorySpent = false;
       offset = end;
       if (this.#walker.malformed) return this.destroy();
       if (this.#walker.infileRequested) this.#askForFile(head);

@@ -3,6 +3,7 @@
  * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
  */
 import type { Socket } from 'node:net';
+import { endLending, lendReads, memoryOfClients } from '../net/lent-reads.ts';
 import { FileUpload } from '../protocol/file-upload.ts';
 import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
 import type { ProxiedClient } from '../protocol/proxy-header.ts';
@@ -37,7 +38,7 @@ interface Upload {
 }
 
 export class ClientConnection {
-  readonly socket: Socket;
+  #socket: Socket;
   readonly address: string;
   readonly port: number;
   /** The address and port the client connected to. */
@@ -56,7 +57,7 @@ export class ClientConnection {
   #closed = false;
 
   constructor(socket: Socket, handlers: ClientConnectionHandlers, options: ClientConnectionOptions) {
-    this.socket = socket;
+    this.#socket = socket;
     this.address = options.proxied?.address ?? plainAddress(socket.remoteAddress);
     this.port = options.proxied?.port ?? socket.remotePort ?? 0;
     this.localAddress = plainAddress(socket.localAddress);
@@ -66,14 +67,10 @@ export class ClientConnection {
       maxPacketBytes: options.maxPacketBytes,
       onTooLarge: (bytes, sequenceId) => this.#onTooLarge(bytes, sequenceId),
     });
-    socket.on('data', (chunk: Buffer) => {
-      this.bytesReceived += chunk.length;
-      if (this.#sink !== undefined) this.#sink(chunk);
-      else if (this.#upload === undefined) this.#framer.push(chunk);
-      else this.#receiveFile(this.#upload, chunk);
-    });
-    socket.on('close', () => this.#onClose());
-    socket.on('error', () => socket.destroy());
+  }
+
+  get socket(): Socket {
+    return this.#socket;
   }
 
   get closed(): boolean {
@@ -82,19 +79,38 @@ export class ClientConnection {
 
   /** Begins to deliver commands; `remainder` came together with the login. */
   start(remainder: Buffer): void {
-    if (remainder.length > 0) this.#framer.push(remainder);
-    this.socket.resume();
+    const onRead = (buffer: Buffer, bytes: number) => this.#onRead(buffer, bytes);
+    const { socket, early } = lendReads(this.#socket, memoryOfClients, onRead);
+    this.#socket = socket;
+    socket.on('close', () => this.#onClose());
+    socket.on('error', () => socket.destroy());
+    for (const bytes of [remainder, early]) if (bytes.length > 0) this.#framer.push(bytes);
+    socket.resume();
   }
 
-  /** False when the client does not keep up: stop the source until `onceDrained`. */
+  #onRead(buffer: Buffer, bytes: number): void {
+    this.bytesReceived += bytes;
+    if (this.#sink === undefined && this.#upload === undefined) return this.#framer.push(buffer, bytes);
+    // Where they go to they may have to wait.
+    const kept = Buffer.from(buffer.subarray(0, bytes));
+    if (this.#sink !== undefined) this.#sink(kept);
+    else if (this.#upload !== undefined) this.#receiveFile(this.#upload, kept);
+  }
+
+  /** Nothing that was written is still needed: all of it is with the kernel. */
+  get sentAll(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
+  /** False when the client does not keep up: stop the source until `onceDrained`. See `sentAll` for the bytes. */
   write(bytes: Buffer): boolean {
     if (this.#closed) return true;
     this.bytesSent += bytes.length;
-    return this.socket.write(bytes);
+    return this.#socket.write(bytes);
   }
 
   onceDrained(callback: () => void): void {
-    this.socket.once('drain', callback);
+    this.#socket.once('drain', callback);
   }
 
   /** The session has answered its command: the next one may come. */
@@ -109,7 +125,7 @@ export class ClientConnection {
       else this.#handlers.onTooLarge(next.bytes, next.sequenceId);
     }
     if (!this.#busy && !this.#closed) this.#handlers.onReady();
-    if (this.#waiting.length < pipelinedCommandsMax && this.socket.isPaused()) this.socket.resume();
+    if (this.#waiting.length < pipelinedCommandsMax && this.#socket.isPaused()) this.#socket.resume();
   }
 
   /** Hands the socket over to a new login; `payload` is the COM_CHANGE_USER that asked for it. */
@@ -117,10 +133,11 @@ export class ClientConnection {
     const copy = Buffer.from(payload);
     this.#closed = true;
     this.#framer.stop();
-    this.socket.pause();
+    this.#socket.pause();
     // The framer may be in the middle of a chunk; its rest can be had when that is over.
     setImmediate(() => {
-      for (const event of ['data', 'close', 'error', 'drain']) this.socket.removeAllListeners(event);
+      endLending(this.socket);
+      for (const event of ['data', 'close', 'error', 'drain']) this.#socket.removeAllListeners(event);
       this.#handlers.onChangeUser(copy, this.#framer.takeRemainder());
     });
   }
@@ -128,7 +145,7 @@ export class ClientConnection {
   /** From now on what the client sends goes to `sink` unread, whatever came ahead included. */
   forward(sink: (bytes: Buffer) => void): void {
     this.#framer.stop();
-    this.socket.pause();
+    this.#socket.pause();
     for (const waiting of this.#waiting.splice(0)) if (waiting.kind === 'command') sink(waiting.payload);
     // The framer may be in the middle of a chunk; its rest can be had when that is over.
     setImmediate(() => {
@@ -136,7 +153,7 @@ export class ClientConnection {
       this.#sink = sink;
       const rest = this.#framer.takeRemainder();
       if (rest.length > 0) sink(rest);
-      this.socket.resume();
+      this.#socket.resume();
     });
   }
 
@@ -156,12 +173,12 @@ export class ClientConnection {
 
   /** Sends what is written and closes. */
   end(): void {
-    this.socket.end();
-    this.socket.destroySoon();
+    this.#socket.end();
+    this.#socket.destroySoon();
   }
 
   destroy(): void {
-    this.socket.destroy();
+    this.#socket.destroy();
   }
 
   #onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
@@ -189,7 +206,7 @@ export class ClientConnection {
 
   #wait(waiting: Waiting): void {
     this.#waiting.push(waiting);
-    if (this.#waiting.length >= pipelinedCommandsMax) this.socket.pause();
+    if (this.#waiting.length >= pipelinedCommandsMax) this.#socket.pause();
   }
 
   #onClose(): void {

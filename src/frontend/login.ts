@@ -144,7 +144,7 @@ export class Frontend {
         },
         onChangeUser: (payload, early) => {
           this.#end(session);
-          void this.#changeUser({ ...login, socket }, connectionId, payload, early);
+          void this.#changeUser({ ...login, socket: session.client.socket }, connectionId, payload, early);
         },
         onClosed: () => this.#end(session),
       },

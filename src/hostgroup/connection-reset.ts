@@ -19,7 +19,7 @@ const COM_RESET_CONNECTION_FRAME = Buffer.from([1, 0, 0, 0, Command.COM_RESET_CO
 export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean: BackendConnection) => void): void {
   const timer = setTimeout(() => connection.destroy(), resetTimeoutMs);
   const owner: AnswerOwner = {
-    answerBytes() {},
+    answerBytes: () => true,
     answerDone(_connection: BackendConnection, walker: ResponseWalker) {
       clearTimeout(timer);
       if (walker.ended === 'error') {

@@ -143,7 +143,7 @@ function runInitConnect(connection: BackendConnection, sql: string, timeoutMs: n
     };
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
     connection.send(commandFrame(Command.COM_QUERY, sql), 'query', {
-      answerBytes() {},
+      answerBytes: () => true,
       answerDone(_connection, walker) {
         if (walker.ended === 'error') return fail(walker.error?.message ?? 'refused');
         clearTimeout(timer);

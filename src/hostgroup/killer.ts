@@ -38,7 +38,7 @@ export async function killOnServer(options: KillOptions): Promise<void> {
         killer.destroy();
         resolve();
       };
-      const owner = { answerBytes() {}, answerDone: end, answerLost: end };
+      const owner = { answerBytes: () => true, answerDone: end, answerLost: end };
       killer.send(commandFrame(Command.COM_QUERY, `KILL ${what} ${connection.threadId}`), 'query', owner);
     });
   } catch (error) {

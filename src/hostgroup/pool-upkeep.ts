@@ -25,7 +25,7 @@ export function tidyFree(server: Server, variables: MysqlVariables, nowMs: numbe
 /** Pings what was quiet for mysql-ping_interval_server_msec; while it is pinged, a connection is not given away. */
 export function pingFree(server: Server, variables: MysqlVariables, nowMs: number, onAnswered: () => void): void {
   const owner: AnswerOwner = {
-    answerBytes() {},
+    answerBytes: () => true,
     answerDone(connection: BackendConnection, walker: ResponseWalker) {
       if (walker.ended === 'error') connection.destroy();
       onAnswered();

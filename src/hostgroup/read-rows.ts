@@ -32,7 +32,10 @@ export function readRows(connection: BackendConnection, sql: string): Promise<re
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     connection.send(commandFrame(Command.COM_QUERY, sql), 'query', {
-      answerBytes: (chunk) => chunks.push(chunk),
+      answerBytes(chunk) {
+        chunks.push(Buffer.from(chunk));
+        return true;
+      },
       answerDone(_connection, walker) {
         if (walker.error !== undefined) reject(new QueryFailed(walker.error));
         else resolve(rowsOf(Buffer.concat(chunks), walker.columns, walker.rows));

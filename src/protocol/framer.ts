@@ -59,27 +59,26 @@ export class Framer {
     this.onTooLarge = options.onTooLarge;
   }
 
-  /** Delivers every packet that is complete with this chunk. */
-  push(chunk: Buffer): void {
+  /** Delivers every packet that is complete with `chunk[0, end)`, which may be overwritten afterwards. */
+  push(chunk: Buffer, end = chunk.length): void {
     if (this.stopped) {
-      this.setAside(chunk, 0);
+      this.setAside(chunk, 0, end);
       return;
     }
-    const end = chunk.length;
-    let offset = this.held !== undefined ? this.collect(chunk, 0) : 0;
+    let offset = this.held !== undefined ? this.collect(chunk, 0, end) : 0;
     while (end - offset >= HEADER_BYTES && !this.stopped) {
       const bytes = chunk[offset]! | (chunk[offset + 1]! << 8) | (chunk[offset + 2]! << 16);
       const payload = offset + HEADER_BYTES;
       const next = payload + bytes;
       if (next > end || bytes === MAX_FRAME_BYTES || bytes > this.maxPacketBytes) {
-        offset = this.collect(chunk, offset);
+        offset = this.collect(chunk, offset, end);
       } else {
         offset = next;
         this.onPacket(chunk, payload, next, chunk[payload - 1]!);
       }
     }
-    if (this.stopped) this.setAside(chunk, offset);
-    else if (offset < end) this.collect(chunk, offset);
+    if (this.stopped) this.setAside(chunk, offset, end);
+    else if (offset < end) this.collect(chunk, offset, end);
   }
 
   /** From now on nothing is delivered, even from the chunk being pushed; bytes wait for `takeRemainder`. */
@@ -102,15 +101,15 @@ export class Framer {
   }
 
   /** Takes bytes into the held packet until it is complete; returns the offset of the first byte not taken. */
-  private collect(chunk: Buffer, start: number): number {
+  private collect(chunk: Buffer, start: number, end: number): number {
     let offset = start;
-    while (offset < chunk.length) {
+    while (offset < end) {
       if (this.skipBytes > 0) {
-        const skipped = Math.min(this.skipBytes, chunk.length - offset);
+        const skipped = Math.min(this.skipBytes, end - offset);
         this.skipBytes -= skipped;
         offset += skipped;
       } else {
-        offset += this.hold(chunk, offset);
+        offset += this.hold(chunk, offset, end);
         if (this.frameBytes < 0 && !this.readHeader()) continue;
       }
       if (this.frameComplete() && this.endFrame()) return offset;
@@ -119,9 +118,9 @@ export class Framer {
   }
 
   /** Copies what is missing of the current header, or of the current payload, as far as the chunk has it. */
-  private hold(chunk: Buffer, offset: number): number {
+  private hold(chunk: Buffer, offset: number, end: number): number {
     const wanted = this.frameStart + HEADER_BYTES + Math.max(this.frameBytes, 0);
-    const bytes = Math.min(wanted - this.heldBytes, chunk.length - offset);
+    const bytes = Math.min(wanted - this.heldBytes, end - offset);
     this.reserve(this.heldBytes + bytes, wanted);
     chunk.copy(this.held!, this.heldBytes, offset, offset + bytes);
     this.heldBytes += bytes;
@@ -180,9 +179,9 @@ export class Framer {
     this.skipBytes = 0;
   }
 
-  private setAside(chunk: Buffer, offset: number): void {
-    if (offset === chunk.length) return;
-    const rest = chunk.subarray(offset);
+  private setAside(chunk: Buffer, offset: number, end: number): void {
+    if (offset === end) return;
+    const rest = chunk.subarray(offset, end);
     this.undelivered = Buffer.concat(this.undelivered === undefined ? [rest] : [this.undelivered, rest]);
   }
 

@@ -33,14 +33,14 @@ export class Capture {
     if (this.#bytes > this.#options.bytesMax) return;
     this.#bytes += chunk.length;
     if (this.#bytes > this.#options.bytesMax) this.#chunks = [];
-    else this.#chunks.push(chunk);
+    else this.#chunks.push(Buffer.from(chunk));
   }
 
   end({ ended, rows, warnings }: AnswerEnd): void {
     const { bytesMax, keepEmpty, keepWithWarnings, keep } = this.#options;
     if (ended !== 'resultset' || this.#bytes > bytesMax) return;
     if ((rows === 0 && !keepEmpty) || (warnings > 0 && !keepWithWarnings)) return;
-    // A copy of its own: a chunk is a part of a buffer that other answers are in as well.
+    // In one piece, and not in the memory that small buffers share.
     const bytes = Buffer.allocUnsafeSlow(this.#bytes);
     let at = 0;
     for (const chunk of this.#chunks) at += chunk.copy(bytes, at);

@@ -40,11 +40,14 @@ export class FastForward implements AnswerOwner {
     this.#cancel();
   }
 
-  answerBytes(chunk: Buffer, connection: BackendConnection): void {
+  answerBytes(chunk: Buffer, connection: BackendConnection): boolean {
     const { client } = this.#session;
-    if (!this.#forwarding || client.write(chunk)) return;
-    connection.pause();
-    client.onceDrained(() => connection.resume());
+    if (!this.#forwarding) return true;
+    if (!client.write(chunk)) {
+      connection.pause();
+      client.onceDrained(() => connection.resume());
+    }
+    return client.sentAll;
   }
 
   answerDone(connection: BackendConnection, walker: ResponseWalker): void {

@@ -13,7 +13,7 @@ export function onFieldList(session: Session, buffer: Buffer, start: number, end
   if (nameEnd < 0 || nameEnd >= end) return session.answerError(errors.malformedPacket());
   const table = buffer.toString('latin1', start + 1, nameEnd).replaceAll('`', '``');
   const text = Buffer.from(`SELECT * FROM \`${table}\` WHERE 1=0`, 'latin1');
-  session.begin('Field list', text, 0, text.length);
+  session.begin('Field list', text, 0);
   session.context.counters.Questions += 1;
   const { digests } = session.runtime;
   const entry = digests.lookup(text, 0, text.length);

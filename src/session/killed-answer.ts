@@ -54,7 +54,7 @@ export class KilledAnswer {
   pass(chunk: Buffer): Buffer {
     const all = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     const split = Math.max(0, all.length - ERR_BYTES_MAX);
-    this.#held = all.subarray(split);
+    this.#held = Buffer.from(all.subarray(split));
     return all.subarray(0, split);
   }
 

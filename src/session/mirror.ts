@@ -35,6 +35,7 @@ const SHAPE = 0;
 const NOBODY: RunClient = {
   socket: { pause: () => undefined, resume: () => undefined, writableLength: 0 },
   write: () => true,
+  sentAll: true,
   onceDrained: () => undefined,
   destroy: () => undefined,
   takeFile: () => undefined,

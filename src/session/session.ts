@@ -17,6 +17,7 @@ import { Capability } from '../protocol/capabilities.ts';
 import { charsetById, defaultCollationOf } from '../protocol/charsets.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
 import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
@@ -119,6 +120,7 @@ export class Session implements RunOwner {
   /** What is at work, for the processlist; the text is decoded only when somebody looks. */
   #commandName = 'Sleep';
   #commandText: Buffer | undefined;
+  #commandTextAt = 0;
   #commandSinceMs = Date.now();
 
   constructor(context: WorkerContext, login: SessionLogin) {
@@ -185,15 +187,16 @@ export class Session implements RunOwner {
 
   // ---------------------------------------------------------------- commands
 
-  /** One command of the client; the payload is borrowed until the return unless its frame goes to a server. */
+  /** One command of the client; the payload is borrowed until the return: `frameOf` makes what may be kept. */
   onCommand(buffer: Buffer, start: number, end: number, sequenceId: number): void {
     this.runtime = this.context.runtime;
     this.#sequenceId = (sequenceId + 1) & 0xff;
     this.#commandSinceMs = Date.now();
     const command = buffer[start] ?? -1;
     if (this.#goesUnread && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
-      this.begin('Fast forward', buffer, start, start);
-      this.#fastForward = new FastForward(this, Buffer.from(frameOf(buffer, start, end)));
+      const first = frameOf(buffer, start, end);
+      this.begin('Fast forward', undefined, 0);
+      this.#fastForward = new FastForward(this, first);
       return;
     }
     switch (command) {
@@ -255,7 +258,6 @@ export class Session implements RunOwner {
 
   #onQuery(buffer: Buffer, start: number, end: number): void {
     const startedAt = performance.now();
-    this.begin('Query', buffer, start, end);
     this.context.counters.Questions += 1;
     const entry = this.runtime.digests.lookup(buffer, start, end);
     const facts = this.runtime.digests.factsOf(entry, buffer, start, end, this.quoting());
@@ -263,6 +265,7 @@ export class Session implements RunOwner {
     if (facts.kind === 'commit' || facts.kind === 'rollback') this.#countEnd(facts, local !== undefined);
     if (local !== undefined) return this.#answerUnasked(local, entry, facts, startedAt);
     const frame = frameOf(buffer, start - 1, end);
+    this.begin('Query', frame, HEADER_BYTES + 1);
     this.decide(entry, buffer, start, end, true, this.annotations(), (decision) =>
       this.afterDecision({
         command: 'query',
@@ -688,9 +691,11 @@ export class Session implements RunOwner {
     return charset !== undefined && ASCII_TRAIL_CHARSETS.has(charset) ? ASCII_TRAIL_BYTES : undefined;
   }
 
-  begin(name: string, buffer: Buffer, start: number, end: number): void {
+  /** A command is at work: its text, which is the session's to keep, begins at `textAt`. */
+  begin(name: string, text: Buffer | undefined, textAt: number): void {
     this.#commandName = name;
-    this.#commandText = buffer.subarray(start, end);
+    this.#commandText = text;
+    this.#commandTextAt = textAt;
   }
 
   #resetSession(): void {
@@ -738,7 +743,7 @@ export class Session implements RunOwner {
       srvPort: connection?.home.port ?? null,
       command: this.#commandName,
       timeMs: Date.now() - this.#commandSinceMs,
-      info: this.#commandText?.toString('utf8') ?? null,
+      info: this.#commandText?.toString('utf8', this.#commandTextAt) ?? null,
       statusFlags: connection === undefined ? null : connectionFlags(connection, this.lockedHostgroup),
       extendedInfo: this.#extendedInfo(pins),
     };

@@ -27,7 +27,6 @@ const FETCH_BYTES = 9;
 
 export function onPrepare(session: Session, buffer: Buffer, start: number, end: number): void {
   const startedAt = performance.now();
-  session.begin('Prepare', buffer, start, end);
   session.context.counters.Com_frontend_stmt_prepare += 1;
   if (session.statements.size >= statementsPerSessionMax) {
     return session.answerError(errors.tooManyStatements(statementsPerSessionMax));
@@ -37,6 +36,7 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
   const facts = digests.factsOf(entry, buffer, start, end, session.quoting());
   const annotations = session.annotations();
   const originalText = Buffer.from(buffer.subarray(start, end));
+  session.begin('Prepare', originalText, 0);
   session.decide(entry, buffer, start, end, true, annotations, (decision) => {
     const text = decision.rewrittenQuery === undefined ? originalText : Buffer.from(decision.rewrittenQuery, 'latin1');
     const frame = commandFrame(Command.COM_STMT_PREPARE, text);
@@ -93,7 +93,7 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   session.context.counters.Questions += 1;
   const prepared = statementAt(session, buffer, start, end);
   if (prepared === undefined) return;
-  session.begin('Execute', prepared.originalText, 0, prepared.originalText.length);
+  session.begin('Execute', prepared.originalText, 0);
   if (prepared.longDataTooLarge) {
     dropLongData(prepared);
     return session.answerError(errors.packetTooLarge());
@@ -125,7 +125,7 @@ export function onFetch(session: Session, buffer: Buffer, start: number, end: nu
   if (prepared === undefined) return;
   const cursor = session.cursors.of(prepared);
   if (cursor === undefined || end - start < FETCH_BYTES) return session.answerError(errors.noOpenCursor(prepared.id));
-  session.begin('Fetch', prepared.originalText, 0, prepared.originalText.length);
+  session.begin('Fetch', prepared.originalText, 0);
   session.runFetch({
     command: 'fetch',
     hostgroup: cursor.connection.home.hostgroup,

@@ -1,12 +1,17 @@
 /** The bytes of a command as servers get them, and the text in them. It sends nothing. */
+import { isLent } from '../net/lent-reads.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
 import type { Statement } from './statement.ts';
 
-/** The raw frame of a payload when its header lies before it, otherwise a new one. */
+/** The raw frame of a payload, for whoever keeps it: a window where the memory is not lent, else a copy. */
 export function frameOf(buffer: Buffer, start: number, end: number): Buffer {
-  if (end - start < MAX_FRAME_BYTES) return buffer.subarray(start - HEADER_BYTES, end);
-  return commandFrameOf(buffer.subarray(start, end));
+  if (end - start >= MAX_FRAME_BYTES) return commandFrameOf(buffer.subarray(start, end));
+  const from = start - HEADER_BYTES;
+  if (!isLent(buffer)) return buffer.subarray(from, end);
+  const frame = Buffer.allocUnsafe(end - from);
+  buffer.copy(frame, 0, from, end);
+  return frame;
 }
 
 /** A frame of a whole payload, command byte included. */

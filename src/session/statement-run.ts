@@ -43,7 +43,8 @@ export interface StatementOutcome {
 }
 
 /** Where answers go, and what a run asks of it. */
-export interface RunClient extends Pick<ClientConnection, 'write' | 'onceDrained' | 'destroy' | 'takeFile'> {
+export interface RunClient
+  extends Pick<ClientConnection, 'write' | 'sentAll' | 'onceDrained' | 'destroy' | 'takeFile'> {
   readonly socket: { pause(): unknown; resume(): unknown; readonly writableLength: number };
 }
 
@@ -245,27 +246,33 @@ export class StatementRun implements AnswerOwner {
     this.#killed = new KilledAnswer(reason, performance.now(), this.#owner.killQuery(connection));
   }
 
-  answerBytes(chunk: Buffer, connection: BackendConnection): void {
+  answerBytes(chunk: Buffer, connection: BackendConnection): boolean {
     const statement = this.statement;
     if (this.phase !== 'relaying' || statement?.command === 'prepare') {
-      this.#captured.push(chunk);
-      return;
+      this.#captured.push(Buffer.from(chunk));
+      return true;
     }
     this.#answerBytes += chunk.length;
-    if (this.#afterUnheard !== undefined) return;
+    if (this.#afterUnheard !== undefined) return true;
     const passed = this.#killed === undefined ? chunk : this.#killed.pass(chunk);
     const bytes = statement?.filter === undefined ? passed : statement.filter.push(passed);
-    if (bytes.length === 0) return;
+    if (bytes.length === 0) return true;
     statement?.tee?.take(bytes);
-    if (this.#owner.client.write(bytes) || this.#pausedConnection !== undefined) return;
+    const { client } = this.#owner;
+    if (!client.write(bytes) && this.#pausedConnection === undefined) this.#waitForClient(connection);
+    return client.sentAll;
+  }
+
+  #waitForClient(connection: BackendConnection): void {
+    const { client } = this.#owner;
     if (this.#onLane) {
       // A client that does not read must not hold up those behind it.
-      if (connection.depth > 1 && this.#owner.client.socket.writableLength < unreadOnLaneBytesMax) return;
+      if (connection.depth > 1 && client.socket.writableLength < unreadOnLaneBytesMax) return;
       this.#makeOwn(connection);
     }
     this.#pausedConnection = connection;
     connection.pause();
-    this.#owner.client.onceDrained(() => this.#resumePaused());
+    client.onceDrained(() => this.#resumePaused());
   }
 
   /** The client's file goes to the server as it comes; what the server no longer wants is thrown away. */

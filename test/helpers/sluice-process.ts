@@ -164,7 +164,7 @@ export class SluiceProcess {
     const child = spawn(process.execPath, [CLI, ...this.#args, ...args], {
       cwd: this.dataDir,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...this.#env },
+      env: { ...process.env, SLUICE_OVERWRITE_LENT_READS: '1', ...this.#env },
       detached: true,
     });
     reapProcess(child);
