@@ -10,6 +10,11 @@ import type { BackendConnection } from '../backend/backend-connection.ts';
 export const busyConnectionsMin = 4;
 /** A connection that answers one statement for longer than this, in ms, will not be free soon. */
 export const busySoonFreeMs = 20;
+/** On a crowded server all answers take long, and so many times the usual is not long yet, up to this, in ms. */
+const SOON_FREE_TIMES = 8;
+const SOON_FREE_MS_MAX = 100;
+/** When a server answers nothing for longer than this, in ms, it or this process had no processor. */
+export const stalledMs = 20;
 /** A connection in a transaction whose client says nothing for longer than this, in ms, will not be free soon. */
 export const thinkingMs = 2;
 /** How long a statement waits for a connection that will be free soon, in ms, when it could have another one. */
@@ -31,16 +36,34 @@ export class Admission {
   #baseMs = Number.POSITIVE_INFINITY;
   #answers = 0;
 
-  noteAnswer(ms: number): void {
+  /** When its last answer came, and how long it had been silent before, the last time it was for long. */
+  #answeredAtMs = 0;
+  #stallMs = 0;
+  #stallEndedAtMs = 0;
+
+  /** @param nowMs `performance.now()` at the end of an answer that took `ms` */
+  noteAnswer(ms: number, nowMs: number): void {
     this.#answers += 1;
+    if (nowMs - this.#answeredAtMs > stalledMs) {
+      this.#stallMs = nowMs - this.#answeredAtMs;
+      this.#stallEndedAtMs = nowMs;
+    }
+    this.#answeredAtMs = nowMs;
     this.usualMs = ms > this.usualMs ? this.usualMs * 1.05 + 0.001 : this.usualMs * 0.95;
+  }
+
+  /** What the answer noted last took without the time in which this server answered nobody: that is nobody's own slowness. */
+  ownMs(ms: number): number {
+    const overlap = Math.min(this.#stallMs, this.#stallEndedAtMs - (this.#answeredAtMs - ms));
+    return overlap > 0 ? ms - overlap : ms;
   }
 
   /** May one more be at work? `inUse` are the server's connections that belong to sessions. */
   admits(inUse: ReadonlySet<BackendConnection>, nowMs: number): boolean {
     if (inUse.size < this.limit) return true;
+    const soonFreeMs = Math.max(busySoonFreeMs, Math.min(this.usualMs * SOON_FREE_TIMES, SOON_FREE_MS_MAX));
     let busy = 0;
-    for (const connection of inUse) if (isBusy(connection, nowMs)) busy += 1;
+    for (const connection of inUse) if (isBusy(connection, nowMs, soonFreeMs)) busy += 1;
     return busy < this.limit;
   }
 
@@ -59,7 +82,7 @@ export class Admission {
   }
 }
 
-function isBusy(connection: BackendConnection, nowMs: number): boolean {
-  if (!connection.idle) return nowMs - connection.headSinceMs < busySoonFreeMs;
+function isBusy(connection: BackendConnection, nowMs: number, soonFreeMs: number): boolean {
+  if (!connection.idle) return nowMs - connection.headSinceMs < soonFreeMs;
   return nowMs - connection.answeredAtMs < thinkingMs;
 }

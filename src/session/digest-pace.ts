@@ -16,6 +16,17 @@ const SLOW_ANSWER_TIMES = 20;
 export const penaltyStatements = 100;
 
 /**
+ * On a server where everything takes long at the moment a digest that is no slower than the rest may share all the same, when
+ * it has been as quick as this, in ms, and a quarter of its answers takes less than that: otherwise what was first seen on a
+ * busy server would have connections of its own for ever, and keep the server busy.
+ */
+export const crowdedBestMs = 2;
+export const crowdedUsualMs = 40;
+const CROWDED_TIMES = 1.5;
+/** The quickest answer is forgotten to the half in so many answers. */
+const BEST_FORGETS = 2 ** (1 / 1_500);
+
+/**
  * What a statement costs shows in its quick answers: on a busy machine the others tell of the machine. The estimate goes
  * down by this share for a shorter answer and up by a third of it for a longer one: one of four is shorter.
  */
@@ -30,6 +41,10 @@ export class DigestPace {
   #lessons = 0;
   /** A quarter of the answers took less. */
   #usualMs = 0;
+  /** The quickest answer of late. */
+  #bestMs = Number.POSITIVE_INFINITY;
+  /** What an answer of any digest takes at the same server. */
+  #serverMs = 0;
   #averageBytes = 0;
   #penalty = 0;
 
@@ -40,15 +55,24 @@ export class DigestPace {
       return 'penalty';
     }
     if (this.#lessons < paceLessonsMin) return 'unknown';
-    return this.#usualMs <= quickMs && this.#averageBytes <= quickAnswerBytesMax ? 'quick' : 'slow';
+    if (this.#averageBytes > quickAnswerBytesMax) return 'slow';
+    return this.#usualMs <= quickMs || this.#isQuickForServer() ? 'quick' : 'slow';
+  }
+
+  #isQuickForServer(): boolean {
+    if (this.#bestMs > crowdedBestMs || this.#usualMs > crowdedUsualMs) return false;
+    return this.#usualMs <= this.#serverMs * CROWDED_TIMES;
   }
 
   /**
    * One answer took so long from the time the server could begin with it, and was that large.
    * @param usualMs what an answer of its server takes at the moment
+   * @param ownMs without the time in which that server answered nobody
    */
-  learn(ms: number, bytes: number, usualMs: number): void {
-    if (ms > slowAnswerMs && ms > usualMs * SLOW_ANSWER_TIMES) this.punish();
+  learn(ms: number, bytes: number, usualMs: number, ownMs: number = ms): void {
+    if (ownMs > slowAnswerMs && ownMs > usualMs * SLOW_ANSWER_TIMES) this.punish();
+    this.#serverMs = usualMs;
+    this.#bestMs = ms < this.#bestMs ? ms : this.#bestMs * BEST_FORGETS;
     if (this.#lessons < paceLessonsMin) {
       this.#lessons += 1;
       // Of the first ones the quickest: the others opened connections and warmed caches.

@@ -588,8 +588,9 @@ export class StatementRun implements AnswerOwner {
     if (statement.facts.pureRead && statement.command !== 'prepare') {
       const { pace } = slotOf(statement.entry);
       const { admission } = connection.home as Server;
-      admission.noteAnswer(connection.lastAnswerMs);
-      pace.learn(connection.lastAnswerMs, this.#answerBytes, admission.usualMs);
+      const ms = connection.lastAnswerMs;
+      admission.noteAnswer(ms, connection.answeredAtMs);
+      pace.learn(ms, this.#answerBytes, admission.usualMs, admission.ownMs(ms));
       if (outcome.warnings > 0 || !(outcome.ok || INTERRUPTIONS.has(outcome.errorCode))) pace.punish();
     }
     const killed = this.#killed;

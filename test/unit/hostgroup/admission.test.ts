@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BackendConnection } from '../../../src/backend/backend-connection.ts';
-import { Admission, busyConnectionsMin, busySoonFreeMs, thinkingMs } from '../../../src/hostgroup/admission.ts';
+import {
+  Admission,
+  busyConnectionsMin,
+  busySoonFreeMs,
+  stalledMs,
+  thinkingMs,
+} from '../../../src/hostgroup/admission.ts';
 
 const NOW = 1_000;
 
@@ -33,7 +39,7 @@ describe('how many connections of a server are at work at once', () => {
   it('become more while answers stay as quick, and fewer when they do not', () => {
     const admission = new Admission();
     const look = (ms: number) => {
-      for (let i = 0; i < 200; i += 1) admission.noteAnswer(ms);
+      for (let i = 0; i < 200; i += 1) admission.noteAnswer(ms, NOW);
       admission.waited = 1;
       admission.adapt();
     };
@@ -44,10 +50,29 @@ describe('how many connections of a server are at work at once', () => {
     assert.equal(admission.limit, busyConnectionsMin);
   });
 
+  it('count those that only take as long as everything does on a crowded server', () => {
+    const admission = new Admission();
+    for (let i = 0; i < 200; i += 1) admission.noteAnswer(busySoonFreeMs, NOW);
+    const slow = { ...working, headSinceMs: NOW - 2 * busySoonFreeMs };
+    assert.equal(admission.admits(connections(50, slow), NOW), false);
+  });
+
+  it('is not told by the time in which the server answered nobody', () => {
+    const admission = new Admission();
+    admission.noteAnswer(1, NOW);
+    admission.noteAnswer(1, NOW + 1);
+    assert.equal(admission.ownMs(1), 1);
+    const gapMs = stalledMs * 3;
+    admission.noteAnswer(gapMs + 2, NOW + 1 + gapMs);
+    assert.equal(admission.ownMs(gapMs + 2), 2);
+    admission.noteAnswer(1, NOW + 2 + gapMs);
+    assert.equal(admission.ownMs(1), 1);
+  });
+
   it('stay as they are while nobody waits', () => {
     const admission = new Admission();
     for (let i = 0; i < 10; i += 1) {
-      admission.noteAnswer(1);
+      admission.noteAnswer(1, NOW);
       admission.adapt();
     }
     assert.equal(admission.limit, busyConnectionsMin);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  crowdedBestMs,
+  crowdedUsualMs,
   DigestPace,
   paceLessonsMin,
   penaltyStatements,
@@ -34,6 +36,26 @@ describe('how quick the statements of a digest are', () => {
   it('is not forgotten for one that took long on a busy machine', () => {
     const pace = taught(0.2);
     pace.learn(slowAnswerMs + 1, 100, slowAnswerMs / 2);
+    assert.equal(pace.pace(), 'quick');
+  });
+
+  it('is judged by what is usual where everything takes long, if it has ever been quick', () => {
+    const usualMs = quickMs * 4;
+    const learnt = (best: number, ms: number, serverMs: number): string => {
+      const pace = taught(quickMs * 4);
+      pace.learn(best, 100, serverMs);
+      for (let i = 0; i < 50; i += 1) pace.learn(ms, 100, serverMs);
+      return pace.pace();
+    };
+    assert.equal(learnt(crowdedBestMs / 2, usualMs, usualMs), 'quick');
+    assert.equal(learnt(crowdedBestMs * 2, usualMs, usualMs), 'slow');
+    assert.equal(learnt(crowdedBestMs / 2, usualMs, quickMs), 'slow');
+    assert.equal(learnt(crowdedBestMs / 2, crowdedUsualMs * 4, crowdedUsualMs * 4), 'slow');
+  });
+
+  it('is not in doubt for one that took long while its server answered nobody', () => {
+    const pace = taught(0.2);
+    pace.learn(slowAnswerMs * 2, 100, 0.2, slowAnswerMs);
     assert.equal(pace.pace(), 'quick');
   });
 
