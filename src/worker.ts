@@ -152,7 +152,8 @@ export class Worker {
   sweep(): void {
     const { hostgroups, lingering, runtime, sessions, clock, queryCache, mirror } = this.#context;
     hostgroups.sweep();
-    lingering.sweep(runtime.variables.autoIncrementDelayMultiplexTimeoutMs);
+    const { autoIncrementDelayMultiplexTimeoutMs, connectionDelayMultiplexMs } = runtime.variables;
+    lingering.sweep(autoIncrementDelayMultiplexTimeoutMs, connectionDelayMultiplexMs);
     const nowMs = clock.nowMs();
     for (const session of sessions.values()) session.sweep(nowMs);
     queryCache.sweep(nowMs);

@@ -2,8 +2,11 @@
  * The backend connections a session holds: at most one per hostgroup, kept only while something of the session lives
  * on it. Decides after each answer whether a connection goes back to the pool, and knows why it does not.
  */
+import { performance } from 'node:perf_hooks';
+import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
+import { StatusFlag } from '../protocol/status-flags.ts';
 import { effectNames, SessionEffect } from '../sql/facts.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Statement } from './statement.ts';
@@ -56,9 +59,26 @@ export function pinsOf(
   return multiplexing ? pins : pins | MULTIPLEXING_OFF_PIN;
 }
 
-/** Sessions that keep a connection only in case its warnings or row count are asked for; swept by time and on demand. */
+/** What the operator wants of connections that nothing pins. */
+export type LeasePolicy = Pick<
+  MysqlVariables,
+  'connectionDelayMultiplexMs' | 'autocommitFalseIsTransaction' | 'autocommitFalseNotReusable'
+>;
+
+/** Nothing keeps a connection but what is on it. */
+export const NO_POLICY: LeasePolicy = {
+  connectionDelayMultiplexMs: 0,
+  autocommitFalseIsTransaction: false,
+  autocommitFalseNotReusable: false,
+};
+
+/**
+ * Sessions that keep a connection only in case its warnings or row count are asked for, after an insert id, or for
+ * mysql-connection_delay_multiplex_ms; swept by time and on demand.
+ */
 export class Lingering {
   readonly #leases = new Map<Leases, number>();
+  readonly #delayed = new Set<Leases>();
   readonly #clock: Pick<Clock, 'nowMs'>;
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
@@ -70,33 +90,43 @@ export class Lingering {
     this.#leases.set(leases, this.#clock.nowMs());
   }
 
-  delete(leases: Leases): void {
-    this.#leases.delete(leases);
+  delay(leases: Leases): void {
+    this.#delayed.add(leases);
   }
 
-  /** Ends what has lingered for `ageMs` or longer; everything with 0. */
-  sweep(ageMs: number): void {
+  delete(leases: Leases): void {
+    this.#leases.delete(leases);
+    this.#delayed.delete(leases);
+  }
+
+  /**
+   * Ends what has lingered for `ageMs` or longer, and what was kept though not used for `delayMs`; everything with 0.
+   */
+  sweep(ageMs: number, delayMs = 0): void {
     const beforeMs = this.#clock.nowMs() - ageMs;
     for (const [leases, sinceMs] of this.#leases) {
       if (sinceMs > beforeMs) break;
       this.#leases.delete(leases);
-      leases.endLinger(undefined);
+      leases.endLinger();
     }
+    for (const leases of this.#delayed) if (!leases.endDelay(delayMs)) this.#delayed.delete(leases);
   }
 }
 
 export class Leases {
   readonly #hostgroups: HostgroupManager;
   readonly #lingering: Lingering;
+  readonly #policy: () => LeasePolicy;
   readonly #held: BackendConnection[] = [];
   /** Where the last statement ran whose diagnostics or insert id may be asked for. */
   lastHostgroup = -1;
   /** The connection that knows the session's last insert id by itself, if the session still holds it. */
   insertIdAt: BackendConnection | undefined;
 
-  constructor(hostgroups: HostgroupManager, lingering: Lingering) {
+  constructor(hostgroups: HostgroupManager, lingering: Lingering, policy: () => LeasePolicy = () => NO_POLICY) {
     this.#hostgroups = hostgroups;
     this.#lingering = lingering;
+    this.#policy = policy;
   }
 
   get held(): readonly BackendConnection[] {
@@ -120,10 +150,15 @@ export class Leases {
     return undefined;
   }
 
-  /** The connection with an open transaction. */
+  /** The connection with an open transaction, or with what mysql-autocommit_false_is_transaction takes for one. */
   inTransaction(): BackendConnection | undefined {
-    for (const connection of this.#held) if (connection.inTransaction) return connection;
+    for (const connection of this.#held)
+      if (connection.inTransaction || this.#mayNotLeave(connection)) return connection;
     return undefined;
+  }
+
+  #mayNotLeave(connection: BackendConnection): boolean {
+    return autocommitIsOff(connection) && this.#policy().autocommitFalseIsTransaction;
   }
 
   /** From now on the connection is the session's, until `settle` finds that nothing keeps it. */
@@ -133,25 +168,45 @@ export class Leases {
 
   /** After an answer: keeps the connection when something pins it or may be asked for, gives it back otherwise. */
   settle(connection: BackendConnection): void {
-    if (!connection.clean || connection.lingerStatements > 0) return;
-    this.#remove(connection);
-    connection.foreignDiagnostics = true;
-    this.#hostgroups.giveBack(connection);
+    if (!connection.clean || connection.lingerStatements > 0 || this.#mayNotLeave(connection)) return;
+    if (this.#policy().connectionDelayMultiplexMs > 0) this.#lingering.delay(this);
+    else this.#release(connection);
   }
 
-  /** Keeps a connection for the next statement, which may ask for the diagnostics of this one. */
-  linger(connection: BackendConnection): void {
-    connection.lingerStatements = 1;
+  /** Keeps a connection for so many of the next statements, which may ask for what this one left. */
+  linger(connection: BackendConnection, statements: number): void {
+    connection.lingerStatements = statements;
     this.#lingering.add(this);
   }
 
-  /** Gives back what was only kept in case the next statement asked for it. */
-  endLinger(except: BackendConnection | undefined): void {
+  /** A statement begins, on `here` if that is a connection of the session: what others were kept for has come nearer its end. */
+  passBy(here: BackendConnection | undefined): void {
     for (const connection of [...this.#held]) {
-      if (connection === except || connection.lingerStatements === 0 || !connection.idle) continue;
+      if (connection === here || connection.lingerStatements === 0 || !connection.idle) continue;
+      connection.lingerStatements -= 1;
+      this.settle(connection);
+    }
+  }
+
+  /** Gives back what was only kept in case a statement asked for it. */
+  endLinger(): void {
+    for (const connection of [...this.#held]) {
+      if (connection.lingerStatements === 0 || !connection.idle) continue;
       connection.lingerStatements = 0;
       this.settle(connection);
     }
+  }
+
+  /** Gives back what nothing keeps and nobody has used for `delayMs`; false when there is nothing of that kind left. */
+  endDelay(delayMs: number): boolean {
+    const beforeMs = performance.now() - delayMs;
+    let left = false;
+    for (const connection of [...this.#held]) {
+      if (!connection.idle || connection.answeredAtMs > beforeMs) left = true;
+      else if (connection.clean && connection.lingerStatements === 0 && !this.#mayNotLeave(connection))
+        this.#release(connection);
+    }
+    return left;
   }
 
   forget(connection: BackendConnection): void {
@@ -165,10 +220,21 @@ export class Leases {
       connection.lingerStatements = 0;
       connection.foreignDiagnostics = true;
       if (connection === this.insertIdAt) this.insertIdAt = undefined;
-      if (!connection.idle) connection.destroy();
+      if (!connection.idle || this.#mayNotBeReused(connection)) connection.destroy();
       else if (connection.clean) this.#hostgroups.giveBack(connection);
       else this.#hostgroups.giveBackUsed(connection);
     }
+  }
+
+  #release(connection: BackendConnection): void {
+    this.#remove(connection);
+    connection.foreignDiagnostics = true;
+    if (this.#mayNotBeReused(connection)) connection.destroy();
+    else this.#hostgroups.giveBack(connection);
+  }
+
+  #mayNotBeReused(connection: BackendConnection): boolean {
+    return autocommitIsOff(connection) && this.#policy().autocommitFalseNotReusable;
   }
 
   #remove(connection: BackendConnection): void {
@@ -176,4 +242,8 @@ export class Leases {
     if (index >= 0) this.#held.splice(index, 1);
     if (connection === this.insertIdAt) this.insertIdAt = undefined;
   }
+}
+
+function autocommitIsOff(connection: BackendConnection): boolean {
+  return (connection.statusFlags & StatusFlag.AUTOCOMMIT) === 0;
 }

@@ -131,7 +131,7 @@ export class Session implements RunOwner {
     this.backendUser = login.backendUser;
     this.capabilities = login.capabilities;
     this.shape = (login.capabilities & SHAPE_CAPABILITIES) >>> 0;
-    this.leases = new Leases(context.hostgroups, context.lingering);
+    this.leases = new Leases(context.hostgroups, context.lingering, () => this.variables);
     this.cursors = new Cursors(this.leases);
     this.#run = new StatementRun(this);
     this.#mayAnnotate = mayAnnotate(login.user.attributes);
@@ -156,7 +156,8 @@ export class Session implements RunOwner {
   }
 
   get pipelining(): boolean {
-    return this.runtime.sluice.pipelining && this.variables.multiplexing;
+    const { multiplexing, connectionDelayMultiplexMs } = this.variables;
+    return this.runtime.sluice.pipelining && multiplexing && connectionDelayMultiplexMs === 0;
   }
 
   get sharesNothing(): boolean {
@@ -444,7 +445,7 @@ export class Session implements RunOwner {
 
   /** What was asked before is forgotten with it, as with any statement. */
   #answerFromCache(statement: Statement, answer: CachedAnswer): void {
-    this.leases.endLinger(undefined);
+    this.leases.passBy(undefined);
     this.record({ ...statement, hostgroup: CACHE_HOSTGROUP }, 0, answer.rows);
     if (this.context.eventsLog.on) {
       logStatement(this, statement, { rowsAffected: 0, rowsSent: answer.rows, lastInsertId: 0 }, '');
@@ -456,7 +457,7 @@ export class Session implements RunOwner {
   #start(statement: Statement): void {
     const { mirrorHostgroup, mirrorFlagOut } = statement.decision;
     if (mirrorHostgroup >= 0 || mirrorFlagOut >= 0) this.context.mirror.offer(this, statement);
-    this.leases.endLinger(this.leases.find(statement.hostgroup));
+    this.leases.passBy(this.leases.find(statement.hostgroup));
     const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay);
     if (delayMs <= 0) return this.#run.run(statement);
     const ready = { ...statement, startedAt: statement.startedAt + delayMs };

@@ -626,7 +626,7 @@ export class StatementRun implements AnswerOwner {
       if (mayBeAskedFor) this.#unheard = { ...statement, frame: Buffer.from(statement.frame) };
       return;
     }
-    if (mayBeAskedFor) this.#owner.leases.linger(connection);
+    if (mayBeAskedFor) this.#owner.leases.linger(connection, 1);
     this.#giveLaneBack(connection);
   }
 
@@ -696,7 +696,11 @@ export class StatementRun implements AnswerOwner {
       !outcome.ok ||
       outcome.warnings > 0 ||
       outcome.rowsAffected > 0;
-    if (mayBeAskedFor) leases.linger(connection);
+    // mysql-auto_increment_delay_multiplex statements after the one that made an id, unless another one comes before.
+    const kept = Math.max(mayBeAskedFor ? 1 : 0, connection.lingerStatements - 1);
+    const delayed =
+      outcome.lastInsertId === 0 ? kept : Math.max(kept, this.#owner.variables.autoIncrementDelayMultiplex);
+    if (delayed > 0) leases.linger(connection, delayed);
     else connection.lingerStatements = 0;
   }
 

@@ -19,6 +19,7 @@ describe('multiplexing', () => {
         'CREATE TABLE test.t (id INT PRIMARY KEY, v INT)',
         'INSERT INTO test.t VALUES (1, 1)',
         'CREATE TABLE test.locked (id INT)',
+        'CREATE TABLE test.numbered (id INT AUTO_INCREMENT PRIMARY KEY)',
       ],
     });
   });
@@ -45,6 +46,105 @@ describe('multiplexing', () => {
     const [idOfA, idOfB] = await Promise.all([scalar(a, BACKEND_ID), scalar(b, BACKEND_ID)]);
     assert.notEqual(idOfA, idOfB);
   };
+
+  /** Plays with variables of the data plane that are as before afterwards. */
+  const withVariables = async (values: Record<string, string>, play: () => Promise<void>): Promise<void> => {
+    const names = Object.keys(values).map((name) => `'mysql-${name}'`);
+    const before = await stage.sluice.admin(
+      `SELECT variable_name AS name, variable_value AS value FROM global_variables WHERE variable_name IN (${names})`,
+    );
+    const set = async (assignments: readonly (readonly [string, string])[]): Promise<void> => {
+      for (const [name, value] of assignments) await stage.sluice.admin(`SET ${name} = '${value}'`);
+      await stage.sluice.admin('LOAD MYSQL VARIABLES TO RUNTIME');
+    };
+    await set(Object.entries(values).map(([name, value]) => [`mysql-${name}`, value] as const));
+    try {
+      await twoSessions(play);
+    } finally {
+      await set(before.map(({ name, value }) => [String(name), String(value)] as const));
+    }
+  };
+
+  test('mysql-auto_increment_delay_multiplex: so many statements after a new id stay on its connection', () =>
+    withVariables({ auto_increment_delay_multiplex: '3' }, async () => {
+      await a.query('INSERT INTO numbered VALUES ()');
+      for (let statement = 1; statement <= 3; statement += 1) {
+        assert.equal(await stage.connectionsUsed(), 1, `before statement ${statement}`);
+        await a.query('SELECT v FROM t');
+      }
+      assert.equal(await stage.connectionsUsed(), 0);
+      await a.query('INSERT INTO numbered VALUES ()');
+      await b.query('SELECT v FROM t');
+      await a.query('INSERT INTO t VALUES (7, 7)');
+      await a.query('DELETE FROM t WHERE id = 7');
+      await a.query('SELECT v FROM t');
+      assert.equal(await stage.connectionsUsed(), 0);
+    }));
+
+  test('mysql-auto_increment_delay_multiplex_timeout_ms ends that', () =>
+    withVariables({ auto_increment_delay_multiplex_timeout_ms: '200' }, async () => {
+      await a.query('INSERT INTO numbered VALUES ()');
+      await eventually(
+        'the connection is given back',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+        3_000,
+      );
+    }));
+
+  test('mysql-connection_delay_multiplex_ms keeps a connection for that long after its last statement', () =>
+    withVariables({ connection_delay_multiplex_ms: '400' }, async () => {
+      const backend = await scalar(a, BACKEND_ID);
+      assert.notEqual(await scalar(b, BACKEND_ID), backend);
+      assert.equal(await stage.connectionsUsed(), 2);
+      for (let round = 0; round < 3; round += 1) assert.equal(await scalar(a, BACKEND_ID), backend);
+      const begun = performance.now();
+      await a.query('SELECT v FROM t');
+      await eventually(
+        'both are given back',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+        5_000,
+      );
+      assert.ok(performance.now() - begun >= 400);
+    }));
+
+  test('mysql-autocommit_false_is_transaction: without autocommit a session keeps its connection', async () => {
+    const play = async (used: number): Promise<void> => {
+      await a.query('SET autocommit = 0');
+      await a.query('SELECT 1 + 1');
+      assert.equal(await stage.connectionsUsed(), used);
+      await a.query('SET autocommit = 1');
+      await a.query('SELECT 1 + 1');
+      assert.equal(await stage.connectionsUsed(), 0);
+    };
+    await twoSessions(() => play(0));
+    await withVariables({ autocommit_false_is_transaction: 'true' }, () => play(1));
+  });
+
+  test('mysql-autocommit_false_not_reusable: a connection without autocommit serves nobody else', async () => {
+    const play = async (): Promise<boolean> => {
+      await a.query('SET autocommit = 0');
+      const backend = await scalar(a, BACKEND_ID);
+      a.destroy();
+      await eventually(
+        'nothing is held',
+        () => stage.connectionsUsed(),
+        (used) => used === 0,
+      );
+      await b.query('SET autocommit = 0');
+      return (await scalar(b, BACKEND_ID)) === backend;
+    };
+    let reused = false;
+    await twoSessions(async () => {
+      reused = await play();
+    });
+    assert.equal(reused, true);
+    await withVariables({ autocommit_false_not_reusable: 'true' }, async () => {
+      reused = await play();
+    });
+    assert.equal(reused, false);
+  });
 
   test('who drops the schema it is in may go on, and make it anew', () =>
     twoSessions(async () => {
