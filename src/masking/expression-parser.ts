@@ -60,6 +60,7 @@ export abstract class ExpressionParser extends TokenCursor {
 
   /** @param aliased an alias may follow, and is left standing. */
   expressionOf(aliased: boolean): Expression {
+    this.spend(1);
     const start = this.at;
     const expression = emptyExpression();
     const around: Surroundings[] = [];
@@ -160,6 +161,7 @@ export abstract class ExpressionParser extends TokenCursor {
 
   /** A column, or a function with what its parenthesis will be. */
   #nameOrCall(expression: Expression, now: Surroundings): Surroundings | undefined {
+    this.spend(1);
     const parts: string[] = [];
     do {
       if (parts.length === 3) this.fail();

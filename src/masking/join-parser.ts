@@ -4,11 +4,11 @@
 import { CLOSE_BRACE, ExpressionParser, OPEN_BRACE } from './expression-parser.ts';
 import { Kind } from './lexer.ts';
 import type { Expression, IndexHint, JoinTree, Query } from './query-ast.ts';
-import { CLOSE, COMMA, NotUnderstood, OPEN } from './token-cursor.ts';
+import { CLOSE, COMMA, OPEN, TOO_COMPLEX } from './token-cursor.ts';
 import { SET_OPERATORS } from './words.ts';
 
-/** Joins of a statement that are followed; servers take 61 tables a join. */
-export const JUDGE_JOINS_MAX = 1024;
+/** Joins of one FROM that are followed; servers take 61 tables. */
+export const JUDGE_JOINS_MAX = 64;
 
 interface JoinDetails {
   readonly natural?: boolean;
@@ -21,10 +21,19 @@ export abstract class JoinParser extends ExpressionParser {
   /** A query of which the first operand is there already. */
   abstract queryFrom(first: Query): Query;
 
+  /** Of the FROM being read. */
   #joins = 0;
 
   /** The tables of a FROM, an UPDATE or a multi-table DELETE. */
   joinList(): JoinTree {
+    const around = this.#joins;
+    this.#joins = 0;
+    const tree = this.#list();
+    this.#joins = around;
+    return tree;
+  }
+
+  #list(): JoinTree {
     this.enter();
     let tree = this.#joined();
     while (this.take(COMMA)) tree = this.#joinOf(tree, this.#joined(), {});
@@ -55,7 +64,7 @@ export abstract class JoinParser extends ExpressionParser {
 
   #joinOf(left: JoinTree, right: JoinTree, how: JoinDetails): JoinTree {
     this.#joins += 1;
-    if (this.#joins > JUDGE_JOINS_MAX) throw new NotUnderstood(true);
+    if (this.#joins > JUDGE_JOINS_MAX) throw TOO_COMPLEX;
     const { natural = false, rightFirst = false, using, on } = how;
     return { kind: 'join', left, right, natural, rightFirst, using, on };
   }
@@ -86,7 +95,9 @@ export abstract class JoinParser extends ExpressionParser {
   #factor(): JoinTree {
     if (this.take(OPEN_BRACE)) {
       this.needWord('OJ');
+      this.enter();
       const tree = this.#joined();
+      this.leave();
       this.need(CLOSE_BRACE);
       return tree;
     }
@@ -115,7 +126,7 @@ export abstract class JoinParser extends ExpressionParser {
       else if (this.#continuesQuery()) result = { query: this.queryFrom(inner.query) };
       else result = this.#listFrom(this.#joinsFrom(this.#derived(inner.query, false)));
     } else {
-      result = this.joinList();
+      result = this.#list();
     }
     this.need(CLOSE);
     this.leave();

@@ -6,7 +6,7 @@
 import { JoinParser } from './join-parser.ts';
 import { DOT, Kind } from './lexer.ts';
 import type { Block, CommonTable, CommonTables, Expression, Item, Query, ValuesRows } from './query-ast.ts';
-import { CLOSE, COMMA, OPEN, STAR } from './token-cursor.ts';
+import { CLOSE, COMMA, OPEN, PART, STAR } from './token-cursor.ts';
 import { SELECT_MODIFIERS, SET_OPERATORS } from './words.ts';
 
 export class QueryParser extends JoinParser {
@@ -20,6 +20,7 @@ export class QueryParser extends JoinParser {
   /** A query expression with all that may follow it. */
   query(): Query {
     this.enter();
+    this.spend(PART);
     const { commonTables, recursive } = this.commonTables();
     const parts = { orderBy: [] as Expression[], rest: [] as Expression[] };
     const ends = { into: undefined as Query['into'], procedure: false };
@@ -190,6 +191,7 @@ export class QueryParser extends JoinParser {
   }
 
   #block(ends: { into: Query['into'] }): Block {
+    this.spend(PART);
     const block = emptyBlock();
     while (SELECT_MODIFIERS.has(this.word()) && !(this.word().startsWith('SQL_') && this.kind(1) === COMMA)) {
       if (this.word().startsWith('DISTINCT')) block.distinct = true;
@@ -235,6 +237,7 @@ export class QueryParser extends JoinParser {
 
   /** One element of a select list. */
   item(): Item {
+    this.spend(1);
     if (this.take(STAR)) return { kind: 'star', table: undefined };
     const star = this.#tryTableStar();
     if (star !== undefined) return star;

@@ -17,9 +17,18 @@ import type {
   Query,
   TableName,
 } from './query-ast.ts';
-import { find, newScope, type Relation, relationOf, relationsNamed, type Scope, type ScopeColumn } from './scope.ts';
+import {
+  addNamed,
+  find,
+  newScope,
+  type Relation,
+  relationOf,
+  relationsNamed,
+  type Scope,
+  type ScopeColumn,
+} from './scope.ts';
 import { isSystemSchema, isValueBearing, isValueBearingFunction } from './system-objects.ts';
-import { NotUnderstood } from './token-cursor.ts';
+import { NOT_UNDERSTOOD, NotUnderstood, TOO_COMPLEX } from './token-cursor.ts';
 import {
   Reason,
   type ReasonCode,
@@ -31,8 +40,8 @@ import {
 
 /** Columns of one select list that are followed; servers give 4,096. */
 export const JUDGE_COLUMNS_MAX = 8192;
-/** Look-ups of names, counted by tables and columns looked at, that one statement may cost: some tenths of a second. */
-export const JUDGE_STEPS_MAX = 20_000_000;
+/** Look-ups of names, counted by tables and columns looked at, that one statement may cost: some hundredths of a second. */
+export const JUDGE_STEPS_MAX = 5_000_000;
 
 /** A protected column is used in a way that is not allowed. */
 export class Refused extends Error {
@@ -228,7 +237,7 @@ export class Resolver {
         for (const column of star.columns) this.#meet(column);
         this.#spend(star.columns.length);
         for (const column of star.columns) columns.push(column);
-        if (columns.length > JUDGE_COLUMNS_MAX) throw new NotUnderstood(true);
+        if (columns.length > JUDGE_COLUMNS_MAX) throw TOO_COMPLEX;
         open ||= star.open;
       } else if (item.kind === 'column') {
         const column = this.#plainColumn(item.column, scope);
@@ -467,7 +476,7 @@ export class Resolver {
       const entry = names.entries.get(folded);
       if (entry === undefined) continue;
       // Some servers tell names apart by case, others do not; a later common table is known to some only.
-      if (entry.relation === undefined || entry.written !== name) throw new NotUnderstood();
+      if (entry.relation === undefined || entry.written !== name) throw NOT_UNDERSTOOD;
       return entry.relation;
     }
     return undefined;
@@ -566,7 +575,7 @@ export class Resolver {
   /** Adversaries can make small texts costly. */
   #spend(steps: number): void {
     this.#steps += steps;
-    if (this.#steps > JUDGE_STEPS_MAX) throw new NotUnderstood(true);
+    if (this.#steps > JUDGE_STEPS_MAX) throw TOO_COMPLEX;
   }
 
   #meet(column: ScopeColumn): void {
@@ -616,10 +625,7 @@ function renamed(result: Columns, names: readonly string[] | undefined): Columns
 }
 
 function addAlias(scope: Scope, column: ScopeColumn): void {
-  if (column.name === undefined) return;
-  const same = scope.aliases.get(column.name);
-  if (same === undefined) scope.aliases.set(column.name, [column]);
-  else same.push(column);
+  if (column.name !== undefined) addNamed(scope.aliases, column.name, column);
 }
 
 /** The scope as it is now: what comes later is out of reach. */

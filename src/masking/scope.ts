@@ -50,6 +50,13 @@ export function newScope(parent: Scope | undefined): Scope {
   return { relations: [], aliases: new Map(), parent };
 }
 
+/** Of columns with the same name two are enough, and one that is protected. */
+export function addNamed(byName: Map<string, ScopeColumn[]>, name: string, column: ScopeColumn): void {
+  const same = byName.get(name);
+  if (same === undefined) byName.set(name, [column]);
+  else if (same.length < 2 || (same.length < 3 && column.mask >= 0)) same.push(column);
+}
+
 export function relationOf(
   alias: string | undefined,
   schema: string | undefined,
@@ -68,9 +75,7 @@ export function relationOf(
       openNames = true;
       continue;
     }
-    const same = byName.get(column.name);
-    if (same === undefined) byName.set(column.name, [column]);
-    else same.push(column);
+    addNamed(byName, column.name, column);
   }
   return { alias, schema, columns, byName, open: more.open ?? false, openNames, unknownColumn: more.unknownColumn };
 }

@@ -14,7 +14,7 @@ import { isProtected, type Knowledge, Refused, Resolver, refuse, USES } from './
 import { newScope, type ScopeColumn } from './scope.ts';
 import { judgeShow } from './show.ts';
 import { isSystemSchema, isValueBearingAnywhere, isValueBearingFunction } from './system-objects.ts';
-import { COMMA, NotUnderstood, OPEN } from './token-cursor.ts';
+import { COMMA, NotUnderstood, OPEN, PART } from './token-cursor.ts';
 import type { Tokens } from './tokens.ts';
 import {
   type MaskVerdict,
@@ -111,6 +111,7 @@ export class StatementReader extends QueryParser {
 
   #verdict(start: number): Verdict {
     try {
+      this.spend(PART);
       if (this.#unsettled && this.touches(start)) {
         return refuseStatement(Reason.AMBIGUOUS, 'an earlier statement of the text may change how this one is read');
       }
@@ -123,8 +124,8 @@ export class StatementReader extends QueryParser {
     } catch (error) {
       if (error instanceof Refused) return error.verdict;
       if (!(error instanceof NotUnderstood)) throw error;
-      if (error.tooDeep && this.touches(start)) {
-        return refuseStatement(Reason.TOO_COMPLEX, 'the statement is nested too deeply to be judged');
+      if (error.tooComplex && this.touches(start)) {
+        return refuseStatement(Reason.TOO_COMPLEX, 'the statement is too large or nested too deeply to be judged');
       }
       if (this.touches(start)) return refuseStatement(Reason.UNREADABLE, 'the statement cannot be read with certainty');
       this.at = start;
@@ -375,7 +376,10 @@ export class StatementReader extends QueryParser {
       this.at += 1;
     }
     this.at += 1;
-    return this.statement();
+    this.enter();
+    const verdict = this.statement();
+    this.leave();
+    return verdict;
   }
 
   #call(): Verdict {

@@ -65,9 +65,13 @@ export function isValueBearing(schema: string, table: string): boolean {
   return listed.some((entry) => (entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry));
 }
 
-/** As {@link isValueBearing}, for a name whose schema is not known. */
-export function isValueBearingAnywhere(table: string): boolean {
-  return [...SYSTEM_SCHEMAS].some((schema) => isValueBearing(schema, table));
+const ANYWHERE = Object.values(VALUE_BEARING).flat();
+const NAMES_ANYWHERE: ReadonlySet<string> = new Set(ANYWHERE.filter((entry) => !entry.endsWith('*')));
+const PREFIXES_ANYWHERE = [...new Set(ANYWHERE.filter((entry) => entry.endsWith('*')).map((it) => it.slice(0, -1)))];
+
+/** As {@link isValueBearing}, for a folded name whose schema is not known. */
+export function isValueBearingAnywhere(name: string): boolean {
+  return NAMES_ANYWHERE.has(name) || PREFIXES_ANYWHERE.some((prefix) => name.startsWith(prefix));
 }
 
 export function isValueBearingFunction(name: string): boolean {

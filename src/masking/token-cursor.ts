@@ -14,15 +14,29 @@ export const STAR = 0x2a;
 /** Queries in queries, and joins in parentheses, beyond this depth are not followed: the statement counts as unreadable. */
 export const JUDGE_DEPTH_MAX = 64;
 
+/**
+ * What one text may consist of, as {@link TokenCursor.spend} weighs it: a name, function or expression is 1, a query, a
+ * table, a statement is {@link PART}. Some tenths of a second; literals cost nothing here.
+ */
+export const JUDGE_PARTS_MAX = 50_000;
+
+/** The weight of what is worth many names. */
+export const PART = 10;
+
 /** The text is not understood, or not in this way; whoever may touch something protected with it is refused. */
 export class NotUnderstood extends Error {
-  readonly tooDeep: boolean;
+  /** It may be right, but is too large or nested too deeply. */
+  readonly tooComplex: boolean;
 
-  constructor(tooDeep = false) {
+  constructor(tooComplex: boolean) {
     super('not understood');
-    this.tooDeep = tooDeep;
+    this.tooComplex = tooComplex;
   }
 }
+
+/** Made once: texts of many statements may not be understood as often. */
+export const NOT_UNDERSTOOD = new NotUnderstood(false);
+export const TOO_COMPLEX = new NotUnderstood(true);
 
 export class TokenCursor {
   readonly tokens: Tokens;
@@ -33,6 +47,7 @@ export class TokenCursor {
   usedLiteral = false;
   /** Levels of recursion that are open. */
   depth = 0;
+  #parts = 0;
 
   constructor(tokens: Tokens, mariadb: boolean, at = 0) {
     this.tokens = tokens;
@@ -50,12 +65,18 @@ export class TokenCursor {
   }
 
   fail(): never {
-    throw new NotUnderstood();
+    throw NOT_UNDERSTOOD;
+  }
+
+  /** Something costs as much as that many names. */
+  spend(parts: number): void {
+    this.#parts += parts;
+    if (this.#parts > JUDGE_PARTS_MAX) throw TOO_COMPLEX;
   }
 
   enter(): void {
     this.depth += 1;
-    if (this.depth > JUDGE_DEPTH_MAX) throw new NotUnderstood(true);
+    if (this.depth > JUDGE_DEPTH_MAX) throw TOO_COMPLEX;
   }
 
   leave(): void {
@@ -120,6 +141,7 @@ export class TokenCursor {
 
   /** `t`, `s.t`, `.t` */
   tableName(): TableName {
+    this.spend(PART);
     if (this.take(DOT)) return { schema: undefined, name: this.anyName() };
     const first = this.name();
     if (!this.take(DOT)) return { schema: undefined, name: first };
@@ -128,6 +150,7 @@ export class TokenCursor {
 
   /** `c`, `t.c`, `s.t.c`, `.t.c`; undefined, with the cursor where it was, when this is none. */
   tryColumnName(): ColumnName | undefined {
+    this.spend(1);
     const start = this.at;
     const leadingDot = this.take(DOT);
     if (!leadingDot && !this.isName()) return undefined;

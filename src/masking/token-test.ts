@@ -7,6 +7,7 @@ import { Kind, Lexer, type LexerMode, SEMICOLON } from './lexer.ts';
 import type { SqlMode } from './sql-mode.ts';
 import { SYSTEM_WORDS } from './system-objects.ts';
 import { OPEN } from './token-cursor.ts';
+import { NAME_BYTES_MAX } from './tokens.ts';
 
 /** Statements that touch nothing protected as long as they name nothing that leads there. */
 const PLAIN_STATEMENTS = words(
@@ -19,11 +20,16 @@ const SUSPECT_WORDS = words(`
   PROCEDURE FUNCTION TRIGGER EVENT CHECKSUM
 `);
 
+/** Names beyond ASCII that are looked at in one text; one with more is judged, whatever they are. */
+export const DECODED_NAMES_MAX = 20_000;
+
 export class TokenTest {
   readonly #names: ReadonlySet<string>;
   /** Which lengths begin with which letter (its low five bits): most words are told apart by that. */
   readonly #outlines = new Uint8Array(256 * 32);
   readonly #anyNonAscii: boolean;
+  /** Names beyond ASCII met so far in the text under way. */
+  #decoded = 0;
 
   constructor(names: ReadonlySet<string>) {
     this.#names = new Set([...names, ...SYSTEM_WORDS.map(fold)]);
@@ -41,6 +47,7 @@ export class TokenTest {
     const lexer = new Lexer(text, mode);
     let hot = false;
     let begins = true;
+    this.#decoded = 0;
     for (;;) {
       const kind = lexer.next();
       if (kind === Kind.END) break;
@@ -65,6 +72,8 @@ export class TokenTest {
       if (this.#outlines[outline(text[start]!, end - start)] === 0) return false;
       return this.#names.has(asciiLower(text, start, end));
     }
+    this.#decoded += 1;
+    if (this.#decoded > DECODED_NAMES_MAX || end - start > NAME_BYTES_MAX) return true;
     const decoded = mode.reading.decode(text.subarray(start, end));
     return decoded === undefined || this.#names.has(fold(decoded));
   }

@@ -7,6 +7,11 @@ import { Kind, Lexer, type LexerMode } from './lexer.ts';
 
 /** Larger texts are not judged: a statement that touches nothing protected never gets this far. */
 export const JUDGE_TOKENS_MAX = 4_000_000;
+/** As {@link JUDGE_TOKENS_MAX}, for names and keywords: literals are cheaper. */
+export const JUDGE_WORDS_MAX = 1_000_000;
+
+/** Longer names are no server's: aliases have 256 characters at most. */
+export const NAME_BYTES_MAX = 1024;
 
 export class Tokens {
   count = 0;
@@ -34,10 +39,12 @@ export class Tokens {
   }
 
   #fill(lexer: Lexer): void {
+    let words = 0;
     for (;;) {
       const kind = lexer.next();
       if (kind === Kind.END) break;
-      if (this.count === JUDGE_TOKENS_MAX) {
+      if (kind === Kind.WORD || kind === Kind.NAME) words += 1;
+      if (this.count === JUDGE_TOKENS_MAX || words > JUDGE_WORDS_MAX) {
         this.tooMany = true;
         break;
       }
@@ -86,6 +93,7 @@ export class Tokens {
     const quoted = this.kind(i) === Kind.NAME;
     const start = this.#starts[i]! + (quoted ? 1 : 0);
     const end = this.#ends[i]! - (quoted ? 1 : 0);
+    if (end - start > NAME_BYTES_MAX) return undefined;
     const decoded = this.#decode(start, end);
     if (!quoted || decoded === undefined) return decoded;
     const quote = this.#text[start - 1] === 0x60 ? '`' : '"';

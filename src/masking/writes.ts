@@ -100,14 +100,19 @@ function insertSource(reader: StatementReader, scope: Scope): Source | undefined
   return reader.resolver.query(reader.query(), undefined);
 }
 
+const LITERAL_WORDS: ReadonlySet<string> = new Set(['NULL', 'DEFAULT', 'TRUE', 'FALSE']);
+
 /** An expression, or DEFAULT. Literals are passed over quickly: bulk inserts have millions. */
 function newValue(reader: StatementReader, scope: Scope, use: Use): void {
   const kind = reader.kind();
   const next = reader.kind(1);
-  if (
-    (kind === Kind.STRING || kind === Kind.INTEGER || kind === Kind.NUMBER || kind === Kind.PARAMETER) &&
-    (next === COMMA || next === CLOSE)
-  ) {
+  const isLiteral =
+    kind === Kind.STRING ||
+    kind === Kind.INTEGER ||
+    kind === Kind.NUMBER ||
+    kind === Kind.PARAMETER ||
+    LITERAL_WORDS.has(reader.word());
+  if (isLiteral && (next === COMMA || next === CLOSE)) {
     reader.at += 1;
     return;
   }
