@@ -73,6 +73,7 @@ export async function startAdminPlane(options: AdminPlaneOptions): Promise<Admin
     const stats = createStatsRefresher({
       plane,
       nowMs: () => performance.now(),
+      showsOwnCounters: () => isStrict({ plane }),
       facts: () => ({
         serversVersion: promotion.checksums.versionOf('mysql_servers'),
         sqliteBytes: memoryBytes(db.handle),

@@ -29,6 +29,7 @@ import { MODULES, type ModuleName } from './modules/index.ts';
 import type { CheckRules, ConfigModule, RuntimeView, TableModule, VariablesModule } from './modules/module.ts';
 import { retiredServers } from './modules/mysql-servers.ts';
 import { type StartUpOptions, startUp } from './start-up.ts';
+import { isStrict } from './strict.ts';
 import {
   copyTables,
   copyVariables,
@@ -41,7 +42,7 @@ import {
   writeTables,
   writeVariables,
 } from './table-store.ts';
-import type { AdminVariableName } from './variables/admin-spec.ts';
+import { type AdminVariableName, announcedVersion } from './variables/admin-spec.ts';
 import { applyVariables, type VariableRow } from './variables/apply.ts';
 import { VARIABLE_PREFIXES, type VariablePrefix } from './variables/spec.ts';
 
@@ -182,7 +183,8 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
 
   async function publishVariables(module: VariablesModule): Promise<PromotionResult> {
     const { prefix } = module;
-    const applied = applyVariables(readVariables(db, prefix), { prefix, current: inForce(prefix), startingUp });
+    const current = prefix === 'admin-' ? withVersion(adminVariables) : inForce(prefix);
+    const applied = applyVariables(readVariables(db, prefix), { prefix, current, startingUp });
     const part = PART_OF[prefix];
     if (part !== undefined) {
       await plane.publish({ [part]: applied.values });
@@ -194,8 +196,19 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
     if (prefix === 'mysql-') checksums.loaded('mysql_variables', () => variablesChecksum('mysql-', values));
     if (prefix === 'admin-') checksums.loaded('admin_variables', () => variablesChecksum('admin-', values));
     correctVariables(db, applied.corrections);
+    if (prefix === 'sluice-') showVersion();
     history.loaded(module.name, new Map([[VARIABLES_TABLE, variableRows(runtimeVariables(prefix))]]), actor);
     return { affectedRows: 0, problems: applied.problems };
+  }
+
+  function withVersion(values: VariableValues): VariableValues {
+    return { ...values, version: announcedVersion(isStrict({ plane })) };
+  }
+
+  /** The version is the one value that follows from another: from sluice-strict. */
+  function showVersion(): void {
+    adminVariables = withVersion(adminVariables);
+    writeVariables(db, 'main', [{ name: 'admin-version', value: announcedVersion(isStrict({ plane })) }]);
   }
 
   async function saveTables(module: TableModule): Promise<PromotionResult> {

@@ -5,6 +5,6 @@
 import { readSluiceVariables } from '../runtime/variables.ts';
 import type { AdminContext } from './context.ts';
 
-export function isStrict({ plane }: AdminContext): boolean {
+export function isStrict({ plane }: Pick<AdminContext, 'plane'>): boolean {
   return readSluiceVariables(plane.current.sluiceVariables).strict;
 }

@@ -7,6 +7,7 @@ import type { RuntimeSnapshot, UserEntry, VariableValues } from '../../runtime/s
 import { SpookyHash } from '../../src/sql/spooky-hash.ts';
 import { nextTurn } from '../../src/util/turn.ts';
 import { cellText } from '../db/cell-text.ts';
+import { PROXYSQL_VERSION_TEXT } from '../variables/admin-spec.ts';
 import { type ChecksumCell, joinedChecksum, rowsChecksum } from './raw-checksum.ts';
 import type { ChecksumName, Compute } from './runtime-checksums.ts';
 
@@ -54,17 +55,12 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'admin-web_port',
 ]);
 
-/**
- * What a ProxySQL of the release we reproduce has as admin-version: peers of both kinds that are configured alike have
- * the same checksum.
- */
-const VERSION_AMONG_PEERS = '2.7.1-16-g2726c27';
-
+/** Peers of both kinds that are configured alike have the same checksum, whatever admin-version says. */
 export function variablesChecksum(prefix: 'mysql-' | 'admin-', values: VariableValues): Promise<bigint> {
   const rows = Object.entries(values)
     .map(([name, value]): [string, string] => [
       prefix + name,
-      prefix === 'admin-' && name === 'version' ? VERSION_AMONG_PEERS : value,
+      prefix === 'admin-' && name === 'version' ? PROXYSQL_VERSION_TEXT : value,
     ])
     .filter(([name]) => !LEFT_OUT.has(name));
   return rowsChecksum(rows.sort(([a], [b]) => compareBytes(a, b)));

@@ -6,7 +6,7 @@ import type { AdminContext, SessionContext } from '../context.ts';
 import type { SessionFact } from '../grammar/statement.ts';
 import type { AdminReply } from '../reply.ts';
 import { isStrict } from '../strict.ts';
-import { SERVER_VERSION_TEXT } from '../variables/admin-spec.ts';
+import { announcedVersion } from '../variables/admin-spec.ts';
 import { isReadOnly } from './passthrough.ts';
 
 export function answerFact(
@@ -26,12 +26,13 @@ function valuesOf(
   fact: SessionFact,
   columns: readonly string[],
 ): readonly string[] {
+  const version = announcedVersion(isStrict(context));
   switch (fact) {
     case 'version':
       // SHOW VARIABLES names what it shows.
-      return columns.length === 2 ? ['version', SERVER_VERSION_TEXT] : [SERVER_VERSION_TEXT];
+      return columns.length === 2 ? ['version', version] : [version];
     case 'version-and-comment':
-      return [`${SERVER_VERSION_TEXT} Admin Module`];
+      return [`${version} Admin Module`];
     case 'user':
       return [`${username}@${clientAddress}`];
     case 'database':

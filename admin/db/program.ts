@@ -4,6 +4,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { boundParameters } from './parameters.ts';
+import { splitStatements } from './sql-tokens.ts';
 
 /** One instruction; see https://www.sqlite.org/opcode.html. */
 export interface Instruction {
@@ -23,7 +24,8 @@ export interface Place {
 
 /** The program of a prepared statement, in the order of its addresses. */
 export function programOf(db: Database, statement: Statement<unknown[], unknown>): readonly Instruction[] {
-  const { source } = statement;
+  // A semicolon in front is no part of it.
+  const [source = ''] = splitStatements(statement.source);
   return db.prepare<unknown[], Instruction>(`EXPLAIN ${source}`).all(...boundParameters(source));
 }
 

@@ -16,6 +16,8 @@ export interface StatsRefresherOptions {
   readonly plane: DataPlane;
   /** Milliseconds on a clock that does not jump. */
   readonly nowMs: () => number;
+  /** Whether stats_mysql_global shows the counters that ProxySQL does not have. */
+  readonly showsOwnCounters: () => boolean;
   /** What the primary knows besides the time. */
   readonly facts: () => Omit<PrimaryFacts, 'uptimeS'>;
 }
@@ -29,7 +31,7 @@ export interface StatsRefresher {
   figures(table: 'stats_mysql_global' | 'stats_memory_metrics'): Promise<ReadonlyMap<string, string>>;
 }
 
-export function createStatsRefresher({ plane, nowMs, facts }: StatsRefresherOptions): StatsRefresher {
+export function createStatsRefresher({ plane, nowMs, facts, showsOwnCounters }: StatsRefresherOptions): StatsRefresher {
   const startedMs = nowMs();
   const uptimeS = (): number => (nowMs() - startedMs) / 1000;
 
@@ -51,9 +53,15 @@ export function createStatsRefresher({ plane, nowMs, facts }: StatsRefresherOpti
       return new Map(rows.map(([figure, value]) => [String(figure), String(value)]));
     },
     async collect(names) {
-      return (await Promise.all(STATS_TABLES.map((table) => contentsOf(table, names)))).flat();
+      const contents = (await Promise.all(STATS_TABLES.map((table) => contentsOf(table, names)))).flat();
+      return showsOwnCounters() ? contents : contents.map(withoutOwnCounters);
     },
   };
+}
+
+function withoutOwnCounters({ table, rows }: StatsContent): StatsContent {
+  if (table !== 'stats_mysql_global') return { table, rows };
+  return { table, rows: rows.filter(([name]) => !String(name).startsWith('Sluice_')) };
 }
 
 function tableNamed(name: string): StatsTable {

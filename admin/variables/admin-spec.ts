@@ -5,10 +5,15 @@
 import { bool, int, text, type VariableSpec } from '../../runtime/variable-spec.ts';
 import { PROXYSQL_VERSION, VERSION } from '../../src/util/version.ts';
 
-/**
- * What `admin-version` and `SELECT version()` say: ProxySQL's number first, because tools parse it, then our own.
- */
-export const SERVER_VERSION_TEXT = `${PROXYSQL_VERSION}-sluice-${VERSION}`;
+/** ProxySQL's number first, because tools parse it, then our own. */
+const OWN_VERSION_TEXT = `${PROXYSQL_VERSION}-sluice-${VERSION}`;
+/** What the release we reproduce says of itself. */
+export const PROXYSQL_VERSION_TEXT = `${PROXYSQL_VERSION}-16-g2726c27`;
+
+/** What `admin-version` and `SELECT version()` say; without strictness, what ProxySQL says. */
+export function announcedVersion(strict: boolean): string {
+  return strict ? OWN_VERSION_TEXT : PROXYSQL_VERSION_TEXT;
+}
 
 const ACTS = { effect: 'yes' } as const;
 /** ProxySQL rounds the intervals of its history tables up to one of these (seconds; 0 is off). */
@@ -24,7 +29,7 @@ export const ADMIN_VARIABLES = {
   read_only: bool(false, ACTS),
   refresh_interval: int(2000, 101, 99_999),
   vacuum_stats: bool(true),
-  version: text(SERVER_VERSION_TEXT, 'any', { readOnly: true, effect: 'yes' }),
+  version: text(OWN_VERSION_TEXT, 'any', { readOnly: true, effect: 'yes' }),
   ssl_keylog_file: text(''),
 
   cluster_username: text(''),

@@ -61,6 +61,7 @@ export class DispatchStage {
     const stats = createStatsRefresher({
       plane,
       nowMs: () => 1000,
+      showsOwnCounters: () => true,
       facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
     });
     const audit = new AuditLog({ dataDir, logger, settings: () => stage.auditSettings });

@@ -60,6 +60,7 @@ before(async () => {
   const refresher = createStatsRefresher({
     plane,
     nowMs: () => 1000,
+    showsOwnCounters: () => true,
     facts: () => ({ serversVersion: 0, sqliteBytes: 0 }),
   });
   const reader = new LargeReader();
