@@ -654,6 +654,14 @@ export class Session implements RunOwner {
   }
 
   statusFlags(): number {
+    // By this flag clients know how to quote: what they put in '…' must not end it.
+    const quoting = /no_backslash_escapes/i.test(this.state.variables.get('sql_mode') ?? '')
+      ? StatusFlag.NO_BACKSLASH_ESCAPES
+      : 0;
+    return quoting | this.#transactionFlags();
+  }
+
+  #transactionFlags(): number {
     const transaction = this.leases.inTransaction();
     const inTransaction =
       transaction === undefined ? 0 : StatusFlag.IN_TRANS | (transaction.statusFlags & StatusFlag.IN_TRANS_READONLY);

@@ -721,7 +721,8 @@ export class StatementRun implements AnswerOwner {
     const max = this.#owner.variables.maxStmtsPerConnection;
     for (const [key, id] of connection.statements) {
       if (connection.statements.size <= max) break;
-      if (this.#owner.cursors.holds(connection, id)) continue;
+      // The newest is about to run, and may be the only one without a cursor.
+      if (id === statementId || this.#owner.cursors.holds(connection, id)) continue;
       connection.statements.delete(key);
       connection.write(closeFrame(id));
       (connection.home as Server).noteStatementClosed();

@@ -63,6 +63,15 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     note(await client.fetch(first.statementId, 9));
     note(await client.fetch(second.statementId, 9));
   },
+  'more cursors than mysql-max_stmts_per_connection': async (client, note) => {
+    const ids: number[] = [];
+    for (let i = 0; i < 25; i += 1) {
+      const { statementId } = await client.prepare(NUMBERS);
+      ids.push(statementId);
+      note(await client.execute(statementId, ['1'], { cursor: true }));
+    }
+    for (const id of ids) note(await client.fetch(id, 9));
+  },
   'a statement without rows opens no cursor': async (client, note) => {
     const { statementId } = await client.prepare('DO ?');
     note(await client.execute(statementId, ['1'], { cursor: true }));

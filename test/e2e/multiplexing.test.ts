@@ -3,7 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Connection } from 'mysql2/promise';
+import type { Connection, ResultSetHeader } from 'mysql2/promise';
+import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { BACKEND_ID, refusal, Stage, scalar } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
 
@@ -363,6 +364,15 @@ describe('session state on one shared connection', () => {
       ["SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'", 'PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES'],
       ["SET @@session.sql_mode = ''", ''],
     ]);
+    await stage.withClient(async (client) => {
+      for (const [mode, flag] of [
+        ['NO_BACKSLASH_ESCAPES', StatusFlag.NO_BACKSLASH_ESCAPES],
+        ['', 0],
+      ] as const) {
+        const [ok] = await client.query<ResultSetHeader>(`SET sql_mode = '${mode}'`);
+        assert.equal(ok.serverStatus & StatusFlag.NO_BACKSLASH_ESCAPES, flag, 'clients quote by it');
+      }
+    });
     await eachKeepsItsOwn("SELECT 'a' || 'b'", [
       ["SET sql_mode = 'PIPES_AS_CONCAT'", 'ab'],
       ["SET sql_mode = ''", '0'],

@@ -22,7 +22,7 @@ const NAMESPACES = ['--net', '--pid', '--fork', '--kill-child=KILL', '--mount-pr
 const BUILD_THREAD = 600;
 const SERVER_PORT = 10_000 + 30 * BUILD_THREAD;
 /** Tests of one run of the runner, which takes seconds to begin. */
-const BATCH = Number(process.env.SLUICE_MTR_BATCH ?? 40);
+const BATCH = Number(process.env.SLUICE_MTR_BATCH ?? 25);
 const OUTPUT_BYTES_MAX = 1 << 28;
 const DETAIL_BYTES_MAX = 3000;
 /** Servers for replication and clusters, which no proxy stands in front of. */
@@ -192,6 +192,8 @@ if (process.env.SLUICE_MTR_INSIDE === undefined) {
     ...process.argv.slice(1),
   ];
   const child = spawn('unshare', again, { stdio: 'inherit', env: { ...process.env, SLUICE_MTR_INSIDE: '1' } });
+  // It waits for what it started and heeds no other signal.
+  process.once('SIGTERM', () => child.kill('SIGKILL'));
   child.once('exit', (code) => process.exit(code ?? 1));
 } else {
   await main();
