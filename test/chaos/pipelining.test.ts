@@ -5,7 +5,8 @@
  * is split, no write happens twice, and a worker takes nobody else's sessions along.
  *
  * SLUICE_PIPELINING_STATEMENTS=1000000 is how many statements a run has (from 100,000 on servers are killed, too),
- * SLUICE_PIPELINING_CLIENTS=256 how many clients, SLUICE_FUZZ_SEED=7 takes that seed.
+ * SLUICE_PIPELINING_CLIENTS=256 how many clients, SLUICE_PIPELINING_SECONDS=600 ends it after that time at the latest,
+ * SLUICE_FUZZ_SEED=7 takes that seed.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -23,6 +24,7 @@ import { ConnectionEnded } from '../helpers/wire-client.ts';
 
 const STATEMENTS = Number(process.env.SLUICE_PIPELINING_STATEMENTS ?? 6_000);
 const CLIENTS = Number(process.env.SLUICE_PIPELINING_CLIENTS ?? 64);
+const SECONDS_MAX = Number(process.env.SLUICE_PIPELINING_SECONDS ?? Number.POSITIVE_INFINITY);
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? 1);
 const LONG = STATEMENTS >= 100_000;
 const WORKERS = 2;
@@ -78,7 +80,7 @@ class MarkedClient {
   }
 
   async work(): Promise<void> {
-    while (counts.statements < STATEMENTS) {
+    while (counts.statements < STATEMENTS && performance.now() < SECONDS_MAX * 1_000) {
       try {
         if (this.#client === undefined) await this.#login();
         await this.#step(this.#client as LeanClient);
