@@ -24,7 +24,11 @@ export function buildHostgroupAttributes(rows: readonly TableRow[]): {
         severity: 'warning',
       });
     }
-    return { hostgroup, pipelining: known ? (value === undefined ? undefined : Boolean(value)) : false };
+    return {
+      hostgroup,
+      pipelining: known ? (value === undefined ? undefined : Boolean(value)) : false,
+      connectsPerSecond: cellToInt(row.throttle_connections_per_sec),
+    };
   });
   return { entries, problems };
 }

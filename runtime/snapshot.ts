@@ -82,6 +82,8 @@ export interface HostgroupAttributesEntry {
   readonly hostgroup: number;
   /** hostgroup_settings: {"pipelining": 0|1}. Undefined leaves it to the probe of each server. */
   readonly pipelining: boolean | undefined;
+  /** throttle_connections_per_sec: over all workers. */
+  readonly connectsPerSecond: number;
 }
 
 /** One active row of mysql_query_rules; `null` means the criterion is not tested or the action not taken. */

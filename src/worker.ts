@@ -95,6 +95,7 @@ export class Worker {
     const hostgroups = new HostgroupManager({
       logger,
       workerIndex: options.index,
+      workerCount: options.count,
       variables,
       counters,
       clock,

@@ -15,6 +15,7 @@ import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { busyWaitMs } from './admission.ts';
+import { ConnectRate } from './connect-rate.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
 import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
 import { LaneWatch } from './lane-watch.ts';
@@ -75,17 +76,21 @@ interface Waiting {
   over: boolean;
   /** Connections that will be free soon are waited for, though there might be others. */
   deferred: boolean;
+  /** Too many connections were opened in this second. */
+  delayed: boolean;
 }
 
 interface Hostgroup {
   servers: Server[];
   readonly picker: ServerPicker<Server>;
+  readonly connectRate: ConnectRate;
   waiting: Waiting[];
 }
 
 export interface HostgroupManagerOptions {
   readonly logger: Logger;
   readonly workerIndex: number;
+  readonly workerCount: number;
   readonly variables: MysqlVariables;
   readonly counters: Counters;
   readonly clock: Clock;
@@ -99,6 +104,7 @@ export interface HostgroupManagerOptions {
 export class HostgroupManager {
   readonly #logger: Logger;
   readonly #workerIndex: number;
+  readonly #workerCount: number;
   readonly #onPressure: () => void;
   readonly #hostgroups = new Map<number, Hostgroup>();
   /** Servers that left the configuration while sessions still used them. */
@@ -111,6 +117,8 @@ export class HostgroupManager {
   /** The time of the last sweep: good enough where a hundred milliseconds are nothing. */
   #sweptAtMs: number;
   readonly #pipeliningByHand = new Map<number, boolean>();
+  /** throttle_connections_per_sec of mysql_hostgroup_attributes. */
+  readonly #connectsPerSecond = new Map<number, number>();
   #fewConnections = true;
   readonly #laneWatch = new LaneWatch(
     () => this.#servers(),
@@ -126,6 +134,7 @@ export class HostgroupManager {
     };
     this.#logger = options.logger;
     this.#workerIndex = options.workerIndex;
+    this.#workerCount = options.workerCount;
     this.#onPressure = options.onPressure;
     this.#variables = options.variables;
     this.#counters = options.counters;
@@ -246,8 +255,11 @@ export class HostgroupManager {
   /** hostgroup_settings of mysql_hostgroup_attributes. */
   setHostgroupAttributes(entries: readonly HostgroupAttributesEntry[]): void {
     this.#pipeliningByHand.clear();
-    for (const { hostgroup, pipelining } of entries)
+    this.#connectsPerSecond.clear();
+    for (const { hostgroup, pipelining, connectsPerSecond } of entries) {
+      this.#connectsPerSecond.set(hostgroup, connectsPerSecond);
       if (pipelining !== undefined) this.#pipeliningByHand.set(hostgroup, pipelining);
+    }
   }
 
   /** Nobody may join any more. */
@@ -270,6 +282,7 @@ export class HostgroupManager {
       connecting: false,
       over: false,
       deferred: false,
+      delayed: false,
     };
     if (group.waiting.length >= waitQueueLengthMax) {
       queueMicrotask(() => this.#fail(group, waiting, errors.maxConnectTimeout(request.hostgroup, 0)));
@@ -390,7 +403,8 @@ export class HostgroupManager {
   #hostgroup(id: number): Hostgroup {
     let group = this.#hostgroups.get(id);
     if (group === undefined) {
-      group = { servers: [], picker: new ServerPicker((this.#workerIndex * Math.SQRT2) % 1), waiting: [] };
+      const picker = new ServerPicker<Server>((this.#workerIndex * Math.SQRT2) % 1);
+      group = { servers: [], picker, connectRate: new ConnectRate(), waiting: [] };
       this.#hostgroups.set(id, group);
     }
     return group;
@@ -472,7 +486,19 @@ export class HostgroupManager {
       this.#satisfy(group, waiting, free);
       return;
     }
-    if (server.makeRoom()) void this.#connect(group, waiting, server);
+    if (!this.#mayConnect(group, server, waiting)) return;
+    if (!server.makeRoom()) return;
+    group.connectRate.note(this.#clock.nowMs());
+    void this.#connect(group, waiting, server);
+  }
+
+  /** Not too many in a second, over all workers; who has to wait is served at a later sweep. */
+  #mayConnect(group: Hostgroup, server: Server, waiting: Waiting): boolean {
+    const limit = this.#connectsPerSecond.get(server.hostgroup) ?? this.#variables.throttleConnectionsPerSecToHostgroup;
+    if (group.connectRate.admits(Math.ceil(limit / this.#workerCount), this.#clock.nowMs())) return true;
+    if (!waiting.delayed) this.#counters.Server_Connections_delayed += 1;
+    waiting.delayed = true;
+    return false;
   }
 
   async #connect(group: Hostgroup, waiting: Waiting, server: Server): Promise<void> {

@@ -12,6 +12,7 @@ export class Counters {
   Server_Connections_aborted = 0;
   Server_Connections_connected = 0;
   Server_Connections_created = 0;
+  Server_Connections_delayed = 0;
   Com_frontend_init_db = 0;
   Com_frontend_set_names = 0;
   Com_frontend_use_db = 0;

@@ -42,6 +42,7 @@ class Pool {
     this.manager = new HostgroupManager({
       logger: silentLogger(),
       workerIndex: 0,
+      workerCount: 1,
       variables: readMysqlVariables({ connect_retries_delay: '10', ...variables }),
       counters: this.counters,
       clock: this.clock,
@@ -136,6 +137,25 @@ describe('connections of a hostgroup', () => {
     for (let i = 0; i < 100; i++) await pool.connection();
     assert.ok(Math.abs(pool.row('a').connUsed - 75) <= 2, String(pool.row('a').connUsed));
     assert.equal(pool.row('none').connUsed, 0);
+  });
+
+  it('are not opened faster than mysql-throttle_connections_per_sec_to_hostgroup, or a row of its hostgroup, says', async () => {
+    const pool = new Pool([serverEntry(1, 'a')], { throttle_connections_per_sec_to_hostgroup: '2' });
+    const asked = Array.from({ length: 5 }, () => pool.ask());
+    const served = (): number => asked.filter(({ connection }) => connection !== undefined).length;
+    await settled();
+    assert.equal(served(), 2);
+    pool.sweepAfter(900);
+    await settled();
+    assert.equal(served(), 2);
+    pool.sweepAfter(100);
+    await settled();
+    assert.equal(served(), 4);
+    assert.equal(pool.counters.Server_Connections_delayed, 3);
+    pool.manager.setHostgroupAttributes([{ hostgroup: 1, pipelining: undefined, connectsPerSecond: 1_000 }]);
+    pool.sweepAfter(100);
+    await settled();
+    assert.equal(served(), 5);
   });
 
   it('are counted', async () => {
