@@ -41,12 +41,16 @@ describe('random statements of a masked user', () => {
       const stops: (() => Promise<void>)[] = [];
       try {
         const clients: Connection[] = [];
+        const sluices: SluiceProcess[] = [];
+        const databases: DatabaseServer[] = [];
         let direct: Connection | undefined;
         for (const twin of [0, 1] as const) {
           const database = await start({ setup: [...twinSetup(twin), ...ACCOUNT] });
           stops.push(() => database.stop());
+          databases.push(database);
           const sluice = await maskingSluice(database);
           stops.push(() => sluice.stop());
+          sluices.push(sluice);
           clients.push(await sluice.connect(CLERK));
           direct ??= await database.connect('clinic');
         }
@@ -58,6 +62,7 @@ describe('random statements of a masked user', () => {
           untouchedRefused <= Math.max(1, untouched * WRONG_REFUSALS_MAX),
           outcome.refusals.slice(0, 3).join('\n'),
         );
+        await otherDefinitions(sluices[0] as SluiceProcess, databases[1] as DatabaseServer);
         for (const connection of [...clients, direct as Connection]) connection.destroy();
       } finally {
         for (const stop of stops.reverse()) await stop();
@@ -65,6 +70,42 @@ describe('random statements of a masked user', () => {
     });
   }
 });
+
+/** Another hostgroup's server has other columns and views: what counts is the catalog of the server that is asked. */
+async function otherDefinitions(sluice: SluiceProcess, database: DatabaseServer): Promise<void> {
+  await database.query(
+    'USE clinic',
+    'ALTER TABLE patients MODIFY phone VARCHAR(20) FIRST, DROP COLUMN note, ADD COLUMN born DATE AFTER id',
+    'CREATE VIEW v_there AS SELECT id, phone AS anything FROM patients',
+    'DROP VIEW v_contact',
+    'CREATE VIEW v_contact AS SELECT id, phone AS name, name AS contact FROM patients',
+  );
+  await sluice.admin(
+    `INSERT INTO mysql_servers (hostgroup_id, hostname, port) VALUES (1, '${database.host}', ${database.port})`,
+    "INSERT INTO mysql_query_rules (rule_id, active, match_pattern, destination_hostgroup, apply) VALUES (1, 1, 'there', 1, 1)",
+    'LOAD MYSQL SERVERS TO RUNTIME',
+    'LOAD MYSQL QUERY RULES TO RUNTIME',
+  );
+  const client = await sluice.connect(CLERK);
+  const rows = async (sql: string): Promise<unknown[][]> =>
+    (await client.query({ sql, rowsAsArray: true }))[0] as unknown as unknown[][];
+  const masked = (row: readonly unknown[] = []): number[] => row.flatMap((cell, i) => (cell === '********' ? [i] : []));
+  try {
+    assert.deepEqual(masked((await rows('SELECT * FROM patients WHERE id = 1'))[0]), [2, 5, 6]);
+    assert.deepEqual(masked((await rows('SELECT /* there */ * FROM patients WHERE id = 1'))[0]), [0, 6, 7]);
+    assert.deepEqual(masked((await rows('SELECT name, contact FROM v_contact WHERE id = 1'))[0]), [1]);
+    assert.deepEqual(masked((await rows('SELECT /* there */ name, contact FROM v_contact WHERE id = 1'))[0]), [0]);
+    assert.deepEqual(masked((await rows('SELECT anything FROM v_there WHERE id = 1'))[0]), [0]);
+    for (const sql of [
+      "SELECT id FROM v_there WHERE anything > ''",
+      "SELECT /* there */ id FROM v_contact WHERE name > ''",
+    ]) {
+      await assert.rejects(rows(sql), /SLUICE-M07/);
+    }
+  } finally {
+    client.destroy();
+  }
+}
 
 async function maskingSluice(database: DatabaseServer): Promise<SluiceProcess> {
   const sluice = await SluiceProcess.start({

@@ -3,13 +3,16 @@
  * protocol can ask besides statements, and what the operator sees. Real servers, real drivers.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Connection } from 'mysql2/promise';
+import { Capability } from '../../src/protocol/capabilities.ts';
 import { Command } from '../../src/protocol/commands.ts';
 import { type Family, leakIn, MaskingStage, outcomeOf } from '../helpers/masking-stage.ts';
 import { missingMysql9 } from '../helpers/mysql9.ts';
 import { refusal, rowsOf } from '../helpers/stage.ts';
-import { within } from '../helpers/wait.ts';
+import { eventually, within } from '../helpers/wait.ts';
 import { ConnectionEnded, WireClient } from '../helpers/wire-client.ts';
 
 const SERVERS: readonly (readonly [Family, string | false])[] = [
@@ -206,6 +209,111 @@ for (const [family, missing] of SERVERS) {
       }
     });
 
+    test('what would keep column definitions or the text from a masking proxy is not offered', async () => {
+      const { lower, mariadb } = await offeredCapabilities(stage.sluice.mysqlPort);
+      assert.equal(lower & Capability.OPTIONAL_RESULTSET_METADATA, 0, 'definitions may be left out');
+      assert.equal(lower & Capability.QUERY_ATTRIBUTES, 0, 'a text may begin behind attributes');
+      assert.equal(mariadb, 0, 'definitions may be left out of prepared statements');
+    });
+
+    test('a masking that cannot be loaded as it stands protects all the same', async () => {
+      const phone = async (): Promise<unknown> =>
+        (await rowsOf(clerk, 'SELECT phone FROM patients WHERE id = 1'))[0]?.phone;
+      try {
+        for (const [mask, args] of [
+          ['nonsense', ''],
+          ['regex', '{"pattern":"(","replacement":"x"}'],
+          ['keep_last', '{"n":-1}'],
+        ]) {
+          await load(`UPDATE mysql_masking_columns SET mask='${mask}', mask_args='${args}' WHERE columnname='phone'`);
+          assert.equal(await phone(), '********', mask);
+        }
+        await assert.rejects(load("UPDATE mysql_masking_users SET policy='nonsense' WHERE username='clerk'"));
+        assert.equal(await phone(), '********');
+      } finally {
+        await load("UPDATE mysql_masking_columns SET mask='full', mask_args='' WHERE columnname='phone'");
+      }
+    });
+
+    test('the diagnostics of another session are not shown', async () => {
+      const [first, second] = [await stage.connect(), await stage.connect()];
+      try {
+        for (const sql of [
+          'SELECT phone, CAST(city AS SIGNED) FROM patients',
+          'INSERT INTO patients (id) VALUES (1)',
+        ]) {
+          await outcomeOf(first, sql);
+          for (const ask of ['SHOW WARNINGS', 'SHOW COUNT(*) WARNINGS', 'SELECT @@warning_count, @@error_count']) {
+            const told = JSON.stringify((await outcomeOf(second, ask)).told);
+            assert.doesNotMatch(told, /Jakarta|Truncated|Duplicate|[1-9]/, ask);
+          }
+        }
+        assert.match((await refusal(first.query('SHOW WARNINGS'), 1148)).message, /SLUICE-M44/);
+      } finally {
+        first.destroy();
+        second.destroy();
+      }
+    });
+
+    test('the query cache keeps masked answers apart from others, and forgets them with the policy', async () => {
+      await stage.sluice.admin(
+        "INSERT INTO mysql_query_rules (rule_id, active, match_pattern, cache_ttl, apply) VALUES (1, 1, 'kept', 600000, 1)",
+        'LOAD MYSQL QUERY RULES TO RUNTIME',
+      );
+      const nurse = await stage.connect({ user: 'nurse', password: 'nurse' });
+      const sql = 'SELECT /* kept */ phone FROM patients WHERE id = 1';
+      const phone = async (of: Connection): Promise<unknown> => (await rowsOf(of, sql))[0]?.phone;
+      const hits = async (): Promise<number> => {
+        const [row] = await stage.sluice.admin(
+          "SELECT Variable_Value v FROM stats_mysql_global WHERE Variable_Name='Query_Cache_count_GET_OK'",
+        );
+        return Number(row?.v);
+      };
+      try {
+        const before = await hits();
+        for (let round = 0; round < 2; round += 1) {
+          assert.equal(await phone(nurse), '081234567801');
+          assert.equal(await phone(clerk), '********');
+        }
+        assert.equal(await hits(), before + 2);
+        await load("INSERT INTO mysql_masking_users (username) VALUES ('nurse')");
+        assert.equal(await phone(nurse), '********');
+        await load("DELETE FROM mysql_masking_users WHERE username='nurse'");
+        assert.equal(await phone(nurse), '081234567801');
+        await load("UPDATE mysql_masking_columns SET mask='keep_last', mask_args='{\"n\":2}' WHERE columnname='phone'");
+        assert.equal(await phone(clerk), '**********01');
+      } finally {
+        await load(
+          "UPDATE mysql_masking_columns SET mask='full', mask_args='' WHERE columnname='phone'",
+          "DELETE FROM mysql_masking_users WHERE username='nurse'",
+        );
+        await stage.sluice.admin('DELETE FROM mysql_query_rules', 'LOAD MYSQL QUERY RULES TO RUNTIME');
+        nurse.destroy();
+      }
+    });
+
+    test('a mirrored statement of a masked user is a judged one, and shows nothing', async () => {
+      await stage.sluice.admin(
+        "INSERT INTO mysql_query_rules (rule_id, active, match_pattern, mirror_hostgroup, apply) VALUES (1, 1, 'twice', 0, 1)",
+        'LOAD MYSQL QUERY RULES TO RUNTIME',
+      );
+      const copied = async (): Promise<number> =>
+        (await stage.database.query('SELECT * FROM clinic.scratch WHERE v IS NOT NULL')).length;
+      try {
+        assert.deepEqual(await rowsOf(clerk, 'SELECT /* twice */ phone FROM patients WHERE id = 1'), [
+          { phone: '********' },
+        ]);
+        await refusal(clerk.query('INSERT INTO /* twice */ scratch (v) SELECT phone FROM patients'), 1148);
+        await clerk.query("INSERT INTO /* twice */ scratch (v) VALUES ('x')");
+        // The copy of what came later has arrived: the copy of what was refused would have.
+        await eventually('the copy arrives', copied, (rows) => rows >= 2);
+        assert.equal(await copied(), 2);
+      } finally {
+        await stage.sluice.admin('DELETE FROM mysql_query_rules', 'LOAD MYSQL QUERY RULES TO RUNTIME');
+        await stage.database.query('DELETE FROM clinic.scratch');
+      }
+    });
+
     test('rows of a cursor are masked, and not fetched under another policy', async () => {
       for (const deprecateEof of [true, false]) {
         const wire = await WireClient.connect({
@@ -339,6 +447,20 @@ for (const [family, missing] of SERVERS) {
       await within(told, 'the possible attack is logged');
     });
   });
+}
+
+/** What the greeting offers: the capabilities that all servers share, and MariaDB's own. */
+async function offeredCapabilities(port: number): Promise<{ lower: number; mariadb: number }> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    const [greeting] = (await once(socket, 'data')) as [Buffer];
+    // Header, protocol, version, connection id, the first part of the scramble and its end.
+    const at = greeting.indexOf(0, 5) + 1 + 4 + 8 + 1;
+    const lower = (greeting.readUInt16LE(at) | (greeting.readUInt16LE(at + 5) << 16)) >>> 0;
+    return { lower, mariadb: greeting.readUInt32LE(at + 14) };
+  } finally {
+    socket.destroy();
+  }
 }
 
 test('without a catalog nothing that may be protected gets through', async () => {

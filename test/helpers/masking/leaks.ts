@@ -1,6 +1,7 @@
 /**
- * Finds protected values in what a client gets to see: as they are, in part, reversed, in hexadecimal or base64, in any
- * case, as JSON; in cells, column names and messages. It knows nothing of where the answer came from.
+ * Finds protected values in what a client gets to see: as they are, in part, reversed, in hexadecimal or base64 wherever
+ * they begin in it, as codes of characters, as digests, as another way to write a number, in any case, as JSON; in cells,
+ * column names and messages. It knows nothing of where the answer came from.
  */
 import { createHash } from 'node:crypto';
 
@@ -27,8 +28,28 @@ export class LeakChecker {
       }
       add(bytes.toString('hex'), `${secret} in hexadecimal`);
       add(Buffer.from(secret, 'utf16le').toString('hex'), `${secret} in hexadecimal UTF-16`);
-      add(bytes.toString('base64').replace(/=+$/, ''), `${secret} in base64`);
-      for (const hash of ['md5', 'sha1', 'sha256'])
+      add(Buffer.from(bytes).reverse().toString('hex'), `${secret} reversed in hexadecimal`);
+      // Behind 0, 1 or 2 bytes of a text; the first and the last characters depend on what stands around.
+      for (const before of [0, 1, 2]) {
+        const encoded = Buffer.concat([Buffer.alloc(before), bytes])
+          .toString('base64')
+          .replace(/=+$/, '');
+        add(
+          encoded.slice(before === 0 ? 0 : before + 1, (before + bytes.length) % 3 === 0 ? undefined : -1),
+          `${secret} in base64`,
+        );
+      }
+      for (const between of [',', ', ', ' ']) add([...bytes].join(between), `${secret} in codes of characters`);
+      add([...secret].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join(''), `${secret} in escapes`);
+      add([...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join(''), `${secret} in bits`);
+      if (/^\d+$/.test(secret)) {
+        for (const radix of [2, 8, 16, 36]) {
+          const number = BigInt(secret).toString(radix);
+          if (number.length > 5) add(number, `${secret} to the base ${radix}`);
+        }
+        add(Number(secret).toLocaleString('en-US'), `${secret} with separators`);
+      }
+      for (const hash of ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'])
         add(createHash(hash).update(secret).digest('hex'), `${hash} of ${secret}`);
     }
     this.#lengths = [...new Set([...this.#needles.keys()].map(({ length }) => length))].sort((a, b) => a - b);
