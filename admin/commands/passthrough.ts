@@ -1,6 +1,6 @@
 /**
  * SQL for SQLite: brings the tables it names up to date, then runs it in the same turn of the event loop; a SELECT that is
- * not small (admin/reader/cost.ts) runs in a reader process instead.
+ * not small (admin/reader/cost.ts) runs in a reader process instead, and a change that may be endless is tried there first.
  */
 import { readSluiceVariables } from '../../runtime/variables.ts';
 import { firstWord } from '../audit/changes.ts';
@@ -8,7 +8,9 @@ import type { AdminContext, SessionContext } from '../context.ts';
 import { type ExecuteOptions, executeSql, type SqlParameter, type SqlResult } from '../db/execute.ts';
 import type { Place } from '../db/program.ts';
 import { namesIn } from '../db/sql-tokens.ts';
-import { judgeRead, smallReadRowsMax } from '../reader/cost.ts';
+import { judgeCost, smallReadRowsMax } from '../reader/cost.ts';
+import type { EncodedRows } from '../reader/large-reader.ts';
+import { writeTrialMsMax } from '../reader/limits.ts';
 import { largeReadOf } from '../reader/read-elsewhere.ts';
 import { type LargeSource, type Sources, sourcesOf } from '../reader/sources.ts';
 import { type AdminReply, okReply } from '../reply.ts';
@@ -39,22 +41,39 @@ export async function passToSqlite(
   const asked = session.role === 'stats' ? new Set([...names].filter((name) => !name.startsWith('runtime_'))) : names;
   const mayRead = READS.has(firstWord(sql));
   const sources = mayRead && !WRITES.test(sql) ? await sourcesOf(asked, context) : await allInPlace(context, asked);
-  const result = runHere(context, session, sql, { rights, parameters, sources, onlySmall: mayRead });
-  if (result.kind !== 'too-large') return result.kind === 'count' ? okReply(result.affectedRows) : result;
-  const request = {
-    sql: result.sql,
-    reading: result.reading,
-    parameters,
-    db: session.role === 'stats' ? context.db.statsView : context.db.handle,
-    sources: sources.large,
-    statsSchema: statsSchemaOf(session),
-    conceal: (place: Place) => concealing(rights, place),
-    timeoutMs: readSluiceVariables(context.plane.current.sluiceVariables).adminReadTimeout,
-    signal,
-  };
-  return { kind: 'encoded', ...(await context.reader.read(largeReadOf(request))) };
+  const run = { rights, parameters, sources };
+  const result = runHere(context, session, sql, { ...run, limited: mayRead || CHANGES_BY_SELECT.test(sql) });
+  if (result.kind !== 'too-large') return replyOf(result);
+  const { adminReadTimeout } = readSluiceVariables(context.plane.current.sluiceVariables);
+  const read = (answer: 'binary' | 'text' | 'none', timeoutMs: number): Promise<EncodedRows> =>
+    context.reader.read(
+      largeReadOf({
+        sql: result.sql,
+        reading: result.reading,
+        parameters,
+        answer,
+        db: session.role === 'stats' ? context.db.statsView : context.db.handle,
+        sources: sources.large,
+        statsSchema: statsSchemaOf(session),
+        conceal: (place: Place) => concealing(rights, place),
+        timeoutMs,
+        signal,
+      }),
+    );
+  if (result.writes) {
+    await read('none', Math.min(adminReadTimeout, writeTrialMsMax));
+    return replyOf(runHere(context, session, sql, { ...run, limited: false }));
+  }
+  return { kind: 'encoded', ...(await read(parameters === undefined ? 'text' : 'binary', adminReadTimeout)) };
 }
 
+function replyOf(result: SqlResult): AdminReply {
+  if (result.kind === 'too-large') throw new Error('a statement without limit was too large');
+  return result.kind === 'count' ? okReply(result.affectedRows) : result;
+}
+
+/** Statements that change rows and may take long to find which; an INSERT of many VALUES is not looked at so closely. */
+const CHANGES_BY_SELECT = /^[^a-z]*(insert|replace|update|delete)\b[\s\S]*\bselect\b/i;
 /** Statements that only read unless they are a WITH before something else; SQLite tells when it has compiled them. */
 const READS: ReadonlySet<string> = new Set(['SELECT', 'VALUES', 'WITH']);
 const WRITES = /^[^a-z]*with\b[\s\S]*\b(insert|update|delete|replace)\b/i;
@@ -72,7 +91,8 @@ interface RunOptions {
   readonly rights: AdminRights;
   readonly parameters: readonly SqlParameter[] | undefined;
   readonly sources: Sources;
-  readonly onlySmall: boolean;
+  /** It may be found too large. */
+  readonly limited: boolean;
 }
 
 /** In one turn of the event loop: what is put into the tables is what the statement sees. */
@@ -80,12 +100,12 @@ function runHere(
   context: AdminContext,
   session: SessionContext,
   sql: string,
-  { rights, parameters, sources, onlySmall: isLimited }: RunOptions,
+  { rights, parameters, sources, limited }: RunOptions,
 ): SqlResult {
   const { db } = context;
   const statsSchema = statsSchemaOf(session);
   const judge = judgeOf(rights, sources.large, statsSchema);
-  const onlySmall = isLimited ? { rowsMax: smallReadRowsMax, judge } : undefined;
+  const onlySmall = limited ? { rowsMax: smallReadRowsMax, judge } : undefined;
   if (session.role === 'stats') {
     fillStats(db.statsView, statsSchema, sources.stats);
     return executeSql(db.statsView, sql, { readOnly: true, parameters, onlySmall });
@@ -111,7 +131,7 @@ function judgeOf(
       (source) => source.name === table && schema === (source.schema === 'stats' ? statsSchema : source.schema),
     );
   const isAlsoVisited = (place: Place): boolean => rights === 'read-only' && holdsSecrets(place);
-  return (db, statement) => judgeRead(db, statement, { isElsewhere, isAlsoVisited });
+  return (db, statement) => judgeCost(db, statement, { isElsewhere, isAlsoVisited });
 }
 
 /** admin-read_only, as it is in force. */

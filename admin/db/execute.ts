@@ -18,9 +18,9 @@ export type SqlResult =
   /** `affectedRows` is sqlite3_changes(): after DDL it is still that of the statement before, as in ProxySQL. */
   | { readonly kind: 'count'; readonly affectedRows: number }
   /** It is more than `onlySmall` allows, and nothing has happened. `sql` is the one statement. */
-  | { readonly kind: 'too-large'; readonly sql: string; readonly reading: Reading };
+  | { readonly kind: 'too-large'; readonly sql: string; readonly reading: Reading; readonly writes: boolean };
 
-/** What a SELECT does. */
+/** What a statement does. */
 export interface Reading {
   readonly small: boolean;
   readonly tables: readonly Place[];
@@ -59,7 +59,7 @@ const NO_STATEMENT_ANSWER = /^The supplied SQL string contains no statements$/;
 const NOT_ONE_STATEMENT = /The supplied SQL string contains (more than one statement|no statements)/;
 const HINT = / - should this be a string literal in single-quotes\?$/;
 
-/** What a SELECT may cost where everybody waits for it. */
+/** What a statement may cost where everybody waits for it. */
 export interface SmallReads {
   readonly rowsMax: number;
   readonly judge: (db: Database.Database, statement: Database.Statement<unknown[], unknown>) => Reading;
@@ -70,7 +70,7 @@ export interface ExecuteOptions {
   readonly readOnly?: boolean;
   /** Judges the prepared statement, and runs it or throws. */
   readonly guard?: Guard | undefined;
-  /** The statement is a SELECT, and is run only when it is small. */
+  /** The statement is a SELECT or changes rows, and is run only when it is small. */
   readonly onlySmall?: SmallReads | undefined;
   /** For the `?` of the text, in their order; those without a value are NULL, as in ProxySQL. */
   readonly parameters?: readonly SqlParameter[] | undefined;
@@ -108,8 +108,8 @@ function run(db: Database.Database, sql: string, options: ExecuteOptions): SqlRe
   const { statement } = prepared;
   const { guard, onlySmall } = options;
   guard?.check(db, statement);
-  const reading = statement.reader && statement.readonly ? onlySmall?.judge(db, statement) : undefined;
-  if (reading?.small === false) return { kind: 'too-large', sql, reading };
+  const reading = onlySmall?.judge(db, statement);
+  if (reading?.small === false) return { kind: 'too-large', sql, reading, writes: !statement.readonly };
   const begin = (): SqlResult => runPrepared(db, sql, prepared, options, reading);
   return guard === undefined ? begin() : guard.around(db, statement, begin);
 }
@@ -128,11 +128,11 @@ function runPrepared(
   }
   const columns = statement.columns().map((column) => columnName(column.name));
   statement.safeIntegers(true).raw(true);
-  if (onlySmall === undefined || reading === undefined)
+  if (onlySmall === undefined || reading === undefined || !statement.readonly)
     return { kind: 'rows', columns, rows: (statement.all(...parameters) as SqlValue[][]).map(texts) };
   const rows: SqlCell[][] = [];
   for (const row of statement.iterate(...parameters) as IterableIterator<SqlValue[]>) {
-    if (rows.length === onlySmall.rowsMax) return { kind: 'too-large', sql, reading };
+    if (rows.length === onlySmall.rowsMax) return { kind: 'too-large', sql, reading, writes: false };
     rows.push(texts(row));
   }
   return { kind: 'rows', columns, rows };
@@ -140,6 +140,17 @@ function runPrepared(
 
 function texts(row: readonly SqlValue[]): SqlCell[] {
   return row.map(cellText);
+}
+
+/** Runs a statement for nothing but to see that it comes to an end. Throws SqlRefused. */
+export function tryStatement(db: Database.Database, sql: string, parameters: readonly SqlParameter[]): void {
+  try {
+    const { statement } = prepareSql(db, sql);
+    if (statement.reader) statement.all(...boundParameters(sql, parameters));
+    else statement.run(...boundParameters(sql, parameters));
+  } catch (error) {
+    throw asRefusal(error);
+  }
 }
 
 /**

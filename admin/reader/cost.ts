@@ -1,5 +1,5 @@
 /**
- * Is a SELECT small enough to run where everybody waits for it? Judged by its compiled program: how many rows its loops can
+ * Is a statement small enough to run where everybody waits for it? Judged by its compiled program: how many rows its loops can
  * visit at most, one inside the other. When in doubt it is large, which costs some milliseconds and nothing else.
  */
 import type { Database, Statement } from 'better-sqlite3';
@@ -8,6 +8,8 @@ import { type Instruction, type Place, Places, programOf, quoteName, SCHEMA_TABL
 
 /** Rows that a statement may visit on the shared connection (about 5 ms). */
 export const smallReadVisitsMax = 20_000;
+/** A statement that writes and may visit more rows than this is tried on a copy first. */
+export const writeVisitsMax = 10_000_000;
 /** Rows that it may answer there. */
 export const smallReadRowsMax = 2_000;
 
@@ -34,8 +36,8 @@ export interface TableFacts {
   readonly isAlsoVisited: (place: Place) => boolean;
 }
 
-/** Judges a prepared SELECT. */
-export function judgeRead(
+/** Judges a prepared statement: one of SELECT, VALUES, INSERT, REPLACE, UPDATE or DELETE. */
+export function judgeCost(
   db: Database,
   statement: Statement<unknown[], unknown>,
   { isElsewhere, isAlsoVisited }: TableFacts,
@@ -47,7 +49,7 @@ export function judgeRead(
   let besides = 0;
   let definitions = false;
   for (const { opcode, p1, p2, p3 } of program) {
-    if (opcode === 'OpenRead' || opcode === 'ReopenIdx') {
+    if (OPENS.has(opcode)) {
       const place = places.of(p3, p2);
       if (place.table === SCHEMA_TABLE) definitions = true;
       else tables.set(`${place.schema}.${place.table}`, place);
@@ -61,8 +63,11 @@ export function judgeRead(
     }
   }
   const visits = besides + visitsOf(program, rows);
-  return { small: visits <= smallReadVisitsMax, tables: [...tables.values()], definitions };
+  const allowed = statement.readonly ? smallReadVisitsMax : writeVisitsMax;
+  return { small: visits <= allowed, tables: [...tables.values()], definitions };
 }
+
+const OPENS: ReadonlySet<string> = new Set(['OpenRead', 'OpenWrite', 'ReopenIdx']);
 
 /** No more than matter are counted. */
 function rowsUpTo(db: Database, { schema, table = '' }: Place): number {

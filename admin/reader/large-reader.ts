@@ -16,8 +16,8 @@ import type { FromReader, ToReader } from './messages.ts';
 export interface LargeRead {
   readonly sql: string;
   readonly parameters: readonly SqlParameter[];
-  /** Rows as COM_STMT_EXECUTE wants them, not as text. */
-  readonly binary: boolean;
+  /** Rows as COM_STMT_EXECUTE wants them, as text, or nothing but to see that the statement ends. */
+  readonly answer: 'binary' | 'text' | 'none';
   /** Sends definitions and rows; rejects with what collecting failed of. */
   readonly fill: (reader: ReaderInput) => Promise<void>;
   /** How long all of it may take, in ms. */
@@ -133,7 +133,7 @@ function startReader(): ChildProcess {
 }
 
 function answerOf(reader: ChildProcess, read: LargeRead): Promise<EncodedRows> {
-  const { sql, parameters, binary, signal, timeoutMs } = read;
+  const { sql, parameters, answer, signal, timeoutMs } = read;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let over = false;
@@ -174,7 +174,13 @@ function answerOf(reader: ChildProcess, read: LargeRead): Promise<EncodedRows> {
       });
     read
       .fill({ send })
-      .then(() => send({ kind: 'run', sql, parameters, binary }))
+      .then(() =>
+        send(
+          answer === 'none'
+            ? { kind: 'try', sql, parameters }
+            : { kind: 'run', sql, parameters, binary: answer === 'binary' },
+        ),
+      )
       .catch((error: Error) => {
         if (!over) fail(error);
       });

@@ -27,6 +27,8 @@ export type ToReader =
       /** Rows as COM_STMT_EXECUTE wants them, not as text. */
       readonly binary: boolean;
     }
+  /** Run it, and say no more than that it ended. */
+  | { readonly kind: 'try'; readonly sql: string; readonly parameters: readonly SqlParameter[] }
   /** Be ready for the next read, whatever has come for this one. */
   | { readonly kind: 'close' };
 

@@ -14,6 +14,7 @@ export interface ReadRequest {
   readonly sql: string;
   readonly parameters: readonly SqlParameter[] | undefined;
   readonly reading: Reading;
+  readonly answer: LargeRead['answer'];
   /** What the small tables of the runtime hold is in here already. */
   readonly db: Database;
   readonly sources: readonly LargeSource[];
@@ -25,11 +26,11 @@ export interface ReadRequest {
 }
 
 export function largeReadOf(request: ReadRequest): LargeRead {
-  const { sql, parameters, timeoutMs, signal } = request;
+  const { sql, parameters, answer, timeoutMs, signal } = request;
   return {
     sql,
     parameters: parameters ?? [],
-    binary: parameters !== undefined,
+    answer,
     timeoutMs,
     signal,
     fill: (reader) => fill(request, reader),

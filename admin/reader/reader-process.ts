@@ -11,8 +11,9 @@ import { packedRowsOf, unpackRow } from '../../runtime/packed-rows.ts';
 import { writeBinaryRow } from '../../src/protocol/binary-resultset.ts';
 import { PacketWriter } from '../../src/protocol/packet-writer.ts';
 import { writeResultsetEnd, writeResultsetHead, writeTextRow } from '../../src/protocol/text-resultset.ts';
-import { readRows, SqlRefused } from '../db/execute.ts';
+import { readRows, SqlRefused, tryStatement } from '../db/execute.ts';
 import { openReaderDatabase } from '../db/open-reader.ts';
+import type { SqlParameter } from '../db/parameters.ts';
 import { quoteName } from '../db/program.ts';
 import { ADMIN_STATUS, columnDefinition } from '../session/encode-reply.ts';
 import { readerAnswerBytesMax, readerMemoryBytesMax } from './limits.ts';
@@ -20,8 +21,8 @@ import type { FromReader, RowSlice, TableName, ToReader } from './messages.ts';
 
 /** Bytes of an answer that are handed over at a time. */
 const CHUNK_BYTES = 256 * 1024;
-/** Traffic goes first: a reader makes no client of the proxy wait. */
-const NICE = 10;
+/** Traffic goes first, and still a reader gets its share of a busy machine. */
+const NICE = 5;
 
 let db: Database | undefined;
 const inserters = new Map<string, (slice: RowSlice) => void>();
@@ -39,6 +40,9 @@ process.on('message', (message: ToReader) => {
       return refusing(() => insert(message, message.slice));
     case 'run':
       refusing(() => run(message));
+      return close();
+    case 'try':
+      refusing(() => attempt(message));
       return close();
     case 'close':
       return close();
@@ -96,13 +100,13 @@ function forSqlite(cell: unknown): unknown {
   return cell instanceof Uint8Array ? Buffer.from(cell.buffer, cell.byteOffset, cell.byteLength) : cell;
 }
 
+function parametersOf(parameters: readonly SqlParameter[]): readonly SqlParameter[] {
+  return parameters.map((value) => forSqlite(value) as SqlParameter);
+}
+
 function run({ sql, parameters, binary }: Extract<ToReader, { kind: 'run' }>): void {
   if (db === undefined) return;
-  const { columns, rows } = readRows(
-    db,
-    sql,
-    parameters.map((value) => forSqlite(value) as (typeof parameters)[number]),
-  );
+  const { columns, rows } = readRows(db, sql, parametersOf(parameters));
   const writer = new PacketWriter();
   const end = { statusFlags: ADMIN_STATUS, deprecateEof: false };
   const definitions = columns.map(columnDefinition);
@@ -119,6 +123,12 @@ function run({ sql, parameters, binary }: Extract<ToReader, { kind: 'run' }>): v
   writeResultsetEnd(writer, next, end);
   sendChunk(writer);
   send({ kind: 'done', columns });
+}
+
+function attempt({ sql, parameters }: Extract<ToReader, { kind: 'try' }>): void {
+  if (db === undefined) return;
+  tryStatement(db, sql, parametersOf(parameters));
+  send({ kind: 'done', columns: [] });
 }
 
 /** Errors go to the primary, and what is still to come for the statement finds nobody. */

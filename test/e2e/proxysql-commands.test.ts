@@ -3,7 +3,7 @@
  * workers" is seen.
  */
 import assert from 'node:assert/strict';
-import { copyFile, readFile, stat } from 'node:fs/promises';
+import { copyFile, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
@@ -134,6 +134,46 @@ describe('PROXYSQL commands', () => {
       assert.ok(!before.includes([...now][0] ?? ''));
     }
     removeFolder(folder);
+  });
+
+  test('LOAD MYSQL USER takes one user to all workers, and leaves the others as they are', async () => {
+    await sluice.admin(
+      "INSERT INTO mysql_users (username, password) VALUES ('one', 'one'), ('other', 'other')",
+      'LOAD MYSQL USER one TO RUNTIME',
+    );
+    for (let i = 0; i < 2 * WORKERS; i += 1) {
+      await (await sluice.connect({ user: 'one', password: 'one' })).end();
+      await assert.rejects(sluice.connect({ user: 'other', password: 'other' }), { errno: 1045 });
+      await (await sluice.connect(APP)).end();
+    }
+    await refused('LOAD MYSQL USER no;body TO RUNTIME', 'Invalid name no;body');
+    await sluice.admin("DELETE FROM mysql_users WHERE username IN ('one', 'other')", 'LOAD MYSQL USERS TO RUNTIME');
+  });
+
+  test('FLUSH CONFIGDB opens the proxysql.db that was put in place of the old one', async () => {
+    const saved = (): Promise<unknown[]> => sluice.admin('SELECT username FROM disk.mysql_users');
+    const file = join(sluice.dataDir, 'proxysql.db');
+    await sluice.admin('SAVE MYSQL USERS TO DISK');
+    await copyFile(file, `${file}.copy`);
+    await sluice.admin('DELETE FROM disk.mysql_users');
+    await rename(`${file}.copy`, file);
+    assert.deepEqual(await saved(), [], 'the old file is still open');
+    await sluice.admin('PROXYSQL FLUSH CONFIGDB');
+    assert.deepEqual(await saved(), [{ username: 'app' }]);
+    await sluice.admin('LOAD MYSQL USERS FROM DISK', 'SAVE MYSQL USERS TO DISK');
+  });
+
+  test('SHOW PROMETHEUS METRICS counts what all workers do, in the form Prometheus reads', async () => {
+    const questions = async (): Promise<number> => {
+      const [{ Data } = { Data: '' }] = (await sluice.admin('SHOW PROMETHEUS METRICS')) as { Data: string }[];
+      for (const line of Data.split('\n')) assert.match(line, /^(#.*|[a-z_0-9]+(\{.*\})? \S+)?$/);
+      return Number(/^proxysql_questions_total (\d+)/m.exec(Data)?.[1]);
+    };
+    const before = await questions();
+    const clients = await Promise.all(Array.from({ length: 2 * WORKERS }, () => sluice.connect(APP)));
+    for (const client of clients) await client.query('SET NAMES utf8mb4');
+    assert.ok((await questions()) >= before + clients.length);
+    for (const client of clients) await client.end();
   });
 
   test('SAVE CONFIG TO FILE keeps the file to its owner; LOGENTRY and the report are written', async () => {
