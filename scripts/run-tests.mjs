@@ -19,6 +19,9 @@ const FILE_TIMEOUT_MS = 280_000;
 /** Test files wait for something a good part of their time. */
 const PROCESSES_PER_CORE = 1.5;
 
+/** Unit tests that start an admin plane or more take seconds each. */
+const LONG_UNITS = join('unit', 'admin');
+
 /** Memory that must be free for the data directories of databases, a few at a time, to be kept there. */
 const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
 
@@ -73,7 +76,8 @@ function inProcesses(list, directory) {
   const units = new Map();
   for (const file of list) {
     const folder = dirname(file);
-    if (!folder.startsWith(join('unit', '/')) || hasHooks(file)) processes.push(join('dist', 'test', file));
+    if (!folder.startsWith(join('unit', '/')) || folder === LONG_UNITS || hasHooks(file))
+      processes.push(join('dist', 'test', file));
     else units.set(folder, [...(units.get(folder) ?? []), file]);
   }
   for (const [folder, members] of units) {
