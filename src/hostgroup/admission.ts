@@ -52,6 +52,11 @@ export class Admission {
     this.usualMs = ms > this.usualMs ? this.usualMs * 1.05 + 0.001 : this.usualMs * 0.95;
   }
 
+  /** What a read takes when the server is not crowded, as far as was seen, in ms. */
+  get quietMs(): number {
+    return Math.min(this.usualMs, this.#baseMs);
+  }
+
   /** What the answer noted last took without the time in which this server answered nobody: that is nobody's own slowness. */
   ownMs(ms: number): number {
     const overlap = Math.min(this.#stallMs, this.#stallEndedAtMs - (this.#answeredAtMs - ms));

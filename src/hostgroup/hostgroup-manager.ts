@@ -605,6 +605,7 @@ export class HostgroupManager {
       for (const server of group.servers) {
         this.#dropUnanswered(server, nowMs);
         server.admission.adapt();
+        server.laneCount.adapt(nowMs);
       }
       for (const waiting of [...group.waiting]) {
         if (nowMs >= waiting.deadlineMs) {

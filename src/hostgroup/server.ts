@@ -11,8 +11,11 @@ import type { SyncStep } from '../backend/backend-sync.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { ResponseKind } from '../protocol/response-walker.ts';
 import { Admission } from './admission.ts';
+import { LaneCount } from './lane-count.ts';
 import { Lanes } from './lanes.ts';
 
+/** Reads that take longer than this on a quiet server, in ms, have two lanes at least: waiting for each other is felt. */
+const QUICK_SERVER_MS = 0.5;
 const LANES_MIN = 2;
 
 /** Who wants a connection, and what it should look like. */
@@ -49,6 +52,7 @@ export class Server implements ConnectionHome {
   /** Connections that belong to sessions. */
   readonly inUse = new Set<BackendConnection>();
   readonly admission = new Admission();
+  readonly laneCount = new LaneCount();
   used = 0;
   connecting = 0;
   /** Milliseconds since the epoch until which the server is shunned; 0 when it is not. */
@@ -73,9 +77,14 @@ export class Server implements ConnectionHome {
     this.#options = options;
   }
 
-  /** Lanes that are opened before the ones there are have to do: half of what may be at work, transactions are there too. */
+  /**
+   * Lanes that are opened before the ones there are have to do: as many as have proved good, and where reads take their
+   * time half of what may be at work; transactions are there too.
+   */
   get laneLimit(): number {
-    return Math.max(LANES_MIN, this.admission.limit >> 1);
+    const { lanes } = this.laneCount;
+    if (this.admission.quietMs <= QUICK_SERVER_MS) return lanes;
+    return Math.max(LANES_MIN, lanes, this.admission.limit >> 1);
   }
 
   get hostgroup(): number {

@@ -587,8 +587,9 @@ export class StatementRun implements AnswerOwner {
     }
     if (statement.facts.pureRead && statement.command !== 'prepare') {
       const { pace } = slotOf(statement.entry);
-      const { admission } = connection.home as Server;
+      const { admission, laneCount } = connection.home as Server;
       const ms = connection.lastAnswerMs;
+      if (this.#onLane) laneCount.note(connection.answeredAtMs - statement.startedAt);
       admission.noteAnswer(ms, connection.answeredAtMs);
       pace.learn(ms, this.#answerBytes, admission.usualMs, admission.ownMs(ms));
       if (outcome.warnings > 0 || !(outcome.ok || INTERRUPTIONS.has(outcome.errorCode))) pace.punish();
