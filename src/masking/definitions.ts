@@ -3,10 +3,10 @@
  */
 import { Kind, SEMICOLON } from './lexer.ts';
 import type { TableName } from './query-ast.ts';
-import { isProtected, Refused, refuse, type Use } from './resolver.ts';
 import { find, newScope } from './scope.ts';
 import type { StatementReader } from './statements.ts';
 import { CLOSE, OPEN } from './token-cursor.ts';
+import { isProtected, Refused, refuse, type Use } from './uses.ts';
 import { PASS, Reason, refuseStatement, type Verdict } from './verdict.ts';
 
 /** What is defined; found among the first words. */

@@ -3,9 +3,9 @@
  * a statement that meets a protected column is refused; descriptions of tables are not.
  */
 import { Kind } from './lexer.ts';
-import { Refused, refuse } from './resolver.ts';
 import type { StatementReader } from './statements.ts';
 import { OPEN } from './token-cursor.ts';
+import { Refused, refuse } from './uses.ts';
 import { PASS, Reason, refuseColumn, refuseStatement, type Verdict } from './verdict.ts';
 
 const STATEMENTS: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'CALL', 'DO']);

@@ -12,10 +12,11 @@ import { CATALOG_READING, type Dependents, dependentsOf } from './dependents.ts'
 import type { LexerMode } from './lexer.ts';
 import type { CompiledPolicy } from './policy.ts';
 import { QueryParser } from './query-parser.ts';
-import type { Columns, Knowledge, Resolver } from './resolver.ts';
+import { Resolver } from './resolver.ts';
 import { type SqlMode, sqlModeOf } from './sql-mode.ts';
 import { type Decided, StatementReader } from './statements.ts';
 import { isSystemSchema } from './system-objects.ts';
+import type { Columns, Knowledge } from './tables.ts';
 import { TokenTest } from './token-test.ts';
 import { Tokens } from './tokens.ts';
 import { PASS, Reason, refuseStatement, type Verdict } from './verdict.ts';
@@ -72,7 +73,7 @@ export class Judge {
       policy,
       catalog,
       dependents: this.dependents,
-      readView: (view, resolver) => this.#readView(view, resolver),
+      readView: (view) => this.#readView(view),
       relations: new Map(),
       views: new Map(),
     };
@@ -156,7 +157,7 @@ export class Judge {
   }
 
   /** Definitions of views are the server's own text: names in backquotes, escapes with backslashes. */
-  #readView(view: CatalogTable, resolver: Resolver): Columns {
+  #readView(view: CatalogTable): Columns {
     const { family, version } = this.server;
     const mariadb = family === 'mariadb';
     const text = Buffer.from(view.view?.definition ?? '');
@@ -164,6 +165,6 @@ export class Judge {
     const parser = new QueryParser(new Tokens(text, mode), mariadb);
     const query = parser.query();
     if (!parser.atEnd()) parser.fail();
-    return resolver.query(query, undefined);
+    return new Resolver(this.#knowledge, view.schema, NO_NAMES).query(query, undefined);
   }
 }

@@ -2,10 +2,8 @@
  * Resolves a parsed query against the catalog: what every output column is, and whether a protected column is used in any
  * other way than being shown. The first such use ends it with a Refused. It reads no text and knows no statements.
  */
-import { type Catalog, type CatalogTable, tableKey } from './catalog.ts';
-import type { Dependents } from './dependents.ts';
+import { comparedColumns } from './compared-columns.ts';
 import { fold } from './identifiers.ts';
-import type { CompiledPolicy } from './policy.ts';
 import type {
   Block,
   ColumnName,
@@ -27,79 +25,21 @@ import {
   type Scope,
   type ScopeColumn,
 } from './scope.ts';
-import { isSystemSchema, isValueBearing, isValueBearingFunction } from './system-objects.ts';
-import { NOT_UNDERSTOOD, NotUnderstood, TOO_COMPLEX } from './token-cursor.ts';
-import {
-  Reason,
-  type ReasonCode,
-  type RefuseVerdict,
-  refuseColumn,
-  refuseStatement,
-  type SourceColumn,
-} from './verdict.ts';
+import { isValueBearingFunction } from './system-objects.ts';
+import { type Columns, type Knowledge, Tables } from './tables.ts';
+import { NOT_UNDERSTOOD, TOO_COMPLEX } from './token-cursor.ts';
+import { around, isProtected, Refused, refuse, USES, type Use } from './uses.ts';
+import { Reason, refuseStatement } from './verdict.ts';
 
 /** Columns of one select list that are followed; servers give 4,096. */
 export const JUDGE_COLUMNS_MAX = 8192;
 /** Look-ups of names, counted by tables and columns looked at, that one statement may cost: some hundredths of a second. */
 export const JUDGE_STEPS_MAX = 5_000_000;
 
-/** A protected column is used in a way that is not allowed. */
-export class Refused extends Error {
-  readonly verdict: RefuseVerdict;
-
-  constructor(verdict: RefuseVerdict) {
-    super(verdict.refusal.message);
-    this.verdict = verdict;
-  }
-}
-
-/** Where an expression stands: the code and the words of a refusal. */
-export interface Use {
-  readonly code: ReasonCode;
-  readonly words: string;
-}
-
-export const USES = {
-  expression: { code: Reason.EXPRESSION, words: 'used in an expression' },
-  where: { code: Reason.WHERE, words: 'used in WHERE' },
-  having: { code: Reason.HAVING, words: 'used in HAVING' },
-  join: { code: Reason.JOIN, words: 'used in a join condition' },
-  groupBy: { code: Reason.GROUP_BY, words: 'used in GROUP BY' },
-  orderBy: { code: Reason.ORDER_BY, words: 'used in ORDER BY' },
-  window: { code: Reason.WINDOW, words: 'used in a window' },
-  values: { code: Reason.EXPRESSION, words: 'used in VALUES' },
-} as const satisfies Record<string, Use>;
-
-/** What comes out of a query. */
-export interface Columns {
-  readonly columns: readonly ScopeColumn[];
-  /** A star over a table whose columns are not known: positions behind it are not known either. */
-  readonly open: boolean;
-  /** The scope of its block, for what may refer to it from outside (ON DUPLICATE KEY UPDATE). */
-  readonly scope: Scope | undefined;
-}
-
 /** The common tables in reach, nearest first. */
 interface Names {
   readonly entries: Map<string, { readonly written: string; readonly relation: Columns | undefined }>;
   readonly parent: Names | undefined;
-}
-
-/** A view's columns, or that it uses protected columns otherwise than by showing them. */
-type ResolvedView = { readonly columns: readonly ScopeColumn[] } | 'unusable';
-
-/** Parses and resolves the text of a view; throws Refused or NotUnderstood. */
-export type ViewReader = (table: CatalogTable, resolver: Resolver) => Columns;
-
-/** What stays the same for all statements under one policy and one catalog. */
-export interface Knowledge {
-  readonly policy: CompiledPolicy;
-  readonly catalog: Catalog;
-  readonly dependents: Dependents;
-  readonly readView: ViewReader;
-  /** Base tables met so far, without an alias. */
-  readonly relations: Map<string, Relation>;
-  readonly views: Map<string, ResolvedView | 'in progress'>;
 }
 
 export class Resolver {
@@ -111,7 +51,7 @@ export class Resolver {
   readonly #knowledge: Knowledge;
   /** Current schema, '' for none. */
   readonly #schema: string;
-  readonly #temporary: ReadonlySet<string>;
+  readonly #tables: Tables;
   #names: Names | undefined;
   #steps = 0;
 
@@ -119,7 +59,7 @@ export class Resolver {
   constructor(knowledge: Knowledge, schema: string, temporary: ReadonlySet<string>) {
     this.#knowledge = knowledge;
     this.#schema = schema;
-    this.#temporary = temporary;
+    this.#tables = new Tables(knowledge, schema, temporary);
   }
 
   /** @param orders sort keys from around parentheses, which servers apply to the query within. */
@@ -374,7 +314,7 @@ export class Resolver {
     }
     const leftRelations = scope.relations.slice(begin, middle);
     const rightRelations = scope.relations.slice(middle);
-    const common = this.#commonColumns(
+    const common = comparedColumns(
       tree.using,
       { ...left, relations: leftRelations },
       { ...right, relations: rightRelations },
@@ -384,39 +324,6 @@ export class Resolver {
     const merged = first.columns.filter(isCommon);
     const rest = [...first.columns, ...second.columns].filter((column) => !isCommon(column));
     return { columns: [...merged, ...rest], open: left.open || right.open };
-  }
-
-  /** The names that NATURAL or USING compares; refuses when one may be that of a protected column. */
-  #commonColumns(using: readonly string[] | undefined, left: JoinSide, right: JoinSide): ReadonlySet<string> {
-    const names = new Set<string>();
-    if (using !== undefined) {
-      for (const name of using) names.add(fold(name));
-    } else {
-      const leftNames = new Set(left.columns.map((column) => column.name));
-      for (const { name } of right.columns) if (name !== undefined && leftNames.has(name)) names.add(name);
-      for (const [side, other] of [
-        [left, right],
-        [right, left],
-      ] as const) {
-        const shown = side.columns.find(isProtected);
-        if (other.open && shown !== undefined) refuse(shown, USES.join);
-        if (other.open && side.relations.some(({ unknownColumn }) => unknownColumn !== undefined)) {
-          throw new Refused(refuseStatement(Reason.JOIN, 'which columns the natural join compares is not known'));
-        }
-      }
-    }
-    for (const side of [left, right]) {
-      for (const column of side.columns) {
-        if (column.name !== undefined && names.has(column.name) && isProtected(column)) refuse(column, USES.join);
-      }
-      for (const { unknownColumn, byName } of side.relations) {
-        for (const name of names) {
-          const unknown = byName.has(name) ? undefined : unknownColumn?.(name);
-          if (unknown !== undefined) refuse(unknown, USES.join);
-        }
-      }
-    }
-    return names;
   }
 
   #relation(tree: Exclude<JoinTree, { kind: 'join' }>, scope: Scope): Relation {
@@ -450,24 +357,13 @@ export class Resolver {
     if (shown !== undefined && how.partitions) {
       refuse(shown, { code: Reason.WHERE, words: 'rows are chosen by PARTITION, which may depend on it' });
     }
-    if (how.hints.length > 0) this.#checkHints(name, shown, how.hints);
+    if (how.hints.length > 0 && shown !== undefined) this.#tables.checkHints(name, shown, how.hints);
     return relation;
   }
 
-  /** An index of a protected column gives rows in the column's order. */
-  #checkHints(name: TableName, shown: ScopeColumn | undefined, hints: readonly { indexes: readonly string[] }[]): void {
-    if (shown === undefined) return;
-    const { catalog, policy } = this.#knowledge;
-    const table = catalog.table(name.schema ?? this.#schema, name.name);
-    for (const wanted of hints.flatMap(({ indexes }) => indexes)) {
-      const index = table?.indexes?.find((candidate) => fold(candidate.name) === fold(wanted));
-      const harmless =
-        table !== undefined &&
-        (fold(wanted) === 'primary' ||
-          index?.columns.every((column) => policy.protects(table.schema, table.name, column) < 0) === true);
-      if (!harmless)
-        refuse(shown, { code: Reason.ORDER_BY, words: `rows may be read in its order by index ${wanted}` });
-    }
+  /** A table of any kind, as a relation of the given folded alias. */
+  table(name: TableName, alias = fold(name.name)): Relation {
+    return this.#tables.relation(name, alias);
   }
 
   #findCommonTable(name: string): Columns | undefined {
@@ -482,96 +378,6 @@ export class Resolver {
     return undefined;
   }
 
-  /** A table of any kind, as a relation of the given folded alias. */
-  table(name: TableName, alias = fold(name.name)): Relation {
-    const { catalog, dependents, policy } = this.#knowledge;
-    const lasting = this.#lastingTable(name, alias);
-    if (this.#temporary.size === 0 || !this.#temporary.has(fold(name.name))) return lasting;
-    // It is either of the two. Of the temporary one nothing is known, and nothing of it is protected.
-    const schema = name.schema ?? this.#schema;
-    const table = catalog.table(schema, name.name);
-    const leads = policy.touchesTable(schema, name.name) || dependents.views.has(tableKey(schema, name.name));
-    if (table === undefined || !leads) return relationOf(alias, fold(schema), [], { open: true });
-    return { ...lasting, open: true, openNames: true };
-  }
-
-  /** A base table or a view. */
-  #lastingTable(name: TableName, alias: string): Relation {
-    const schema = name.schema ?? this.#schema;
-    const { catalog, dependents, relations } = this.#knowledge;
-    if (isSystemSchema(schema) && isValueBearing(schema, name.name)) {
-      const words = `${schema}.${name.name} shows values or statements of others`;
-      throw new Refused(refuseStatement(Reason.SYSTEM, words));
-    }
-    const key = tableKey(schema, name.name);
-    const table = catalog.table(schema, name.name);
-    if (table?.view !== undefined && dependents.views.has(key)) {
-      const view = this.#view(table, key);
-      if (view === 'unusable') {
-        const words = `view ${table.schema}.${table.name} uses them otherwise than by showing them`;
-        throw new Refused(refuseStatement(Reason.VIEW, words));
-      }
-      return relationOf(alias, fold(schema), view.columns);
-    }
-    let known = relations.get(key);
-    if (known === undefined) {
-      known = this.#baseTable(schema, name.name, table);
-      // Names of tables nobody has told about come from statements: they are not kept.
-      if (table !== undefined) relations.set(key, known);
-    }
-    return { ...known, alias };
-  }
-
-  #baseTable(schema: string, name: string, table: CatalogTable | undefined): Relation {
-    const { policy } = this.#knowledge;
-    const columnOf = (column: string): ScopeColumn => ({
-      name: fold(column),
-      source: { schema: table?.schema ?? schema, table: table?.name ?? name, column },
-      mask: policy.protects(schema, name, column),
-    });
-    const columns = table?.columns.map(columnOf) ?? [];
-    const hidden = table?.invisible?.map(columnOf) ?? [];
-    const open = table === undefined;
-    if (!policy.touchesTable(schema, name)) return relationOf(undefined, fold(schema), columns, { open, hidden });
-    // Columns that came since the catalog was loaded, and the servers' name for a key.
-    const unknownColumn = (column: string): ScopeColumn | undefined => {
-      if (column === '_rowid') return rowId([...columns, ...hidden].filter(isProtected), table);
-      const unknown = columnOf(column);
-      return isProtected(unknown) ? unknown : undefined;
-    };
-    return relationOf(undefined, fold(schema), columns, { open, hidden, unknownColumn });
-  }
-
-  #view(table: CatalogTable, key: string): ResolvedView {
-    const { views, readView, policy } = this.#knowledge;
-    const known = views.get(key);
-    if (known === 'in progress') return 'unusable';
-    if (known !== undefined) return known;
-    views.set(key, 'in progress');
-    const resolved = this.#readView(table, readView, policy);
-    views.set(key, resolved);
-    return resolved;
-  }
-
-  #readView(table: CatalogTable, readView: ViewReader, policy: CompiledPolicy): ResolvedView {
-    let result: Columns;
-    try {
-      result = readView(table, new Resolver(this.#knowledge, table.schema, NO_TEMPORARY));
-    } catch (error) {
-      if (error instanceof Refused || error instanceof NotUnderstood) return 'unusable';
-      throw error;
-    }
-    if (result.open || result.columns.length !== table.columns.length) return 'unusable';
-    const columns = table.columns.map((name, i): ScopeColumn => {
-      const source = { schema: table.schema, table: table.name, column: name };
-      const own = policy.protects(table.schema, table.name, name);
-      const below = result.columns[i];
-      if (own >= 0) return { name: fold(name), source: below?.source ?? source, mask: own };
-      return { name: fold(name), source: below?.source ?? source, mask: below?.mask ?? -1 };
-    });
-    return { columns };
-  }
-
   /** Adversaries can make small texts costly. */
   #spend(steps: number): void {
     this.#steps += steps;
@@ -581,38 +387,6 @@ export class Resolver {
   #meet(column: ScopeColumn): void {
     if (isProtected(column)) this.met ??= column;
   }
-}
-
-/** Views know no temporary tables. */
-const NO_TEMPORARY: ReadonlySet<string> = new Set();
-
-interface JoinSide {
-  readonly columns: readonly ScopeColumn[];
-  readonly open: boolean;
-  readonly relations: readonly Relation[];
-}
-
-export function isProtected(column: ScopeColumn): boolean {
-  return column.mask >= 0;
-}
-
-/** @throws Refused */
-export function refuse(column: ScopeColumn, use: Use): never {
-  const source: SourceColumn = column.source ?? { schema: '?', table: '?', column: column.name ?? '?' };
-  throw new Refused(refuseColumn(use.code, source, use.words));
-}
-
-function around(surroundings: string, use: Use): Use {
-  if (surroundings === 'aggregate') return { code: Reason.AGGREGATE, words: 'used in an aggregate function' };
-  return surroundings === 'window' ? USES.window : use;
-}
-
-/** `_rowid` is another name of a column that alone is a key. */
-function rowId(columns: readonly ScopeColumn[], table: CatalogTable | undefined): ScopeColumn | undefined {
-  const isKey = (column: ScopeColumn): boolean =>
-    table?.indexes?.some(({ columns: [only, ...more] }) => more.length === 0 && fold(only ?? '') === column.name) ??
-    true;
-  return columns.find(isKey);
 }
 
 function renamed(result: Columns, names: readonly string[] | undefined): Columns {

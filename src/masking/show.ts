@@ -1,8 +1,9 @@
 /**
  * SHOW: descriptions pass, lists of other sessions' statements and of logged values do not.
  */
-import { Refused } from './resolver.ts';
+
 import type { StatementReader } from './statements.ts';
+import { Refused } from './uses.ts';
 import { PASS, PASS_DIAGNOSTICS, Reason, refuseStatement, type Verdict } from './verdict.ts';
 
 /** First words behind SHOW (and its modifiers) that show values or texts of statements. */

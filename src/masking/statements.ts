@@ -10,12 +10,14 @@ import { fold } from './identifiers.ts';
 import { DOT, Kind, SEMICOLON } from './lexer.ts';
 import type { Expression } from './query-ast.ts';
 import { QueryParser } from './query-parser.ts';
-import { isProtected, type Knowledge, Refused, Resolver, refuse, USES } from './resolver.ts';
+import { Resolver } from './resolver.ts';
 import { newScope, type ScopeColumn } from './scope.ts';
 import { judgeShow } from './show.ts';
 import { isSystemSchema, isValueBearingAnywhere, isValueBearingFunction } from './system-objects.ts';
+import type { Knowledge } from './tables.ts';
 import { COMMA, NotUnderstood, OPEN, PART } from './token-cursor.ts';
 import type { Tokens } from './tokens.ts';
+import { isProtected, Refused, refuse, USES } from './uses.ts';
 import {
   type MaskVerdict,
   PASS,

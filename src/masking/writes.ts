@@ -6,10 +6,11 @@ import { tableKey } from './catalog.ts';
 import { fold } from './identifiers.ts';
 import { DOT, Kind } from './lexer.ts';
 import type { ColumnName, Expression, JoinTree, TableName } from './query-ast.ts';
-import { type Columns, isProtected, Refused, refuse, USES, type Use } from './resolver.ts';
 import { find, newScope, type Relation, type Scope } from './scope.ts';
 import type { StatementReader } from './statements.ts';
+import type { Columns } from './tables.ts';
 import { CLOSE, COMMA, OPEN, STAR } from './token-cursor.ts';
+import { isProtected, Refused, refuse, USES, type Use } from './uses.ts';
 import { Reason, refuseStatement, type Verdict } from './verdict.ts';
 
 const EQUALS = 0x3d;
