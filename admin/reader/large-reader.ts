@@ -61,15 +61,30 @@ export class LargeReader {
 
   /** Rejects with SqlRefused, ReadTimedOut, ReadInterrupted, or with what collecting failed of. */
   async read(read: LargeRead): Promise<EncodedRows> {
-    if (this.#running >= largeReadsMax) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    if (this.#running >= largeReadsMax) await this.#turn(read.signal);
     this.#running += 1;
     try {
-      if (read.signal?.aborted === true) throw new ReadInterrupted();
       return await this.#read(read);
     } finally {
       this.#running -= 1;
       this.#queue.shift()?.();
     }
+  }
+
+  /** Rejects with ReadInterrupted when nobody wants to wait any longer. */
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        signal?.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = (): void => {
+        this.#queue.splice(this.#queue.indexOf(begin), 1);
+        reject(new ReadInterrupted());
+      };
+      signal?.addEventListener('abort', leave);
+      this.#queue.push(begin);
+    });
   }
 
   close(): void {
@@ -165,6 +180,7 @@ function answerOf(reader: ChildProcess, read: LargeRead): Promise<EncodedRows> {
     reader.on('message', onMessage);
     reader.on('exit', onExit);
     signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
 
     const send = (message: ToReader): Promise<void> =>
       new Promise((sent, notSent) => {

@@ -150,8 +150,12 @@ describe('large reads', () => {
       (sql) => it.error(sql, session),
     );
     assert.equal(await kind('SELECT * FROM mysql_users'), 'encoded', 'others are answered meanwhile');
+    // The fifth waits for its turn, and need not wait any longer.
+    answers.push(...[endless, endless, endless].map((sql) => it.error(sql, session)));
+    await it.run('SELECT 1');
     running.abort();
     const interrupted = '1317 70100 ProxySQL Admin Error: Query execution was interrupted';
-    assert.deepEqual(await Promise.all(answers), [interrupted, interrupted]);
+    assert.deepEqual([...new Set(await Promise.all(answers))], [interrupted]);
+    assert.equal(await kind('SELECT * FROM mysql_users'), 'encoded');
   });
 });
