@@ -22,6 +22,9 @@ export interface ClientConnectionHandlers {
 /** Commands a client may send ahead of the answers; with more it is not read from until some are done. */
 export const pipelinedCommandsMax = 64;
 
+/** After so many reads a client is one that stays. */
+const readsOfAStream = 4;
+
 type Waiting =
   | { readonly kind: 'command'; readonly payload: Buffer; readonly sequenceId: number }
   | { readonly kind: 'too-large'; readonly bytes: number; readonly sequenceId: number };
@@ -41,9 +44,6 @@ export class ClientConnection {
   #socket: Socket;
   readonly address: string;
   readonly port: number;
-  /** The address and port the client connected to. */
-  readonly localAddress: string;
-  readonly localPort: number;
   bytesReceived = 0;
   bytesSent = 0;
   readonly #handlers: ClientConnectionHandlers;
@@ -55,13 +55,12 @@ export class ClientConnection {
   /** Nobody looks at what the client sends. */
   #sink: ((bytes: Buffer) => void) | undefined;
   #closed = false;
+  #reads = 0;
 
   constructor(socket: Socket, handlers: ClientConnectionHandlers, options: ClientConnectionOptions) {
     this.#socket = socket;
     this.address = options.proxied?.address ?? plainAddress(socket.remoteAddress);
     this.port = options.proxied?.port ?? socket.remotePort ?? 0;
-    this.localAddress = plainAddress(socket.localAddress);
-    this.localPort = socket.localPort ?? 0;
     this.#handlers = handlers;
     this.#framer = new Framer((buffer, start, end, sequenceId) => this.#onPacket(buffer, start, end, sequenceId), {
       maxPacketBytes: options.maxPacketBytes,
@@ -73,20 +72,54 @@ export class ClientConnection {
     return this.#socket;
   }
 
+  /** The address and port the client connected to. Asked for by few: a system call each. */
+  get localAddress(): string {
+    return plainAddress(this.#socket.localAddress);
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
 
   /** Begins to deliver commands; `remainder` came together with the login. */
   start(remainder: Buffer): void {
-    const onRead = (buffer: Buffer, bytes: number) => this.#onRead(buffer, bytes);
-    const { socket, early } = lendReads(this.#socket, memoryOfClients, onRead);
-    this.#socket = socket;
-    socket.on('close', () => this.#onClose());
-    socket.on('error', () => socket.destroy());
-    for (const bytes of [remainder, early]) if (bytes.length > 0) this.#framer.push(bytes);
-    socket.resume();
+    this.#socket.on('data', this.#onData).on('close', this.#onClosed).on('error', this.#onError);
+    if (remainder.length > 0) this.#framer.push(remainder);
+    this.#socket.resume();
   }
+
+  /** Another socket with the same peer costs as much as a few reads: only who stays gets one. */
+  readonly #onData = (chunk: Buffer): void => {
+    this.#onRead(chunk, chunk.length);
+    this.#reads += 1;
+    if (this.#reads >= readsOfAStream) process.nextTick(this.#lend);
+  };
+
+  readonly #lend = (): void => {
+    const before = this.#socket;
+    // With something written and not sent yet it can wait for the next read.
+    if (this.#closed || before.destroyed || before.writableLength > 0) return;
+    const paused = before.isPaused();
+    before.pause().off('data', this.#onData).off('close', this.#onClosed).off('error', this.#onError);
+    const { socket, early } = lendReads(before, memoryOfClients, (buffer, bytes) => this.#onRead(buffer, bytes));
+    this.#socket = socket;
+    socket.on('close', this.#onClosed).on('error', this.#onError);
+    if (early.length > 0) this.#onRead(early, early.length);
+    if (!paused && !this.#closed) socket.resume();
+  };
+
+  readonly #onError = (): void => this.destroy();
+
+  readonly #onClosed = (): void => {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#waiting.length = 0;
+    this.#handlers.onClosed();
+  };
 
   #onRead(buffer: Buffer, bytes: number): void {
     this.bytesReceived += bytes;
@@ -177,6 +210,12 @@ export class ClientConnection {
     this.#socket.destroySoon();
   }
 
+  /** The client has said good-bye and reads no more. */
+  quit(): void {
+    if (this.sentAll) this.destroy();
+    else this.end();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
@@ -207,13 +246,6 @@ export class ClientConnection {
   #wait(waiting: Waiting): void {
     this.#waiting.push(waiting);
     if (this.#waiting.length >= pipelinedCommandsMax) this.#socket.pause();
-  }
-
-  #onClose(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#waiting.length = 0;
-    this.#handlers.onClosed();
   }
 }
 

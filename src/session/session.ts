@@ -231,7 +231,7 @@ export class Session implements RunOwner {
       case Command.COM_CHANGE_USER:
         return this.client.handOver(buffer.subarray(start, end));
       case Command.COM_QUIT:
-        return this.client.end();
+        return this.client.quit();
       case Command.COM_PROCESS_KILL:
         return onProcessKill(this, buffer, start, end);
       default:
