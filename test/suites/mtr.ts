@@ -84,10 +84,18 @@ async function main(): Promise<void> {
 
 const PASSED = { verdict: 'pass', detail: '' } as const;
 
+/** Tests that want a server with options of their own come last: each costs a restart. */
 function testNames(): string[] {
   const words = process.argv.slice(2);
-  return readdirSync(join(SUITE, 'main'))
+  const files = readdirSync(join(SUITE, 'main'));
+  const all = new Set(files);
+  const restarts = (file: string): number => {
+    const stem = file.slice(0, -'.test'.length);
+    return ['-master.opt', '.opt', '.cnf', '.combinations'].some((ending) => all.has(stem + ending)) ? 1 : 0;
+  };
+  return files
     .filter((file) => file.endsWith('.test') && !NOT_FOR_PROXIES.test(file))
+    .sort((a, b) => restarts(a) - restarts(b))
     .map((file) => `main.${file.slice(0, -'.test'.length)}`)
     .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
     .filter((_, index) => index % Number(process.env.SLUICE_MTR_EVERY ?? 1) === 0);
