@@ -175,6 +175,14 @@ function outcomes(output: string): Map<string, Played> {
   return played;
 }
 
+/** What no proxy of this kind can do, by the traces it leaves; README.md says more. */
+const REASONS: readonly (readonly [string, RegExp])[] = [
+  ['an account that only the server knows', /ProxySQL Error: Access denied/],
+  ['the server is restarted under its clients', /shutdown_server|restart_mysqld|wait_until_(dis)?connected/],
+  ["numbers of the server's threads", /connection_id|thread_id|processlist/i],
+  ['a login without a schema is in mysql-default_schema', /^[-+].*information_schema|ER_NO_DB_ERROR/m],
+];
+
 function summarise(names: readonly string[], state: ReadonlyMap<string, Outcome>): void {
   const known = names.flatMap((name) => {
     const outcome = state.get(name);
@@ -186,7 +194,10 @@ function summarise(names: readonly string[], state: ReadonlyMap<string, Outcome>
   console.log(`${names.length} tests, ${known.length} played`);
   console.log(`directly: ${passing.length} pass, ${count('fail')} fail, ${count('skip')} do not apply`);
   console.log(`through sluice: ${passing.length - lost.length} of the ${passing.length} pass, ${lost.length} do not:`);
-  for (const { name, through } of lost) console.log(`  ${name} ${through}`);
+  for (const { name, through, detail } of lost) {
+    const [reason] = REASONS.find(([, pattern]) => pattern.test(detail ?? '')) ?? ['NOT EXPLAINED'];
+    console.log(`  ${name} ${through}: ${reason}`);
+  }
 }
 
 if (process.env.SLUICE_MTR_INSIDE === undefined) {
