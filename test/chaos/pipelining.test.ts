@@ -62,6 +62,8 @@ const counts = {
 class MarkedClient {
   /** Marks whose write was acknowledged; the others may be there or not. */
   readonly acknowledged = new Set<string>();
+  /** What became of transactions that were not committed with an OK: the answers in order. */
+  readonly broken = new Map<string, string[]>();
   readonly #random: Random;
   readonly #index: number;
   readonly #port: number;
@@ -153,15 +155,20 @@ class MarkedClient {
   async #transaction(client: LeanClient, mark: string): Promise<void> {
     counts.transactions += 1;
     const insert = `INSERT INTO pairs VALUES ('${mark}')`;
+    const answers: string[] = [];
+    this.broken.set(mark, answers);
     for (const sql of ['BEGIN', insert, insert, 'COMMIT']) {
       const answer = await this.#ask(client, sql);
+      answers.push(`${sql.slice(0, 6)} ${answer.errorCode}`);
       if (answer.errorCode === 0) continue;
       allow(answer);
       // It may have ended by itself or not: with a rollback the next statement begins afresh.
       const ended = await this.#ask(client, 'ROLLBACK');
+      answers.push(`ROLLBACK ${ended.errorCode}`);
       if (ended.errorCode !== 0) this.#leave();
       return;
     }
+    this.broken.delete(mark);
   }
 
   /** Takes more than the buffers between hold, after a while, or is gone by then. */
@@ -260,14 +267,23 @@ describe('shared connections under attack', () => {
     assert.ok((attackers.figures.Sluice_pipelining_joined ?? 0) > 0, 'some shared');
 
     const written = new Map<string, number>();
+    const split: unknown[] = [];
     for (const database of stage.databases) {
       const server = await database.connect('test');
       for (const { mark, times } of await rowsOf(server, 'SELECT mark, COUNT(*) AS times FROM log GROUP BY mark'))
         written.set(String(mark), (written.get(String(mark)) ?? 0) + Number(times));
-      const halves = await rowsOf(server, 'SELECT mark FROM pairs GROUP BY mark HAVING COUNT(*) <> 2');
-      assert.deepEqual(halves, []);
+      for (const half of await rowsOf(
+        server,
+        'SELECT mark, COUNT(*) AS times FROM pairs GROUP BY mark HAVING times <> 2',
+      ))
+        split.push({
+          ...half,
+          port: database.port,
+          saw: clients.flatMap(({ broken }) => broken.get(String(half.mark)) ?? []),
+        });
       server.destroy();
     }
+    assert.deepEqual(split, []);
     for (const [mark, times] of written) if (times !== 1) assert.fail(`${mark} was written ${times} times`);
     for (const client of clients)
       for (const mark of client.acknowledged) if (!written.has(mark)) assert.fail(`${mark} was lost`);
