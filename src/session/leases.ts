@@ -11,6 +11,8 @@ import { effectNames, SessionEffect } from '../sql/facts.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Statement } from './statement.ts';
 
+/** A KILL that comes too late for its statement is under way to the server: the connection's next statement would be hit. */
+export const KILL_PIN = 1 << 25;
 /** The connection is one client's alone, and what it says is not looked at. */
 export const FAST_FORWARD_PIN = 1 << 26;
 /** A prepared statement has a cursor open here. Pins above the bits of SessionEffect are the proxy's own. */
@@ -24,6 +26,7 @@ export const NEXT_TRANSACTION_PIN = 1 << 30;
 /** Why a connection is not shared, in words, for the processlist. */
 export function pinNames(pins: number): string[] {
   const names = effectNames(pins);
+  if ((pins & KILL_PIN) !== 0) names.push('KILL');
   if ((pins & FAST_FORWARD_PIN) !== 0) names.push('FAST_FORWARD');
   if ((pins & CURSOR_PIN) !== 0) names.push('CURSOR');
   if ((pins & NO_MULTIPLEX_PIN) !== 0) names.push('NO_MULTIPLEX');

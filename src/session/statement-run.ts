@@ -24,7 +24,7 @@ import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { type Cursors, closeFrame } from './cursors.ts';
 import { slotOf } from './decide.ts';
 import { KilledAnswer, type KillReason } from './killed-answer.ts';
-import { type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
+import { KILL_PIN, type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { dropLongData, type PreparedStatement, patchStatementId, wantsCursor } from './prepared-statements.ts';
 import { whyNotShared } from './sharing.ts';
 import type { Statement } from './statement.ts';
@@ -642,6 +642,7 @@ export class StatementRun implements AnswerOwner {
   /** A KILL that comes too late would hit the connection's next statement, which may be somebody else's. */
   #awaitKill(killed: KilledAnswer, statement: Statement, connection: BackendConnection, finish: () => void): void {
     const done = () => {
+      connection.pins &= ~KILL_PIN;
       const rest = killed.takeRest();
       const shown = statement.filter === undefined ? rest : statement.filter.push(rest);
       if (shown.length > 0) this.#owner.client.write(shown);
@@ -649,6 +650,8 @@ export class StatementRun implements AnswerOwner {
     };
     if (killed.hit) return done();
     this.phase = 'awaiting-kill';
+    // Nothing else keeps it, and it looks idle.
+    connection.pins |= KILL_PIN;
     this.#afterKill = done;
     killed.onceSent(() => {
       // A server forgets a KILL QUERY with the next command, whatever it is.
