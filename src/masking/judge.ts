@@ -53,6 +53,8 @@ const NO_NAMES: ReadonlySet<string> = new Set();
 
 const PASSED: readonly Verdict[] = Object.freeze([PASS]);
 
+const NO_MODE = { sqlMode: undefined, mode: undefined } as const;
+
 export class Judge {
   readonly policy: CompiledPolicy;
   readonly catalog: Catalog;
@@ -61,6 +63,7 @@ export class Judge {
 
   readonly #knowledge: Knowledge;
   readonly #test: TokenTest;
+  #lastMode: { readonly sqlMode: SqlMode | undefined; readonly mode: LexerMode | undefined } = NO_MODE;
   readonly #cache = new LruMap<string, readonly Verdict[] | 'per text'>({ entriesMax: JUDGE_CACHE_ENTRIES_MAX });
 
   constructor(policy: CompiledPolicy, catalog: Catalog, server: ServerKind) {
@@ -146,14 +149,19 @@ export class Judge {
     return { verdicts: reader.all(), usedLiteral: reader.usedLiteral, changesReading: reader.changesReading };
   }
 
+  /** Mostly the same as for the statement before. */
   #lexerMode(sqlMode: SqlMode, reading: TextReading): LexerMode {
-    return {
+    const { mode } = this.#lastMode;
+    if (mode !== undefined && this.#lastMode.sqlMode === sqlMode && mode.reading === reading) return mode;
+    const made = {
       ansiQuotes: sqlMode.ansiQuotes,
       backslashEscapes: !sqlMode.noBackslashEscapes,
       mariadb: this.server.family === 'mariadb',
       version: this.server.version,
       reading,
     };
+    this.#lastMode = { sqlMode, mode: made };
+    return made;
   }
 
   /** Definitions of views are the server's own text: names in backquotes, escapes with backslashes. */

@@ -55,8 +55,16 @@ const VALUE_BEARING_FUNCTIONS: ReadonlySet<string> = new Set(['load_file', 'ps_t
 export const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(Object.keys(VALUE_BEARING));
 
 export function isSystemSchema(schema: string): boolean {
-  return SYSTEM_SCHEMAS.has(fold(schema));
+  // Asked for every statement, and mostly about the same one as before.
+  if (schema !== lastSchema) {
+    lastIsSystem = SYSTEM_SCHEMAS.has(fold(schema));
+    lastSchema = schema;
+  }
+  return lastIsSystem;
 }
+
+let lastSchema = '';
+let lastIsSystem = false;
 
 /** The table of a system schema shows values or statements of others. */
 export function isValueBearing(schema: string, table: string): boolean {

@@ -53,7 +53,8 @@ let generations = 0;
 
 export class Catalogs {
   readonly #options: CatalogsOptions;
-  readonly #entries = new Map<string, Entry>();
+  /** By hostgroup and by the user who reads. */
+  readonly #entries = new Map<number, Map<string, Entry>>();
 
   constructor(options: CatalogsOptions) {
     this.#options = options;
@@ -61,7 +62,7 @@ export class Catalogs {
 
   /** The judges for a hostgroup, when its catalog is known and new enough; else undefined: ask `load`. */
   current(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Judges | undefined {
-    const entry = this.#entries.get(keyOf(hostgroup, readerOf(runtime.masking, user)));
+    const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
     if (entry === undefined || entry.catalogs.length === 0 || entry.loadedAtMs === NEVER) return undefined;
     const age = this.#options.clock.nowMs() - entry.loadedAtMs;
     const interval = runtime.sluice.maskingCatalogInterval;
@@ -74,26 +75,32 @@ export class Catalogs {
   /** Reads the catalog of a hostgroup, together with all others who ask for it. Rejects when no server tells. */
   async load(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Promise<Judges> {
     await this.#loading(runtime, hostgroup, user);
-    const entry = this.#entries.get(keyOf(hostgroup, readerOf(runtime.masking, user)));
+    const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
     if (entry === undefined || entry.catalogs.length === 0) throw new Error('the catalog could not be read');
     return judgesOf(entry, runtime.masking);
   }
 
   /** DDL went to a server: what is known of catalogs is old. */
   outdated(): void {
-    for (const entry of this.#entries.values()) {
-      entry.loadedAtMs = NEVER;
-      entry.loading = undefined;
+    for (const byReader of this.#entries.values()) {
+      for (const entry of byReader.values()) {
+        entry.loadedAtMs = NEVER;
+        entry.loading = undefined;
+      }
     }
   }
 
   #loading(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Promise<void> {
     const reader = readerOf(runtime.masking, user);
-    const key = keyOf(hostgroup, reader);
-    let entry = this.#entries.get(key);
+    let byReader = this.#entries.get(hostgroup);
+    if (byReader === undefined) {
+      byReader = new Map();
+      this.#entries.set(hostgroup, byReader);
+    }
+    let entry = byReader.get(reader.username);
     if (entry === undefined) {
       entry = { catalogs: [], loadedAtMs: NEVER, loading: undefined, judges: undefined, maskingGeneration: 0 };
-      this.#entries.set(key, entry);
+      byReader.set(reader.username, entry);
     }
     if (entry.loading !== undefined) return entry.loading;
     const at = entry;
@@ -157,8 +164,4 @@ function readerOf(masking: MaskingRuntime, user: BackendUser): BackendUser {
   const { catalogUser } = masking;
   if (catalogUser === undefined) return user;
   return { username: catalogUser.username, secret: { clear: catalogUser.password } };
-}
-
-function keyOf(hostgroup: number, { username }: BackendUser): string {
-  return `${hostgroup}\0${username}`;
 }
