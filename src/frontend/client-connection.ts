@@ -56,6 +56,7 @@ export class ClientConnection {
   #sink: ((bytes: Buffer) => void) | undefined;
   #closed = false;
   #reads = 0;
+  #lent = false;
 
   constructor(socket: Socket, handlers: ClientConnectionHandlers, options: ClientConnectionOptions) {
     this.#socket = socket;
@@ -101,8 +102,9 @@ export class ClientConnection {
 
   readonly #lend = (): void => {
     const before = this.#socket;
-    // With something written and not sent yet it can wait for the next read.
-    if (this.#closed || before.destroyed || before.writableLength > 0) return;
+    // Several reads of one turn ask for it. With something written and not sent yet it can wait for the next read.
+    if (this.#lent || this.#closed || before.destroyed || before.writableLength > 0) return;
+    this.#lent = true;
     const paused = before.isPaused();
     before.pause().off('data', this.#onData).off('close', this.#onClosed).off('error', this.#onError);
     const { socket, early } = lendReads(before, memoryOfClients, (buffer, bytes) => this.#onRead(buffer, bytes));
@@ -169,7 +171,7 @@ export class ClientConnection {
     this.#socket.pause();
     // The framer may be in the middle of a chunk; its rest can be had when that is over.
     setImmediate(() => {
-      endLending(this.socket);
+      endLending(this.#socket);
       for (const event of ['data', 'close', 'error', 'drain']) this.#socket.removeAllListeners(event);
       this.#handlers.onChangeUser(copy, this.#framer.takeRemainder());
     });
