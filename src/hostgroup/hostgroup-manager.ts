@@ -515,6 +515,8 @@ export class HostgroupManager {
         variables: this.#variables,
         nowMs: () => this.#clock.nowMs(),
       });
+      // A server that says something unasked is leaving.
+      if (connection.lost) throw new Error('the connection was lost right after its login');
     } catch (error) {
       server.connectFailed();
       waiting.connecting = false;

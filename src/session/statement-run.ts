@@ -242,6 +242,8 @@ export class StatementRun implements AnswerOwner {
       }
       this.#makeOwn(connection);
     }
+    // The KILL may come late: until it is out of the way nobody else's statement is to be on the connection.
+    this.#shares = false;
     this.#retriesLeft = 0;
     this.#killed = new KilledAnswer(reason, performance.now(), this.#owner.killQuery(connection));
   }
@@ -377,20 +379,25 @@ export class StatementRun implements AnswerOwner {
     const free = sharing ? undefined : hostgroups.take(statement.hostgroup, wish);
     if (free !== undefined) return this.#haveConnection(free);
     this.phase = 'waiting-for-backend';
-    this.#cancelRequest = hostgroups.request({
+    let answered = false;
+    const cancel = hostgroups.request({
       hostgroup: statement.hostgroup,
       user: this.#owner.backendUser,
       wish,
       after: lost,
       onConnection: (connection) => {
+        answered = true;
         this.#cancelRequest = undefined;
         this.#haveConnection(connection);
       },
       onFailure: (error) => {
+        answered = true;
         this.#cancelRequest = undefined;
         this.#fail(lost?.lostError ?? error);
       },
     });
+    // What was answered at once may have led to the next request.
+    if (!answered) this.#cancelRequest = cancel;
   }
 
   #wish(): ConnectionWish {
@@ -428,9 +435,8 @@ export class StatementRun implements AnswerOwner {
     const heldBefore = leases.held.includes(connection);
     leases.hold(connection);
     const wanted = this.#wanted();
-    if (connection.state.key !== wanted.key) {
-      this.#steps = planSync(connection.state, wanted, connection);
-    }
+    // What is left of another connection's is nothing to this one.
+    this.#steps = connection.state.key === wanted.key ? [] : planSync(connection.state, wanted, connection);
     this.#addSteps(statement, connection, heldBefore);
     this.#nextStep(connection);
   }

@@ -305,6 +305,20 @@ describe('connects that fail', () => {
     assert.equal(pool.row().status, 'ONLINE');
   });
 
+  it('are those, too, that are lost before anybody has them', async () => {
+    const pool = new Pool([serverEntry(1, 'a')]);
+    pool.servers.behaviour = 'hold';
+    const asked = pool.ask();
+    pool.servers.pending[0]?.succeed().connection.destroy();
+    await settled();
+    pool.servers.behaviour = 'succeed';
+    pool.clock.advance(10);
+    await settled();
+    assert.equal(asked.connection?.lost, false);
+    const { connUsed, connOk, connErr } = pool.row();
+    assert.deepEqual([connUsed, connOk, connErr], [1, 1, 1]);
+  });
+
   it('spread over more than a second do not shun', async () => {
     const pool = new Pool([serverEntry(1, 'a')], { shun_on_failures: '2', connect_retries_delay: '1000' });
     pool.servers.behaviour = refused;

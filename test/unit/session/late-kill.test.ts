@@ -5,19 +5,25 @@ import { mirroredState } from '../../../src/backend/mirrored-state.ts';
 import { Admission } from '../../../src/hostgroup/admission.ts';
 import type { HostgroupManager } from '../../../src/hostgroup/hostgroup-manager.ts';
 import { LaneCount } from '../../../src/hostgroup/lane-count.ts';
+import { Lanes } from '../../../src/hostgroup/lanes.ts';
 import { commandFrame } from '../../../src/protocol/command-frame.ts';
 import { Command } from '../../../src/protocol/commands.ts';
+import { HEADER_BYTES } from '../../../src/protocol/framer.ts';
 import { writeOk } from '../../../src/protocol/ok-err-eof.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
 import { StatusFlag } from '../../../src/protocol/status-flags.ts';
 import { NO_DECISION } from '../../../src/rules/decision.ts';
 import { Cursors } from '../../../src/session/cursors.ts';
+import { slotOf } from '../../../src/session/decide.ts';
+import { paceLessonsMin } from '../../../src/session/digest-pace.ts';
 import { Leases, Lingering } from '../../../src/session/leases.ts';
 import type { Statement } from '../../../src/session/statement.ts';
 import { type RunOwner, StatementRun } from '../../../src/session/statement-run.ts';
 import { UnmirroredSets } from '../../../src/session/unmirrored-sets.ts';
 import { DigestCache } from '../../../src/sql/digest-cache.ts';
-import { fakeBackend } from '../../helpers/fake-servers.ts';
+import { fakeBackend, settled } from '../../helpers/fake-servers.ts';
+import type { FakeSocket } from '../../helpers/fake-socket.ts';
+import { valueResultset } from '../../helpers/scripted-backend.ts';
 
 const STATE = mirroredState('', { charset: 'utf8mb4', collation: 'utf8mb4_general_ci' });
 
@@ -27,43 +33,66 @@ function okPacket(affectedRows: number): Buffer {
   return Buffer.from(writer.take());
 }
 
-/** A run whose KILL is with the server when the test says so. */
-function stage() {
+/** The state of connections that are new: those of a session in another schema are brought to it first. */
+const ELSEWHERE = { ...STATE, schema: 'elsewhere', key: 'elsewhere' };
+
+const HOME = {
+  hostgroup: 0,
+  status: 'ONLINE',
+  admission: new Admission(),
+  laneCount: new LaneCount(),
+  bytesReceived() {},
+  bytesSent() {},
+  commandSent() {},
+  noteQuery() {},
+  noteSyncStep() {},
+  connectionLost() {},
+} as unknown as ConnectionHome;
+
+/** Two connections, the first of which is taken first, and lanes. */
+function pool() {
+  const lanes = new Lanes();
+  const backends = [fakeBackend({ home: HOME }), fakeBackend({ home: HOME })];
+  const free = backends.map(({ connection }) => connection);
   const given: BackendConnection[] = [];
-  const done: string[] = [];
-  const home = {
-    hostgroup: 0,
-    status: 'ONLINE',
-    admission: new Admission(),
-    laneCount: new LaneCount(),
-    bytesReceived() {},
-    bytesSent() {},
-    commandSent() {},
-    noteQuery() {},
-    connectionLost() {},
-  };
-  const { connection, socket } = fakeBackend({ home: home as unknown as ConnectionHome });
   const hostgroups = {
-    take: () => connection,
+    take: () => free.shift(),
+    takeLane: () => lanes.all[0] ?? free.shift(),
+    openLane(connection: BackendConnection) {
+      lanes.open(connection);
+      return true;
+    },
+    closeLane: (connection: BackendConnection) => lanes.close(connection),
     giveBack: (one: BackendConnection) => given.push(one),
   } as unknown as HostgroupManager;
+  return { hostgroups, lanes, given, sockets: backends.map(({ socket }) => socket), connections: [...free] };
+}
+
+/** A session's run whose KILL is with the server when the test says so. */
+function session(hostgroups: HostgroupManager, state = STATE) {
+  const done: string[] = [];
+  const written: Buffer[] = [];
   const lingering = new Lingering({ nowMs: () => 0 });
   const leases = new Leases(hostgroups, lingering);
   let killIsSent = () => {};
   const owner = {
-    client: { write: () => true, sentAll: true, socket: { pause() {}, resume() {}, writableLength: 0 } },
+    client: {
+      write: (bytes: Buffer) => written.push(Buffer.from(bytes)) > 0,
+      sentAll: true,
+      socket: { pause() {}, resume() {}, writableLength: 0 },
+    },
     leases,
     cursors: new Cursors(leases),
     unmirroredSets: new UnmirroredSets(),
     hostgroups,
     variables: { multiplexing: true, queryRetriesOnFailure: 0 },
-    state: STATE,
+    state,
     backendUser: { username: 'app', secret: {} },
     shape: 0,
     lastInsertId: 0,
     counters: {},
-    pipelining: false,
-    sharesNothing: false,
+    pipelining: true,
+    sharesNothing: true,
     takeNextTransaction: () => [],
     killQuery: () =>
       new Promise<void>((resolve) => {
@@ -74,12 +103,28 @@ function stage() {
     statementFailed: () => done.push('failed'),
   };
   const run = new StatementRun(owner as unknown as RunOwner);
-  return { connection, socket, given, done, lingering, run, killIsSent: () => killIsSent() };
+  return { done, lingering, run, killIsSent: () => killIsSent(), answer: () => Buffer.concat(written) };
 }
 
-function insert(): Statement {
-  const text = Buffer.from('INSERT INTO log VALUES (1)');
-  const digests = new DigestCache();
+/** What a server says to each command that was written to it: a SELECT has its text for an answer. */
+function answersTo(socket: FakeSocket): Buffer[] {
+  const bytes = socket.take();
+  const answers: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += HEADER_BYTES + bytes.readUIntLE(at, 3)) {
+    const text = bytes.toString('latin1', at + HEADER_BYTES + 1, at + HEADER_BYTES + bytes.readUIntLE(at, 3));
+    answers.push(text.startsWith('SELECT') ? valueResultset(text) : okPacket(0));
+  }
+  return answers;
+}
+
+function serve(socket: FakeSocket): void {
+  for (const answer of answersTo(socket)) socket.feed(answer);
+}
+
+const digests = new DigestCache();
+
+function statement(sql: string): Statement {
+  const text = Buffer.from(sql);
   const entry = digests.lookup(text, 0, text.length);
   return {
     command: 'query',
@@ -95,10 +140,19 @@ function insert(): Statement {
   };
 }
 
+/** A read that may share a connection. */
+function read(mark: string): Statement {
+  const one = statement(`SELECT '${mark}'`);
+  for (let i = 0; i < paceLessonsMin; i++) slotOf(one.entry).pace.learn(0.1, 100, 0.1);
+  return one;
+}
+
 describe('a KILL that comes too late for its statement', () => {
   it('keeps the connection from everybody until the server has forgotten it', async () => {
-    const { connection, socket, given, done, lingering, run, killIsSent } = stage();
-    run.run(insert());
+    const { hostgroups, given, connections, sockets } = pool();
+    const [connection, socket] = [connections[0] as BackendConnection, sockets[0] as FakeSocket];
+    const { done, lingering, run, killIsSent } = session(hostgroups);
+    run.run(statement('INSERT INTO log VALUES (1)'));
     run.kill('kill');
     socket.feed(okPacket(1));
     // Whoever waits for a connection has what is only kept in case somebody asks for its row count.
@@ -112,5 +166,34 @@ describe('a KILL that comes too late for its statement', () => {
     assert.deepEqual(done, ['done']);
     lingering.sweep(0);
     assert.deepEqual(given, [connection], 'given back once');
+  });
+
+  it('leaves its statement alone on the connection, also when it came before the statement was sent', async () => {
+    const { hostgroups, lanes, connections, sockets } = pool();
+    const [connection, socket] = [connections[0] as BackendConnection, sockets[0] as FakeSocket];
+    const killed = session(hostgroups, ELSEWHERE);
+    const other = session(hostgroups, ELSEWHERE);
+    killed.run.run(read('killed'));
+    assert.equal(killed.run.phase, 'syncing');
+    killed.run.kill('kill');
+    await settled();
+    serve(socket);
+    other.run.run(read('other'));
+    await settled();
+    // If others have joined they wait.
+    const [answer, ...late] = answersTo(socket);
+    socket.feed(answer as Buffer);
+    killed.killIsSent();
+    await settled();
+    // What the watch over lanes does when the head takes long.
+    lanes.close(connection);
+    connection.moveOthers();
+    for (const one of late) socket.feed(one);
+    for (let turn = 0; turn < 5; turn++) {
+      for (const one of sockets) serve(one);
+      await settled();
+    }
+    assert.deepEqual(killed.done, ['done']);
+    assert.equal(killed.answer().toString('latin1'), valueResultset("SELECT 'killed'").toString('latin1'), 'once');
   });
 });
