@@ -16,6 +16,8 @@ import { eventually } from './wait.ts';
 
 const INTERVAL_MS = 25;
 const BYSTANDERS = 8;
+const STALL_MS_MIN = 10;
+const STALL_MS_MAX = 150;
 /** A new worker takes this long at most, in ms; a server that recovers, too. */
 const RECOVERY_MS = 30_000;
 
@@ -26,10 +28,12 @@ export interface AttackTimes {
   readonly workersMax: number;
   /** How often a server is killed and started again, in ms; not said: never. */
   readonly serverMs?: number;
+  /** How often a server stops for a moment, in ms. */
+  readonly stallMs: number;
 }
 
 export class Attackers {
-  readonly counts = { connections: 0, queries: 0, sessions: 0, workers: 0, servers: 0 };
+  readonly counts = { connections: 0, queries: 0, sessions: 0, workers: 0, servers: 0, stalls: 0 };
   readonly #stage: Stage;
   readonly #random: Random;
   readonly #threads: () => readonly number[];
@@ -37,6 +41,7 @@ export class Attackers {
   #bystanders: LeanClient[] = [];
   #killer: Connection | undefined;
   #workersMax = 0;
+  #restarting: DatabaseServer | undefined;
   readonly #figures = new Map<string, number>();
   /** What the workers that live had counted when the last one was killed. */
   #base: ReadonlyMap<string, number> = new Map();
@@ -50,12 +55,13 @@ export class Attackers {
   }
 
   /** Attacks until stop(); rejects when a worker took somebody else's session along. */
-  async run({ workerMs, workersMax, serverMs }: AttackTimes): Promise<void> {
+  async run({ workerMs, workersMax, serverMs, stallMs }: AttackTimes): Promise<void> {
     this.#workersMax = workersMax;
     await this.#fillBystanders();
     await Promise.all([
       this.#every(INTERVAL_MS, () => this.#killSomething()),
       this.#every(workerMs, () => this.#killWorker()),
+      this.#every(stallMs, () => this.#stallServer()),
       serverMs === undefined ? undefined : this.#every(serverMs, () => this.#killServer()),
     ]);
     await this.#addFigures();
@@ -179,8 +185,23 @@ export class Attackers {
   }
 
   async #killServer(): Promise<void> {
-    await this.#random.pick(this.#stage.databases).restart();
+    const database = this.#random.pick(this.#stage.databases);
+    this.#restarting = database;
+    await database.restart();
+    this.#restarting = undefined;
     this.counts.servers += 1;
+  }
+
+  /** Long enough for lanes to be left, and short enough for nobody to give up. */
+  async #stallServer(): Promise<void> {
+    const database = this.#random.pick(this.#stage.databases);
+    if (database === this.#restarting) return;
+    const { pid } = database;
+    process.kill(pid, 'SIGSTOP');
+    this.counts.stalls += 1;
+    await delay(STALL_MS_MIN + this.#random.below(STALL_MS_MAX - STALL_MS_MIN));
+    // It may have been killed meanwhile.
+    if (database.pid === pid && database !== this.#restarting) process.kill(pid, 'SIGCONT');
   }
 }
 
