@@ -45,6 +45,10 @@ export const SLUICE_VARIABLES = {
     int(10_000, 100, 86_400_000, ACTS),
     'how old that catalog may be before it is read again, in ms; a DDL statement that comes through sluice makes it old at once',
   ),
+  masking_definitions_interval: described(
+    int(250, 0, 3_600_000, ACTS),
+    'how often servers are asked whether definitions were changed past sluice while masked users are at work, in ms; 0: never',
+  ),
   masking_catalog_timeout: described(
     int(3_000, 10, 60_000, ACTS),
     'how long a statement of a masked user may wait for the catalog, in ms; then it is refused',

@@ -10,6 +10,7 @@ import type { Catalog, CatalogTable } from './catalog.ts';
 import { readingOf, type TextReading } from './charset.ts';
 import { CATALOG_READING, type Dependents, dependentsOf } from './dependents.ts';
 import type { LexerMode } from './lexer.ts';
+import { NamedObjects } from './named-objects.ts';
 import type { CompiledPolicy } from './policy.ts';
 import { QueryParser } from './query-parser.ts';
 import { Resolver } from './resolver.ts';
@@ -51,6 +52,8 @@ export interface StatementContext {
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 
+const NOTHING: readonly string[] = [];
+
 const PASSED: readonly Verdict[] = Object.freeze([PASS]);
 
 const NO_MODE = { sqlMode: undefined, mode: undefined } as const;
@@ -62,6 +65,7 @@ export class Judge {
   readonly dependents: Dependents;
 
   readonly #knowledge: Knowledge;
+  readonly #objects: NamedObjects;
   readonly #test: TokenTest;
   #lastMode: { readonly sqlMode: SqlMode | undefined; readonly mode: LexerMode | undefined } = NO_MODE;
   readonly #cache = new LruMap<string, readonly Verdict[] | 'per text'>({ entriesMax: JUDGE_CACHE_ENTRIES_MAX });
@@ -71,6 +75,7 @@ export class Judge {
     this.catalog = catalog;
     this.server = server;
     this.dependents = dependentsOf(policy, catalog);
+    this.#objects = new NamedObjects(catalog);
     this.#test = new TokenTest(this.dependents.names);
     this.#knowledge = {
       policy,
@@ -93,6 +98,21 @@ export class Judge {
       // A defect of the judge's must not let anything through.
       return [refuseStatement(Reason.UNREADABLE, 'the judge failed')];
     }
+  }
+
+  /**
+   * Keys of the tables, views and routines that a text names and the catalog does not know: somebody may have defined them
+   * since. Whoever has looked at the server again says so by {@link settle}.
+   */
+  unfamiliar({ text, schema, sqlMode, charset, temporary }: StatementContext): readonly string[] {
+    const reading = readingOf(charset);
+    if (reading === undefined || this.policy.columns.length === 0) return NOTHING;
+    return this.#objects.unfamiliar(text, this.#lexerMode(sqlModeOf(sqlMode), reading), schema, temporary);
+  }
+
+  /** The names of these keys were looked for, and there is nothing new about them. */
+  settle(keys: readonly string[]): void {
+    this.#objects.settle(keys);
   }
 
   #judge(context: StatementContext): readonly Verdict[] {

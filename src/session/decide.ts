@@ -67,6 +67,9 @@ export interface DigestSlot extends StatSlot {
   others: Map<number, Decision> | undefined;
   /** Of the answer to a statement of a masked user that touches nothing protected. */
   passedHead: PassedHead | undefined;
+  /** Of judges and a schema: all tables and routines that are named are known to them. */
+  familiarUnder: number;
+  familiarIn: string;
 }
 
 export function slotOf(entry: DigestEntry): DigestSlot {
@@ -79,6 +82,8 @@ export function slotOf(entry: DigestEntry): DigestSlot {
     decision: undefined,
     others: undefined,
     passedHead: undefined,
+    familiarUnder: -1,
+    familiarIn: '',
   };
   entry.slot = slot;
   return slot;

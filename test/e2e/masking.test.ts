@@ -182,6 +182,54 @@ for (const [family, missing] of SERVERS) {
       nurse.destroy();
     });
 
+    test('what is defined past sluice is known before it is named, and soon when it changes what is known', async () => {
+      const direct = await stage.direct();
+      const settings = async (catalogMs: number, definitionsMs: number): Promise<void> => {
+        await stage.sluice.admin(
+          `SET sluice-masking_catalog_interval=${catalogMs}`,
+          `SET sluice-masking_definitions_interval=${definitionsMs}`,
+          'LOAD SLUICE VARIABLES TO RUNTIME',
+        );
+      };
+      // Neither of the two tells in time: what is named for the first time is looked for.
+      await settings(86_400_000, 3_600_000);
+      await rowsOf(clerk, 'SELECT id, name AS a FROM v_safe');
+      for (const [make, ask] of [
+        ['CREATE VIEW past1 AS SELECT id, phone AS a FROM patients', 'SELECT a FROM past1 WHERE id = 1'],
+        [
+          'CREATE VIEW past2 AS SELECT id, phone AS b FROM patients',
+          'SELECT s.v, p.b FROM scratch s RIGHT JOIN (past2 p) USING (id)',
+        ],
+      ] as const) {
+        await direct.query(make);
+        const outcome = await outcomeOf(clerk, ask);
+        assert.equal(outcome.error, undefined, ask);
+        assert.equal(leakIn(outcome, ask), undefined, ask);
+      }
+      await direct.query(
+        'CREATE FUNCTION past_f(n INT) RETURNS VARCHAR(20) READS SQL DATA RETURN (SELECT phone FROM patients WHERE id = n)',
+      );
+      assert.match((await refusal(clerk.query('SELECT past_f(1)'), 1148)).message, /SLUICE-M23/);
+      // What is known already is asked for again and again.
+      await settings(86_400_000, 1);
+      await direct.query('CREATE OR REPLACE VIEW past1 AS SELECT id, name AS a, phone AS b FROM patients');
+      const shown = async (): Promise<unknown> => (await rowsOf(clerk, 'SELECT a FROM past1 WHERE id = 1'))[0]?.a;
+      await eventually('the view is what it has become', shown, (name) => name === 'Andi');
+      await direct.query(
+        'CREATE TRIGGER past_t BEFORE INSERT ON scratch FOR EACH ROW SET NEW.v = (SELECT phone FROM patients LIMIT 1)',
+      );
+      await eventually(
+        'the trigger is known',
+        async () => (await outcomeOf(clerk, 'INSERT INTO scratch (v) VALUES (1)')).error?.message ?? '',
+        (message) => message.includes('SLUICE-M24'),
+      );
+      await direct.query('DROP TRIGGER past_t');
+      await direct.query('DROP FUNCTION past_f');
+      await direct.query('DROP VIEW past1, past2');
+      await settings(10_000, 250);
+      direct.destroy();
+    });
+
     test('commands that are no statements tell nothing', async () => {
       const wire = await WireClient.connect({
         port: stage.sluice.mysqlPort,

@@ -1,7 +1,8 @@
 /**
  * The catalogs of the servers as this worker knows them: one per hostgroup and reading account, from every server of the
- * hostgroup, read when needed, kept for sluice-masking_catalog_interval and made old by DDL. Unknown is unknown: who
- * asks has to wait or refuse.
+ * hostgroup, read when needed, kept for sluice-masking_catalog_interval and made old by DDL: by that which comes through
+ * this proxy at once, by any other when the servers' counters tell (definition-counts.ts). Unknown is unknown: who asks has
+ * to wait or refuse.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { BackendUser, Connect } from '../../hostgroup/connector.ts';
@@ -11,6 +12,7 @@ import { Judge } from '../../masking/judge.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { WorkerRuntime } from '../context.ts';
+import { DefinitionCounters, type DefinitionCounts } from './definition-counts.ts';
 import { loadCatalog, type ServerCatalog } from './load-catalog.ts';
 import type { MaskingRuntime } from './masking-runtime.ts';
 
@@ -30,10 +32,31 @@ export interface Judges {
   readonly list: readonly JudgeOfServer[];
 }
 
+/**
+ * After definitions were found changed, the catalog is read once more that much later, in milliseconds: a server counts a
+ * statement when it begins, and what it defines may be there only when it ends.
+ */
+const READ_AGAIN_MS = 1000;
+
+/** For tables that come and go alone the catalog is read at most that often, in milliseconds, and a tenth of the time. */
+const TABLES_READ_MS_MIN = 1000;
+const TABLES_READ_SHARE = 10;
+
 interface Entry {
   catalogs: readonly ServerCatalog[];
   loadedAtMs: number;
+  /** How long reading it took. */
+  readMs: number;
+  /** By server, as they were before the catalog was read. */
+  counts: ReadonlyMap<string, DefinitionCounts>;
+  /** Nothing had changed at that time. */
+  checkedAtMs: number;
+  checking: Promise<void> | undefined;
+  /** It is read again then. */
+  againAtMs: number;
   loading: Promise<void> | undefined;
+  /** The counts before that which is being read. */
+  readingCounts: ReadonlyMap<string, DefinitionCounts> | undefined;
   judges: Judges | undefined;
   /** The generation of the masking the judges are for. */
   maskingGeneration: number;
@@ -53,31 +76,92 @@ let generations = 0;
 
 export class Catalogs {
   readonly #options: CatalogsOptions;
+  readonly #counters: DefinitionCounters;
   /** By hostgroup and by the user who reads. */
   readonly #entries = new Map<number, Map<string, Entry>>();
 
   constructor(options: CatalogsOptions) {
     this.#options = options;
+    this.#counters = new DefinitionCounters(options);
   }
 
   /** The judges for a hostgroup, when its catalog is known and new enough; else undefined: ask `load`. */
   current(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Judges | undefined {
     const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
-    if (entry === undefined || entry.catalogs.length === 0 || entry.loadedAtMs === NEVER) return undefined;
-    const age = this.#options.clock.nowMs() - entry.loadedAtMs;
-    const interval = runtime.sluice.maskingCatalogInterval;
-    if (age > 2 * interval) return undefined;
-    // A little old: it is read anew while it still serves.
-    if (age > interval) void this.#loading(runtime, hostgroup, user).catch(() => undefined);
+    if (entry === undefined || !this.#serves(runtime, entry)) return undefined;
+    const nowMs = this.#options.clock.nowMs();
+    const { maskingDefinitionsInterval: checkInterval, maskingCatalogInterval: interval } = runtime.sluice;
+    const unchecked = checkInterval === 0 ? 0 : nowMs - entry.checkedAtMs;
+    if (unchecked > 2 * checkInterval) return undefined;
+    // A little old: it is read or checked anew while it still serves.
+    if (nowMs - entry.loadedAtMs > interval || nowMs > entry.againAtMs) {
+      void this.#loading(runtime, hostgroup, user).catch(() => undefined);
+    } else if (unchecked > checkInterval) void this.#checking(runtime, hostgroup, user, entry).catch(() => undefined);
     return judgesOf(entry, runtime.masking);
   }
 
-  /** Reads the catalog of a hostgroup, together with all others who ask for it. Rejects when no server tells. */
+  /** Brings the catalog of a hostgroup up to date, together with all others who ask. Rejects when no server tells. */
   async load(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Promise<Judges> {
-    await this.#loading(runtime, hostgroup, user);
+    const known = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
+    if (known !== undefined && this.#serves(runtime, known)) await this.#checking(runtime, hostgroup, user, known);
+    else await this.#loading(runtime, hostgroup, user);
+    return this.#judges(runtime, hostgroup, user);
+  }
+
+  /** As {@link load}, and what it rests on was asked after the call. */
+  async confirm(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Promise<Judges> {
+    const known = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
+    if (known !== undefined) await this.#check(runtime, hostgroup, user, known);
+    return known === undefined ? this.load(runtime, hostgroup, user) : this.#judges(runtime, hostgroup, user);
+  }
+
+  #judges(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Judges {
     const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
     if (entry === undefined || entry.catalogs.length === 0) throw new Error('the catalog could not be read');
     return judgesOf(entry, runtime.masking);
+  }
+
+  #serves(runtime: WorkerRuntime, { catalogs, loadedAtMs }: Entry): boolean {
+    if (catalogs.length === 0 || loadedAtMs === NEVER) return false;
+    return this.#options.clock.nowMs() - loadedAtMs <= 2 * runtime.sluice.maskingCatalogInterval;
+  }
+
+  #checking(runtime: WorkerRuntime, hostgroup: number, user: BackendUser, entry: Entry): Promise<void> {
+    entry.checking ??= this.#check(runtime, hostgroup, user, entry).finally(() => {
+      entry.checking = undefined;
+    });
+    return entry.checking;
+  }
+
+  /** Asks the servers whether definitions have changed, and reads the catalog when they have. */
+  async #check(runtime: WorkerRuntime, hostgroup: number, user: BackendUser, entry: Entry): Promise<void> {
+    const { clock } = this.#options;
+    const askedAtMs = clock.nowMs();
+    const counts = await this.#counts(runtime, hostgroup, user);
+    const changed = entry.loadedAtMs === NEVER ? 'definitions' : whatChanged(entry.counts, counts);
+    if (changed === 'definitions') {
+      // One that is being read may be of before. One that has no counts yet will have later ones than these.
+      if (entry.readingCounts !== undefined && whatChanged(entry.readingCounts, counts) === 'definitions')
+        entry.loading = undefined;
+      await this.#loading(runtime, hostgroup, user);
+      entry.againAtMs = clock.nowMs() + READ_AGAIN_MS;
+      return;
+    }
+    const soonestMs = entry.loadedAtMs + Math.max(TABLES_READ_MS_MIN, TABLES_READ_SHARE * entry.readMs);
+    if (changed === 'tables') entry.againAtMs = Math.min(entry.againAtMs, soonestMs);
+    entry.checkedAtMs = Math.max(entry.checkedAtMs, askedAtMs);
+  }
+
+  async #counts(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Promise<Map<string, DefinitionCounts>> {
+    const counts = new Map<string, DefinitionCounts>();
+    if (runtime.sluice.maskingDefinitionsInterval === 0) return counts;
+    const reader = readerOf(runtime.masking, user);
+    const asked = this.#options.hostgroups.serversOf(hostgroup).map(async (server) => {
+      const told = await this.#counters.ask(server, reader, runtime.variables);
+      if (told !== undefined) counts.set(`${server.hostname}:${server.port}`, told);
+    });
+    await Promise.all(asked);
+    return counts;
   }
 
   /** DDL went to a server: what is known of catalogs is old. */
@@ -99,17 +183,41 @@ export class Catalogs {
     }
     let entry = byReader.get(reader.username);
     if (entry === undefined) {
-      entry = { catalogs: [], loadedAtMs: NEVER, loading: undefined, judges: undefined, maskingGeneration: 0 };
+      entry = {
+        catalogs: [],
+        loadedAtMs: NEVER,
+        readMs: 0,
+        counts: new Map(),
+        checkedAtMs: NEVER,
+        checking: undefined,
+        againAtMs: Number.POSITIVE_INFINITY,
+        loading: undefined,
+        readingCounts: undefined,
+        judges: undefined,
+        maskingGeneration: 0,
+      };
       byReader.set(reader.username, entry);
     }
     if (entry.loading !== undefined) return entry.loading;
     const at = entry;
-    const loading = this.#read(runtime, hostgroup, reader).then(
+    const { clock } = this.#options;
+    const askedAtMs = clock.nowMs();
+    let counts: ReadonlyMap<string, DefinitionCounts> = new Map();
+    const read = async (): Promise<readonly ServerCatalog[]> => {
+      counts = await this.#counts(runtime, hostgroup, user);
+      if (at.loading === loading) at.readingCounts = counts;
+      return this.#read(runtime, hostgroup, reader);
+    };
+    const loading: Promise<void> = read().then(
       (catalogs) => {
         // DDL came while it was read: it tells of before.
         if (at.loading !== loading) return this.#loading(runtime, hostgroup, user);
         at.loading = undefined;
-        at.loadedAtMs = this.#options.clock.nowMs();
+        at.loadedAtMs = clock.nowMs();
+        at.readMs = at.loadedAtMs - askedAtMs;
+        at.counts = counts;
+        at.checkedAtMs = askedAtMs;
+        at.againAtMs = Number.POSITIVE_INFINITY;
         if (isDeepStrictEqual(catalogs, at.catalogs)) return undefined;
         at.catalogs = catalogs;
         at.judges = undefined;
@@ -121,6 +229,7 @@ export class Catalogs {
       },
     );
     entry.loading = loading;
+    entry.readingCounts = undefined;
     return loading;
   }
 
@@ -142,6 +251,20 @@ export class Catalogs {
     if (catalogs.length === 0) throw new Error('the catalog could not be read from any server');
     return catalogs;
   }
+}
+
+/** A server that does not tell has changed nothing; one that tells for the first time may have. */
+function whatChanged(
+  before: ReadonlyMap<string, DefinitionCounts>,
+  now: ReadonlyMap<string, DefinitionCounts>,
+): 'definitions' | 'tables' | 'nothing' {
+  let changed: 'tables' | 'nothing' = 'nothing';
+  for (const [server, counts] of now) {
+    const known = before.get(server);
+    if (known?.definitions !== counts.definitions) return 'definitions';
+    if (known.tables !== counts.tables) changed = 'tables';
+  }
+  return changed;
 }
 
 function judgesOf(entry: Entry, masking: MaskingRuntime): Judges {

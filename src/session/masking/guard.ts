@@ -19,7 +19,7 @@ import type { Session } from '../session.ts';
 import type { AnswerGate, Statement } from '../statement.ts';
 import type { Judges } from './catalogs.ts';
 import { GuardReason, guardError } from './codes.ts';
-import { type Judgement, judgeText, resultsCharset } from './judging.ts';
+import { type JudgedText, type Judgement, judgeText, resultsCharset, unfamiliarNames } from './judging.ts';
 import type { MaskingView } from './masking-runtime.ts';
 import { PassingAnswer } from './passing-answer.ts';
 import { ResultJudge } from './result-judge.ts';
@@ -33,6 +33,10 @@ const UNJUDGED = 'unjudged';
 
 /** Statements with a table, for sure. */
 const CLEARS_DIAGNOSTICS = /^\s*(insert|replace|update|delete)\b|^\s*select\b[^'"`#]*?\bfrom\s+\w/i;
+
+/** In these the digest of a text does not tell which names it has. */
+const COMMENT = '/*';
+const DOUBLE_QUOTE = 0x22;
 
 /** What of a session the judge has to know beyond what the proxy mirrors. */
 export class Guard {
@@ -79,7 +83,9 @@ export class Guard {
     const { catalogs } = session.context.masking;
     const { hostgroup } = statement;
     const judges = catalogs.current(session.runtime, hostgroup, session.backendUser);
-    if (judges !== undefined) return this.#judged(statement, view, judges, then);
+    const unfamiliar = judges === undefined ? undefined : this.#unfamiliar(statement, judges);
+    if (judges !== undefined && (unfamiliar === undefined || view.dryRun))
+      return this.#judged(statement, view, judges, then);
     const { runtime } = session;
     const { clock } = session.context;
     let over = false;
@@ -95,13 +101,40 @@ export class Guard {
       );
     };
     clock.after(runtime.sluice.maskingCatalogTimeout, () => end(undefined));
-    catalogs
-      .load(runtime, hostgroup, session.backendUser)
-      .then(end, () => end(undefined))
+    const load = unfamiliar === undefined ? catalogs.load : catalogs.confirm;
+    load
+      .call(catalogs, runtime, hostgroup, session.backendUser)
+      .then((judges) => {
+        if (unfamiliar !== undefined) settle(judges, unfamiliar);
+        end(judges);
+      })
+      .catch((err: unknown) => {
+        session.context.logger.warn({ err, user: session.user.username }, 'masking: the catalog is not up to date');
+        end(undefined);
+      })
       .catch((err: unknown) => {
         session.context.logger.error({ err, user: session.user.username }, 'a bug ended a session');
         session.client.destroy();
       });
+  }
+
+  /**
+   * Names in the text that the catalog does not have, undefined when there are none: what they mean may have been defined
+   * since. A digest whose names are known is not looked at again, unless it may hide some.
+   */
+  #unfamiliar(statement: Statement, judges: Judges): readonly string[] | undefined {
+    if (this.#session.runtime.sluice.maskingDefinitionsInterval === 0) return undefined;
+    const slot = slotOf(statement.entry);
+    const schema = statement.prepared?.schema ?? this.#session.state.schema;
+    const text = textOf(statement);
+    if (text === undefined) return undefined;
+    const hides = text.includes(COMMENT) || text.includes(DOUBLE_QUOTE);
+    if (!hides && slot.familiarUnder === judges.generation && slot.familiarIn === schema) return undefined;
+    const names = unfamiliarNames(judges, this.#asJudged(statement, text));
+    if (names.length > 0) return names;
+    slot.familiarUnder = judges.generation;
+    slot.familiarIn = schema;
+    return undefined;
   }
 
   /** The filter for rows of a cursor; an error when it was opened under another masking. */
@@ -142,7 +175,7 @@ export class Guard {
   }
 
   #judge(statement: Statement, text: Buffer, judges: Judges): Judgement {
-    const { shape, state } = this.#session;
+    const { state } = this.#session;
     const { prepared } = statement;
     const once = prepared?.judged;
     const uncertain = this.#uncertain;
@@ -154,17 +187,22 @@ export class Guard {
       once.temporary === temporary
     )
       return once.judgement;
-    const judgement = judgeText(judges, {
-      text,
-      schema: prepared?.schema ?? state.schema,
-      state,
-      uncertain,
-      temporary,
-      multiStatements: statement.command === 'query' && (shape & Capability.MULTI_STATEMENTS) !== 0,
-    });
+    const judgement = judgeText(judges, this.#asJudged(statement, text));
     if (prepared !== undefined)
       prepared.judged = { generation: judges.generation, state, uncertain, temporary, judgement };
     return judgement;
+  }
+
+  #asJudged(statement: Statement, text: Buffer): JudgedText {
+    const { shape, state } = this.#session;
+    return {
+      text,
+      schema: statement.prepared?.schema ?? state.schema,
+      state,
+      uncertain: this.#uncertain,
+      temporary: this.#temporary,
+      multiStatements: statement.command === 'query' && (shape & Capability.MULTI_STATEMENTS) !== 0,
+    };
   }
 
   #refusal(
@@ -369,6 +407,10 @@ export class Guard {
 /** Nothing speaks against the statement, whatever the session did before. */
 function isPlainPass({ verdicts, disagreement }: Judgement): boolean {
   return !disagreement && verdicts.length === 1 && verdicts[0] === PASS;
+}
+
+function settle(judges: Judges, names: readonly string[]): void {
+  for (const { judge } of judges.list) judge.settle(names);
 }
 
 /** The text as the server will read it; undefined when it is not in one packet. */

@@ -33,14 +33,45 @@ export interface JudgedText {
   readonly temporary?: ReadonlySet<string> | undefined;
 }
 
+/** Longer texts are not searched for names that nobody knows: bulk inserts, mostly. */
+export const namesTextBytesMax = 65_536;
+
+const NOTHING: readonly string[] = [];
+
+/** Names in the text that no catalog has; see Judge. */
+export function unfamiliarNames(judges: Judges, what: JudgedText): readonly string[] {
+  const { text, schema, state, multiStatements, temporary } = what;
+  if (text.length > namesTextBytesMax) return NOTHING;
+  const charset = clientCharset(state);
+  let found = NOTHING;
+  for (const { judge, sqlMode } of judges.list) {
+    const names = judge.unfamiliar({
+      text,
+      schema,
+      sqlMode: modeOf(what, sqlMode),
+      charset,
+      multiStatements,
+      temporary,
+    });
+    if (names.length > 0) found = found.length === 0 ? names : [...found, ...names];
+  }
+  return found;
+}
+
+/** Undefined: not known. */
+function modeOf({ state, uncertain }: JudgedText, sqlMode: string): string | undefined {
+  if (uncertain) return undefined;
+  const ownMode = state.variables.get('sql_mode');
+  return ownMode === undefined ? sqlMode : literalMode(ownMode);
+}
+
 export function judgeText(judges: Judges, what: JudgedText): Judgement {
   const { text, schema, state, uncertain, multiStatements, temporary } = what;
   const charset = clientCharset(state);
-  const ownMode = state.variables.get('sql_mode');
   let verdicts: readonly Verdict[] | undefined;
   let disagreement = false;
   for (const { judge, sqlMode } of judges.list) {
-    const mode = uncertain ? undefined : ownMode === undefined ? sqlMode : literalMode(ownMode);
+    const mode = modeOf(what, sqlMode);
     // A text may be read in the known character set, or, when that is uncertain, in both kinds there are.
     for (const reading of uncertain ? [charset, 'utf8mb4', 'gbk'] : [charset]) {
       const given = judge.judge({ text, schema, sqlMode: mode, charset: reading, multiStatements, temporary });

@@ -102,7 +102,7 @@ export async function show(
     return { results, error: `${errno}`, refusal, leak, columns };
   } finally {
     if (undo) await connection.query('ROLLBACK');
-    if (undo && sql.includes('CREATE')) await connection.query('DROP TEMPORARY TABLE IF EXISTS copied');
+    if (undo && /create/i.test(sql)) await connection.query('DROP TEMPORARY TABLE IF EXISTS copied');
   }
 }
 
