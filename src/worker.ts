@@ -106,6 +106,7 @@ export class Worker {
     const catalogs = new Catalogs({ hostgroups, clock, logger, connect });
     this.#context = {
       runtime: emptyRuntime(variables),
+      nowS: Math.floor(clock.nowMs() / 1000),
       workerIndex: options.index,
       logger,
       clock,
@@ -156,6 +157,7 @@ export class Worker {
     const { autoIncrementDelayMultiplexTimeoutMs, connectionDelayMultiplexMs } = runtime.variables;
     lingering.sweep(autoIncrementDelayMultiplexTimeoutMs, connectionDelayMultiplexMs);
     const nowMs = clock.nowMs();
+    this.#context.nowS = Math.floor(nowMs / 1000);
     for (const session of sessions.values()) session.sweep(nowMs);
     queryCache.sweep(nowMs);
     mirror.sweep();

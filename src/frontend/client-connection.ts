@@ -3,6 +3,7 @@
  * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
  */
 import type { Socket } from 'node:net';
+import { DirectSocket } from '../net/direct-socket.ts';
 import { endLending, lendReads, memoryOfClients } from '../net/lent-reads.ts';
 import { FileUpload } from '../protocol/file-upload.ts';
 import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
@@ -134,7 +135,8 @@ export class ClientConnection {
 
   /** Nothing that was written is still needed: all of it is with the kernel. */
   get sentAll(): boolean {
-    return this.#socket.writableLength === 0;
+    const socket = this.#socket;
+    return socket instanceof DirectSocket ? socket.sentAll : socket.writableLength === 0;
   }
 
   /** False when the client does not keep up: stop the source until `onceDrained`. See `sentAll` for the bytes. */

@@ -428,7 +428,7 @@ export class HostgroupManager {
   }
 
   #pickForLane(group: Hostgroup, wish: ConnectionWish): Server | undefined {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#sweptAtMs;
     const { servers } = group;
     const only = servers[0];
     if (servers.length === 1 && only !== undefined) return only.accepts(nowMs) ? only : undefined;

@@ -8,8 +8,8 @@ import type { Server } from './server.ts';
 
 /** How long a statement may keep others on its lane waiting, in ms, on a server whose answers take a millisecond or less. */
 export const laneStallMs = 8;
-const TICK_MS = 2;
-const IDLE_TICKS_MAX = 50;
+const TICK_MS = 4;
+const IDLE_TICKS_MAX = 25;
 
 /** On a busy machine every answer takes long, and what is moved makes it busier. */
 const STALL_TIMES = 8;

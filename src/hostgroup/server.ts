@@ -134,7 +134,7 @@ export class Server implements ConnectionHome {
     if (wish.fresh || this.used + this.connecting >= this.entry.maxConnections) return undefined;
     const index = this.#find(wish);
     if (index < 0) return undefined;
-    const [connection] = this.free.splice(index, 1);
+    const connection = index === this.free.length - 1 ? this.free.pop() : this.free.splice(index, 1)[0];
     if (connection !== undefined) this.noteUsed(connection);
     return connection;
   }

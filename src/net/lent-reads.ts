@@ -7,6 +7,7 @@
  * here read like any stream. So the handle of a socket whose login is over moves into a new one; see docs/adr/0007.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { DirectSocket } from './direct-socket.ts';
 
 /** One read of a socket gives this many bytes at most. */
 export const readBytesMax = 64 * 1024;
@@ -94,7 +95,7 @@ function adopt(handle: Handle, memory: () => Buffer, onRead: OnRead): Socket {
     },
   };
   const options = { handle, pauseOnCreate: true, readable: true, writable: true, onread };
-  const socket = new Socket(options as SocketConstructorOpts);
+  const socket = new DirectSocket(options as SocketConstructorOpts);
   readers.set(socket, reader);
   return socket;
 }

@@ -66,6 +66,8 @@ export interface MaskingContext {
 
 export interface WorkerContext {
   runtime: WorkerRuntime;
+  /** Seconds since the epoch, as of the worker's last sweep: good enough for statistics. */
+  nowS: number;
   readonly workerIndex: number;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -22,8 +22,9 @@ import { decisionSteps, RuleSteps, shortened } from './explain-rules.ts';
 import { MULTIPLEXING_OFF_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
 import { explainMasking } from './masking/explain-masking.ts';
-import { rewritten } from './rewritten.ts';
+import { rewrite } from './rewritten.ts';
 import { applySet } from './set-statement.ts';
+import { draftOf } from './statement.ts';
 
 /** A session that has just logged in holds nothing. */
 const NO_LEASES: DestinationView['leases'] & { readonly pinned: boolean } = {
@@ -103,8 +104,9 @@ export async function explainRoute(
   const decision = asked === undefined || !mayAsk ? ruled : annotated(ruled, asked);
   steps.push(...routingSteps(decided.decision, ruled, asked, mayAsk));
 
-  const asSent = { command: 'query', frame: commandFrame(Command.COM_QUERY, text), entry, facts: original } as const;
-  const { frame, facts } = rewritten(asSent, decision, runtime.digests, undefined);
+  const draft = draftOf('query', commandFrame(Command.COM_QUERY, text), entry, original, who.state.schema, 0);
+  rewrite(draft, decision, runtime.digests, undefined);
+  const { frame, facts } = draft;
   const sent = frame.subarray(HEADER_BYTES + 1);
   const hostgroup = hostgroupOf(view, decision, facts);
   steps.push(...decisionSteps(decision, hostgroup, runtime.rules));

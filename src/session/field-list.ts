@@ -5,6 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import { errors } from '../protocol/errors.ts';
 import type { Session } from './session.ts';
+import { draftOf } from './statement.ts';
 import { frameOf } from './statement-frames.ts';
 
 export function onFieldList(session: Session, buffer: Buffer, start: number, end: number): void {
@@ -19,17 +20,7 @@ export function onFieldList(session: Session, buffer: Buffer, start: number, end
   const entry = digests.lookup(text, 0, text.length);
   const facts = digests.factsOf(entry, text, 0, text.length, session.quoting());
   const frame = frameOf(buffer, start, end);
-  session.decide(entry, text, 0, text.length, false, undefined, (decision) =>
-    session.afterDecision({
-      command: 'field-list',
-      entry,
-      facts,
-      decision,
-      frame,
-      startedAt,
-      prepared: undefined,
-      preparing: undefined,
-      fieldListText: text,
-    }),
-  );
+  const draft = draftOf('field-list', frame, entry, facts, session.state.schema, startedAt);
+  draft.fieldListText = text;
+  session.decide(draft, entry, text, 0, text.length, false, undefined);
 }

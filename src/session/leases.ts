@@ -184,6 +184,7 @@ export class Leases {
 
   /** A statement begins, on `here` if that is a connection of the session: what others were kept for has come nearer its end. */
   passBy(here: BackendConnection | undefined): void {
+    if (this.#held.length === 0) return;
     for (const connection of [...this.#held]) {
       if (connection === here || connection.lingerStatements === 0 || !connection.idle) continue;
       connection.lingerStatements -= 1;

@@ -102,7 +102,7 @@ export function answerLocallyAfterRules(
   facts: StatementFacts,
   frame: Buffer,
 ): LocalAnswer | undefined {
-  if (facts.kind !== 'select' || facts.multiStatement || frame.length > 64) return undefined;
+  if (facts.kind !== 'select' || facts.pureRead || facts.multiStatement || frame.length > 64) return undefined;
   const text = frame.toString('latin1', HEADER_BYTES + 1);
   const match = /^\s*SELECT\s+(CONNECTION_ID\(\))\s*;?\s*$/i.exec(text);
   return match?.[1] === undefined ? undefined : oneCell(match[1], String(context.connectionId), ColumnType.LONGLONG);

@@ -16,9 +16,9 @@ import { Cursors } from './cursors.ts';
 import { classMemo, isInput, tryDecide } from './decide.ts';
 import { Leases } from './leases.ts';
 import { recordStatement } from './record-statement.ts';
-import { rewritten } from './rewritten.ts';
+import { rewrite } from './rewritten.ts';
 import type { Session } from './session.ts';
-import type { Statement } from './statement.ts';
+import type { Draft, Statement } from './statement.ts';
 import { textRange } from './statement-frames.ts';
 import { type RunClient, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { UnmirroredSets } from './unmirrored-sets.ts';
@@ -105,26 +105,20 @@ export class Mirror {
         : mirrorHostgroup >= 0
           ? mirrorHostgroup
           : session.user.defaultHostgroup;
-    const { frame, entry, facts } = rewritten(original, decision, session.runtime.digests, session.quoting());
-    const plain = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1 };
+    const statement: Draft = { ...original, ...NO_HOOKS, hostgroup, startedAt: performance.now() };
+    rewrite(statement, decision, session.runtime.digests, session.quoting());
+    statement.frame = Buffer.from(statement.frame);
+    statement.decision = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1 };
     const copy: Copy = {
-      statement: {
-        ...withoutHooks(original),
-        frame: Buffer.from(frame),
-        entry,
-        facts,
-        hostgroup,
-        decision: plain,
-        startedAt: performance.now(),
-      },
+      statement,
       session: { user: session.user, backendUser: session.backendUser, clientAddress: session.client.address },
       state: mirroredState(session.state.schema, session.state.names),
     };
     if (this.#running.size < variables.mirrorMaxConcurrency) return this.#run(copy);
     const full = this.#queue.length >= variables.mirrorMaxQueueLength;
-    if (full || this.#queuedBytes + frame.length > mirrorQueueBytesMax) return;
+    if (full || this.#queuedBytes + statement.frame.length > mirrorQueueBytesMax) return;
     this.#queue.push(copy);
-    this.#queuedBytes += frame.length;
+    this.#queuedBytes += statement.frame.length;
     this.#count();
   }
 
@@ -159,9 +153,7 @@ export class Mirror {
 }
 
 /** What looks at the answer of the original has no business with that of the copy. */
-function withoutHooks({ tee: _tee, filter: _filter, viewKey: _viewKey, ...statement }: Statement): Statement {
-  return statement;
-}
+const NO_HOOKS = { tee: undefined, filter: undefined, viewKey: undefined } as const;
 
 /** One mirrored statement and the session it would have. */
 class MirrorRun implements RunOwner {
@@ -239,7 +231,16 @@ class MirrorRun implements RunOwner {
 
   #over(statement: Statement, rowsAffected: number, rowsSent: number): void {
     const { user, clientAddress } = this.#copy.session;
-    recordStatement(this.#context, this.variables, user.username, clientAddress, statement, rowsAffected, rowsSent);
+    recordStatement(
+      this.#context,
+      this.variables,
+      user.username,
+      clientAddress,
+      statement,
+      rowsAffected,
+      rowsSent,
+      performance.now(),
+    );
     // What the statement left on its connection ends here.
     this.leases.endAll();
     this.#onOver();

@@ -3,10 +3,10 @@ import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { WorkerContext } from './context.ts';
 import { slotOf } from './decide.ts';
 import type { Statement } from './statement.ts';
-import { elapsedUs } from './statement-run.ts';
 
 export type CountedStatement = Pick<Statement, 'entry' | 'facts' | 'hostgroup' | 'schema' | 'startedAt'>;
 
+/** @param endedAt `performance.now()` at the end of the answer */
 export function recordStatement(
   context: WorkerContext,
   variables: MysqlVariables,
@@ -15,8 +15,9 @@ export function recordStatement(
   statement: CountedStatement,
   rowsAffected: number,
   rowsSent: number,
+  endedAt: number,
 ): void {
-  const timeUs = elapsedUs(statement.startedAt);
+  const timeUs = Math.round((endedAt - statement.startedAt) * 1000);
   if (timeUs > variables.longQueryTime * 1000) context.counters.Slow_queries += 1;
   if (variables.commandsStats) context.commandStats.record(statement.facts.command, timeUs);
   if (!variables.queryDigests) return;
@@ -30,6 +31,6 @@ export function recordStatement(
     timeUs,
     rowsAffected,
     rowsSent,
-    Math.floor(Date.now() / 1000),
+    context.nowS,
   );
 }

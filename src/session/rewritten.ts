@@ -8,24 +8,25 @@ import type { Decision } from '../rules/decision.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestCache } from '../sql/digest-cache.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
-import type { Statement } from './statement.ts';
+import type { Draft } from './statement.ts';
 
-type Sent = Pick<Statement, 'command' | 'frame' | 'entry' | 'facts'>;
+type Sent = Pick<Draft, 'command' | 'frame' | 'entry' | 'facts' | 'preparing'>;
 
-/** `original` itself when no rule changed its text. */
-export function rewritten<T extends Sent>(
-  original: T,
+/** Puts what a rule made of the text in the place of what the client sent, if one did. */
+export function rewrite(
+  draft: Sent,
   { rewrittenQuery }: Decision,
   digests: DigestCache,
   quoting: ClassifyOptions | undefined,
-): Pick<Sent, 'frame' | 'entry' | 'facts'> {
-  if (rewrittenQuery === undefined) return original;
+): void {
+  if (rewrittenQuery === undefined) return;
   // Rules see one character per byte.
   const text = Buffer.from(rewrittenQuery, 'latin1');
-  const entry = digests.lookup(text, 0, text.length);
-  const facts = digests.factsOf(entry, text, 0, text.length, quoting);
-  const command = original.command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY;
-  return { frame: commandFrame(command, text), entry, facts: isNoStatement(facts) ? original.facts : facts };
+  draft.entry = digests.lookup(text, 0, text.length);
+  const facts = digests.factsOf(draft.entry, text, 0, text.length, quoting);
+  if (!isNoStatement(facts)) draft.facts = facts;
+  draft.frame = commandFrame(draft.command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY, text);
+  if (draft.preparing !== undefined) draft.preparing = { ...draft.preparing, text };
 }
 
 /** A replacement gone wrong is for the server to refuse; a client's own unknown word might be a statement newer than us. */

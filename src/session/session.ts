@@ -46,11 +46,11 @@ import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
 import { type CountedStatement, recordStatement } from './record-statement.ts';
-import { rewritten } from './rewritten.ts';
+import { rewrite } from './rewritten.ts';
 import { sessionInfo } from './session-info.ts';
 import { applySet } from './set-statement.ts';
 import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
-import type { Statement } from './statement.ts';
+import { type Draft, draftOf, type Statement } from './statement.ts';
 import {
   answerPrepare,
   onExecute,
@@ -121,7 +121,8 @@ export class Session implements RunOwner {
   #commandName = 'Sleep';
   #commandText: Buffer | undefined;
   #commandTextAt = 0;
-  #commandSinceMs = Date.now();
+  /** `performance.now()` at the last command, or at the end of its answer. */
+  #commandSince = performance.now();
 
   constructor(context: WorkerContext, login: SessionLogin) {
     this.context = context;
@@ -192,7 +193,7 @@ export class Session implements RunOwner {
   onCommand(buffer: Buffer, start: number, end: number, sequenceId: number): void {
     this.runtime = this.context.runtime;
     this.#sequenceId = (sequenceId + 1) & 0xff;
-    this.#commandSinceMs = Date.now();
+    this.#commandSince = performance.now();
     const command = buffer[start] ?? -1;
     if (this.#goesUnread && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
       const first = frameOf(buffer, start, end);
@@ -258,7 +259,7 @@ export class Session implements RunOwner {
   // ---------------------------------------------------------------- COM_QUERY
 
   #onQuery(buffer: Buffer, start: number, end: number): void {
-    const startedAt = performance.now();
+    const startedAt = this.#commandSince;
     this.context.counters.Questions += 1;
     const entry = this.runtime.digests.lookup(buffer, start, end);
     const facts = this.runtime.digests.factsOf(entry, buffer, start, end, this.quoting());
@@ -267,18 +268,8 @@ export class Session implements RunOwner {
     if (local !== undefined) return this.#answerUnasked(local, entry, facts, startedAt);
     const frame = frameOf(buffer, start - 1, end);
     this.begin('Query', frame, HEADER_BYTES + 1);
-    this.decide(entry, buffer, start, end, true, this.annotations(), (decision) =>
-      this.afterDecision({
-        command: 'query',
-        entry,
-        facts,
-        decision,
-        frame,
-        startedAt,
-        prepared: undefined,
-        preparing: undefined,
-      }),
-    );
+    const draft = draftOf('query', frame, entry, facts, this.state.schema, startedAt);
+    this.decide(draft, entry, buffer, start, end, true, this.annotations());
   }
 
   /** ProxySQL counts these before it looks whether a session is locked; a locked one's go to its server uncounted. */
@@ -295,26 +286,29 @@ export class Session implements RunOwner {
   }
 
   /**
-   * Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided.
-   * `annotations` are the ones that count.
+   * Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided. What is
+   * decided goes on its way.
+   * @param entry of the text in `buffer[start, end)`, which the rules look at
+   * @param mayRewrite the server has not got the text yet
+   * @param annotations the ones that count
    */
   decide(
+    draft: Draft,
     entry: DigestEntry,
     buffer: Buffer,
     start: number,
     end: number,
-    rewrite: boolean,
+    mayRewrite: boolean,
     annotations: Annotations | undefined,
-    then: (decision: Decision) => void,
   ): void {
     const { runtime } = this;
     const flagIn = Math.max(this.#nextFlagIn, 0);
-    const decided = tryDecide(runtime, this, this.#classMemo, entry, buffer, start, end, flagIn, rewrite);
-    if (!isInput(decided)) return this.#decided(entry, decided, annotations, then);
+    const decided = tryDecide(runtime, this, this.#classMemo, entry, buffer, start, end, flagIn, mayRewrite);
+    if (!isInput(decided)) return this.#decided(draft, entry, decided, annotations);
     this.context.matcher.decide(decided, runtime.rulesGeneration).then(
       (decision) => {
         if (this.client.closed) return;
-        this.#decided(entry, afterRules(runtime, entry, this, flagIn, decision), annotations, then);
+        this.#decided(draft, entry, afterRules(runtime, entry, this, flagIn, decision), annotations);
       },
       (error: unknown) => {
         if (this.client.closed) return;
@@ -325,19 +319,15 @@ export class Session implements RunOwner {
     );
   }
 
-  #decided(
-    entry: DigestEntry,
-    decision: Decision,
-    annotations: Annotations | undefined,
-    then: (decision: Decision) => void,
-  ): void {
+  #decided(draft: Draft, entry: DigestEntry, decision: Decision, annotations: Annotations | undefined): void {
     for (const ruleId of decision.hitRules) {
       this.context.ruleHits.set(ruleId, (this.context.ruleHits.get(ruleId) ?? 0) + 1);
     }
     if (decision.dryRunRules.length > 0) this.#noteDryRun(entry, decision.dryRunRules);
     if (decision.firewall !== undefined) this.#noteFirewall(entry, decision.firewall);
     this.#nextFlagIn = decision.nextQueryFlagIn;
-    then(annotations === undefined ? decision : annotated(decision, annotations));
+    draft.decision = annotations === undefined ? decision : annotated(decision, annotations);
+    this.#afterDecision(draft);
   }
 
   /** What the comment of the statement just looked up asks for, as far as this user may ask. */
@@ -367,28 +357,13 @@ export class Session implements RunOwner {
     });
   }
 
-  afterDecision(draft: Omit<Statement, 'hostgroup' | 'schema'>): void {
-    const { command, decision, prepared, preparing, fieldListText, startedAt } = draft;
-    const { frame, entry, facts } = rewritten(draft, decision, this.runtime.digests, this.quoting());
-    const hostgroup = hostgroupOf(this, decision, facts);
-    const { schema } = this.state;
-    const statement: Statement = {
-      command,
-      hostgroup,
-      frame,
-      facts,
-      entry,
-      decision,
-      prepared,
-      preparing,
-      startedAt,
-      schema,
-      filter: undefined,
-      masked: false,
-      viewKey: undefined,
-      ...(fieldListText === undefined ? {} : { fieldListText }),
-    };
-    const refused = refusalOf(this, decision, facts, facts.kind === 'empty' && isBlank(frame));
+  #afterDecision(draft: Draft): void {
+    const { decision } = draft;
+    rewrite(draft, decision, this.runtime.digests, this.quoting());
+    draft.hostgroup = hostgroupOf(this, decision, draft.facts);
+    const statement: Statement = draft;
+    const { facts } = statement;
+    const refused = refusalOf(this, decision, facts, facts.kind === 'empty' && isBlank(statement.frame));
     if (refused !== undefined) {
       this.record(statement, 0, 0);
       if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
@@ -527,7 +502,7 @@ export class Session implements RunOwner {
 
   /** `Date.now()` since when no command is at work; undefined while one is. */
   get idleSinceMs(): number | undefined {
-    return this.#commandName === 'Sleep' ? this.#commandSinceMs : undefined;
+    return this.#commandName === 'Sleep' ? Date.now() - (performance.now() - this.#commandSince) : undefined;
   }
 
   killQuery(connection: BackendConnection): Promise<void> {
@@ -556,10 +531,11 @@ export class Session implements RunOwner {
     if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) this.#afterDrop(statement);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
-    if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent);
+    const endedAt = connection.answeredAtMs;
+    if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent, endedAt);
     if (this.context.eventsLog.on) logStatement(this, statement, outcome, nameOf(connection));
     this.#limits.statementDone(this);
-    this.ready();
+    this.ready(endedAt);
   }
 
   /** Who drops the schema it is in is where a login that names none is: elsewhere the next statement would fail. */
@@ -594,9 +570,10 @@ export class Session implements RunOwner {
     this.record({ entry, facts, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
   }
 
-  record(statement: CountedStatement, rowsAffected: number, rowsSent: number): void {
+  /** @param endedAt `performance.now()` at the end of the answer */
+  record(statement: CountedStatement, rowsAffected: number, rowsSent: number, endedAt = performance.now()): void {
     const { context, variables, user, client } = this;
-    recordStatement(context, variables, user.username, client.address, statement, rowsAffected, rowsSent);
+    recordStatement(context, variables, user.username, client.address, statement, rowsAffected, rowsSent, endedAt);
   }
 
   // ---------------------------------------------------------------- answers
@@ -687,10 +664,11 @@ export class Session implements RunOwner {
     this.ready();
   }
 
-  ready(): void {
+  /** @param now `performance.now()` at the end of the answer */
+  ready(now = performance.now()): void {
     this.#commandName = 'Sleep';
     this.#commandText = undefined;
-    this.#commandSinceMs = Date.now();
+    this.#commandSince = now;
     this.client.ready();
   }
 
@@ -751,7 +729,7 @@ export class Session implements RunOwner {
       srvHost: connection?.home.hostname ?? null,
       srvPort: connection?.home.port ?? null,
       command: this.#commandName,
-      timeMs: Date.now() - this.#commandSinceMs,
+      timeMs: Math.round(performance.now() - this.#commandSince),
       info: this.#commandText?.toString('utf8', this.#commandTextAt) ?? null,
       statusFlags: connection === undefined ? null : connectionFlags(connection, this.lockedHostgroup),
       extendedInfo: this.#extendedInfo(pins),

@@ -8,7 +8,6 @@ import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
-import { NO_DECISION } from '../rules/decision.ts';
 import {
   completeExecutePayload,
   dropLongData,
@@ -18,7 +17,7 @@ import {
   statementsPerSessionMax,
 } from './prepared-statements.ts';
 import type { Session } from './session.ts';
-import type { Statement } from './statement.ts';
+import { draftOf, type Statement } from './statement.ts';
 import { commandFrameOf, frameOf } from './statement-frames.ts';
 import type { StatementOutcome } from './statement-run.ts';
 
@@ -35,22 +34,12 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
   const entry = digests.lookup(buffer, start, end);
   const facts = digests.factsOf(entry, buffer, start, end, session.quoting());
   const annotations = session.annotations();
-  const originalText = Buffer.from(buffer.subarray(start, end));
-  session.begin('Prepare', originalText, 0);
-  session.decide(entry, buffer, start, end, true, annotations, (decision) => {
-    const text = decision.rewrittenQuery === undefined ? originalText : Buffer.from(decision.rewrittenQuery, 'latin1');
-    const frame = commandFrame(Command.COM_STMT_PREPARE, text);
-    session.afterDecision({
-      command: 'prepare',
-      entry,
-      facts,
-      decision,
-      frame,
-      preparing: { text, originalText, originalEntry: entry, annotations },
-      startedAt,
-      prepared: undefined,
-    });
-  });
+  const text = Buffer.from(buffer.subarray(start, end));
+  session.begin('Prepare', text, 0);
+  const frame = commandFrame(Command.COM_STMT_PREPARE, text);
+  const draft = draftOf('prepare', frame, entry, facts, session.state.schema, startedAt);
+  draft.preparing = { text, originalText: text, originalEntry: entry, annotations };
+  session.decide(draft, entry, buffer, start, end, true, annotations);
 }
 
 /** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
@@ -104,18 +93,9 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
   const { entry, facts, originalText } = prepared;
   const annotations = session.mayAnnotate ? prepared.annotations : undefined;
-  session.decide(prepared.originalEntry, originalText, 0, originalText.length, false, annotations, (decision) =>
-    session.afterDecision({
-      command: 'execute',
-      entry,
-      facts,
-      decision,
-      frame,
-      startedAt,
-      prepared,
-      preparing: undefined,
-    }),
-  );
+  const draft = draftOf('execute', frame, entry, facts, session.state.schema, startedAt);
+  draft.prepared = prepared;
+  session.decide(draft, prepared.originalEntry, originalText, 0, originalText.length, false, annotations);
 }
 
 /** Rows of an open cursor, from the connection that has it. No rule is asked: they were when it was opened. */
@@ -126,18 +106,11 @@ export function onFetch(session: Session, buffer: Buffer, start: number, end: nu
   const cursor = session.cursors.of(prepared);
   if (cursor === undefined || end - start < FETCH_BYTES) return session.answerError(errors.noOpenCursor(prepared.id));
   session.begin('Fetch', prepared.originalText, 0);
-  session.runFetch({
-    command: 'fetch',
-    hostgroup: cursor.connection.home.hostgroup,
-    frame: frameOf(buffer, start, end),
-    facts: prepared.facts,
-    entry: prepared.entry,
-    decision: NO_DECISION,
-    prepared,
-    preparing: undefined,
-    startedAt,
-    schema: prepared.schema,
-  });
+  const frame = frameOf(buffer, start, end);
+  const draft = draftOf('fetch', frame, prepared.entry, prepared.facts, prepared.schema, startedAt);
+  draft.hostgroup = cursor.connection.home.hostgroup;
+  draft.prepared = prepared;
+  session.runFetch(draft);
 }
 
 export function onStatementClose(session: Session, buffer: Buffer, start: number, end: number): void {

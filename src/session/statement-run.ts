@@ -764,11 +764,6 @@ function errorOf(killed: KilledAnswer): ProtocolError {
   return killed.reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted();
 }
 
-/** Microseconds since `startedAt`, of `performance.now()`. */
-export function elapsedUs(startedAt: number): number {
-  return Math.round((performance.now() - startedAt) * 1000);
-}
-
 const SYNTAX_ERROR = 1064;
 
 /** A SET that failed has set nothing, and a text that no server could read did nothing at all. */

@@ -1,9 +1,12 @@
-/** One statement on its way through a session. Built once per command, read by every stage after that. */
+/**
+ * One statement on its way through a session: one object from the command to its answer, filled in until its destination
+ * is known and only read from then on.
+ */
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import type { Annotations } from '../rules/annotations.ts';
-import type { Decision } from '../rules/decision.ts';
+import { type Decision, NO_DECISION } from '../rules/decision.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
 import type { PreparedStatement } from './prepared-statements.ts';
@@ -47,7 +50,7 @@ export interface Statement {
   /** The schema when the command arrived; what the digest table shows. */
   readonly schema: string;
   /** Absent for almost all statements. */
-  readonly tee?: AnswerTee;
+  readonly tee?: AnswerTee | undefined;
   // These three are set once, by the guard when it admits the statement: a copy would cost more than the judgement.
   /** Undefined for users who are exempt from masking. */
   filter?: AnswerGate | undefined;
@@ -56,5 +59,36 @@ export interface Statement {
   /** What masking makes of the answer depends on this: answers under another key are other answers. */
   viewKey?: string | undefined;
   /** The SELECT that stands for a COM_FIELD_LIST. */
-  readonly fieldListText?: Buffer;
+  readonly fieldListText?: Buffer | undefined;
+}
+
+/** A statement that is not decided yet: only its session has it. */
+export type Draft = { -readonly [Field in keyof Statement]: Statement[Field] };
+
+/** @param startedAt `performance.now()` at the arrival of the command */
+export function draftOf(
+  command: Statement['command'],
+  frame: Buffer,
+  entry: DigestEntry,
+  facts: StatementFacts,
+  schema: string,
+  startedAt: number,
+): Draft {
+  return {
+    command,
+    hostgroup: -1,
+    frame,
+    facts,
+    entry,
+    decision: NO_DECISION,
+    prepared: undefined,
+    preparing: undefined,
+    startedAt,
+    schema,
+    tee: undefined,
+    filter: undefined,
+    masked: false,
+    viewKey: undefined,
+    fieldListText: undefined,
+  };
 }
