@@ -26,9 +26,10 @@ export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean
         connection.destroy();
         return;
       }
-      // The reset keeps the schema, forgets variables, and puts the character set to what the server likes best.
+      // The reset forgets variables and puts the character set to what the server likes best. It keeps the schema but
+      // not its collation_database, which LOAD DATA reads by, so the schema has to be said again.
       const variables = connection.ignoreSpace ? NOT_AS_AT_LOGIN : undefined;
-      connection.state = mirroredState(connection.state.schema, undefined, variables);
+      connection.state = mirroredState('', undefined, variables);
       connection.statements.clear();
       connection.pins = 0;
       connection.lingerStatements = 0;

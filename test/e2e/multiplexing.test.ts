@@ -451,6 +451,32 @@ describe('session state on one shared connection', () => {
       assert.equal(await scalar(client, 'SELECT @left'), null);
     }));
 
+  test('a connection that was reset has the character set of its schema, not that of the server', async () => {
+    await stage.withClient((client) => client.query('CREATE DATABASE german COLLATE latin1_german2_ci'));
+    let backend: unknown;
+    const collation = (client: Connection) => scalar(client, 'SELECT @@collation_database');
+    await stage.withClient(
+      async (client) => {
+        await client.query('CREATE TEMPORARY TABLE left_over (id INT)');
+        backend = await scalar(client, BACKEND_ID);
+        assert.equal(await collation(client), 'latin1_german2_ci');
+      },
+      { database: 'german' },
+    );
+    await eventually(
+      'the connection is reset',
+      () => stage.connectionsUsed(),
+      (used) => used === 0,
+    );
+    await stage.withClient(
+      async (client) => {
+        assert.equal(await scalar(client, BACKEND_ID), backend);
+        assert.equal(await collation(client), 'latin1_german2_ci');
+      },
+      { database: 'german' },
+    );
+  });
+
   test('COM_PING is answered without a backend connection', () =>
     stage.withClient(async (holder) => {
       await holder.query('BEGIN');

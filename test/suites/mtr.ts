@@ -1,39 +1,61 @@
 /**
- * The tests of MariaDB's own suite (Debian's packages mariadb-test and mariadb-test-data) as MariaDB runs them, directly
+ * The tests of MariaDB's own suites (Debian's packages mariadb-test and mariadb-test-data) as MariaDB runs them, directly
  * and through sluice: what passes directly must pass through sluice. A program, not a test of the suite:
  *
- *   node dist/test/suites/mtr.js [NAME…]      tests whose name contains a word; all of the suite `main` without one
+ *   node dist/test/suites/mtr.js [WORD…]      tests whose name (suite.test) contains a word; all without one
  *
  * MariaDB's test runner starts the servers a test wants, in network and process namespaces of their own, so it needs
- * root. Only the program `mysqltest` is led elsewhere: to sluice, whose server is the runner's.
- * SLUICE_MTR_EVERY=8 takes every eighth test. SLUICE_MTR_STATE names a file with what is known already: a run goes on where
- * the last one ended, after SLUICE_MTR_SECONDS at the latest. SLUICE_MTR_AGAIN=1 repeats what failed only through sluice.
+ * root. Only the program `mysqltest` is led elsewhere: to sluice, whose server is the runner's. The accounts a test logs in
+ * with are read from its `connect` commands and given to sluice before it, as an operator has to.
+ *
+ * SLUICE_MTR_SUITES=main,sys_vars names the suites, `main` without it. SLUICE_MTR_EVERY=8 takes every eighth test.
+ * SLUICE_MTR_STATE names a file with what is known already: a run goes on where the last one ended, and begins nothing new
+ * after SLUICE_MTR_SECONDS. SLUICE_MTR_AGAIN=1 repeats what failed only through sluice. What takes more than
+ * SLUICE_MTR_QUICK milliseconds directly is not played through sluice.
  */
-import { execFile, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { removeFolder, temporaryFolder } from '../helpers/reaper.ts';
 import { SluiceProcess } from '../helpers/sluice-process.ts';
 
-const SUITE = '/usr/share/mysql/mysql-test';
+const ROOT = '/usr/share/mysql/mysql-test';
 const NAMESPACES = ['--net', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
-/** The runner numbers its ports by build thread: 10000 + 30 × this is the first server's. */
-const BUILD_THREAD = 600;
-const SERVER_PORT = 10_000 + 30 * BUILD_THREAD;
+/** The runner numbers its ports by build thread: 10000 + 30 × this is the first server's. Both sides run at once. */
+const BUILD_THREAD = { direct: 600, through: 640 } as const;
+const portOf = (side: Side): number => 10_000 + 30 * BUILD_THREAD[side];
 /** Tests of one run of the runner, which takes seconds to begin. */
-const BATCH = Number(process.env.SLUICE_MTR_BATCH ?? 25);
-const OUTPUT_BYTES_MAX = 1 << 28;
-const DETAIL_BYTES_MAX = 3000;
+const BATCH = Number(process.env.SLUICE_MTR_BATCH ?? 60);
+const DETAIL_BYTES_MAX = 4000;
 /** Servers for replication and clusters, which no proxy stands in front of. */
 const NOT_FOR_PROXIES = /rpl|wsrep|galera|shutdown|crash|mysqld--help|bootstrap|mysql_install|upgrade|large_tests/;
 
+type Side = 'direct' | 'through';
 type Verdict = 'pass' | 'fail' | 'skip';
 interface Outcome {
-  readonly direct: Verdict;
-  readonly through?: Verdict;
+  direct?: Verdict;
+  /** How long it took directly. */
+  ms?: number;
+  through?: Verdict;
   /** What the runner says about a failure through sluice. */
-  readonly detail?: string;
+  detail?: string;
+}
+interface Test {
+  /** As the runner calls it: suite.test. */
+  readonly name: string;
+  readonly file: string;
 }
 
 async function main(): Promise<void> {
@@ -43,66 +65,148 @@ async function main(): Promise<void> {
       ? Object.entries(JSON.parse(readFileSync(statePath, 'utf8')) as Record<string, Outcome>)
       : [],
   );
-  const wanted = testNames();
-  const again = process.env.SLUICE_MTR_AGAIN !== undefined;
-  const left = wanted.filter((name) => {
-    const known = state.get(name);
-    return again ? known?.direct === 'pass' && known.through !== 'pass' : known === undefined;
-  });
-  const deadline = Date.now() + 1000 * Number(process.env.SLUICE_MTR_SECONDS ?? 86_400);
-  const folder = temporaryFolder('mtr');
+  const wanted = tests();
+  const folder = temporaryFolder('mtr', existsSync('/dev/shm') ? '/dev/shm' : undefined);
   const sluice = await SluiceProcess.start({
     mysqlVariables: {
       enable_load_data_local_infile: 'true',
       server_version: '10.11.19-MariaDB',
       max_connections: '2000',
+      // Many tests wait until the server's sessions are as few as before.
+      connection_max_age_ms: '500',
     },
     users: [{ username: 'root', password: '', default_hostgroup: 0, max_connections: 2000 }],
-    servers: [{ address: '127.0.0.1', port: SERVER_PORT, hostgroup: 0, max_connections: 500 }],
+    servers: [{ address: '127.0.0.1', port: portOf('through'), hostgroup: 0, max_connections: 500 }],
   });
   try {
-    const clients = { direct: clientFolder(folder, SERVER_PORT), through: clientFolder(folder, sluice.mysqlPort) };
-    while (left.length > 0 && Date.now() < deadline) {
-      const batch = left.splice(0, BATCH);
-      const direct = again ? new Map(batch.map((name) => [name, PASSED])) : await play(batch, clients.direct, folder);
-      const passing = batch.filter((name) => direct.get(name)?.verdict === 'pass');
-      const through = await play(passing, clients.through, folder);
-      for (const name of batch) {
-        const alone = direct.get(name)?.verdict ?? 'skip';
-        const { verdict, detail } = through.get(name) ?? { verdict: 'skip' as const, detail: 'not played' };
-        state.set(name, alone === 'pass' ? { direct: alone, through: verdict, detail } : { direct: alone });
-        if (alone === 'pass' && verdict !== 'pass') console.log(`${name}: ${verdict} through sluice\n${detail}\n`);
+    writeAccounts(folder, wanted);
+    const clients = {
+      direct: clientFolder(folder, portOf('direct')),
+      through: clientFolder(folder, sluice.mysqlPort, sluice.adminPort),
+    };
+    const again = process.env.SLUICE_MTR_AGAIN !== undefined;
+    const quick = Number(process.env.SLUICE_MTR_QUICK ?? Number.POSITIVE_INFINITY);
+    const repeated = new Set<string>();
+    const left = {
+      direct: ({ name }: Test): boolean => !again && state.get(name)?.direct === undefined,
+      through: ({ name }: Test): boolean => {
+        const { direct, ms = 0, through } = state.get(name) ?? {};
+        if (direct !== 'pass' || ms > quick) return false;
+        return again ? through !== undefined && through !== 'pass' && !repeated.has(name) : through === undefined;
+      },
+    };
+    const deadline = Date.now() + 1000 * Number(process.env.SLUICE_MTR_SECONDS ?? 86_400);
+    const playBatch = async (side: Side): Promise<boolean> => {
+      const duration = ({ name }: Test): number => state.get(name)?.ms ?? 0;
+      const names = wanted
+        .filter(left[side])
+        .sort((a, b) => duration(a) - duration(b))
+        .slice(0, BATCH);
+      if (names.length === 0) return false;
+      const played = await play(
+        names.map(({ name }) => name),
+        clients[side],
+        side,
+        folder,
+      );
+      for (const [name, { verdict, ms, detail }] of played) {
+        const outcome = { ...state.get(name), [side]: verdict };
+        state.set(name, side === 'direct' ? { ...outcome, ms } : { ...outcome, detail });
+        repeated.add(name);
       }
       if (statePath !== undefined) writeFileSync(statePath, JSON.stringify(Object.fromEntries(state), null, 1));
-    }
+      return true;
+    };
+    let directly = true;
+    const playDirect = async (): Promise<void> => {
+      while (Date.now() < deadline) {
+        if (wanted.filter(left.through).length > 2 * BATCH) await setTimeout(1000);
+        else if (!(await playBatch('direct'))) break;
+      }
+      directly = false;
+    };
+    const playThrough = async (): Promise<void> => {
+      while (Date.now() < deadline) {
+        if (await playBatch('through')) continue;
+        if (!directly) return;
+        await setTimeout(1000);
+      }
+    };
+    await Promise.all([playDirect(), playThrough()]);
   } finally {
     await sluice.stop();
     removeFolder(folder);
+    for (const suite of suites()) removeRejects(suite);
   }
-  summarise(wanted, state);
+  summarise(
+    wanted.map(({ name }) => name),
+    state,
+  );
 }
 
-const PASSED = { verdict: 'pass', detail: '' } as const;
+const suites = (): readonly string[] => (process.env.SLUICE_MTR_SUITES ?? 'main').split(',');
+
+/** Where the tests of a suite are: two layouts are in use. */
+function suiteFolder(suite: string): string {
+  if (suite === 'main') return join(ROOT, 'main');
+  const folder = join(ROOT, 'suite', suite);
+  return existsSync(join(folder, 't')) ? join(folder, 't') : folder;
+}
 
 /** Tests that want a server with options of their own come last: each costs a restart. */
-function testNames(): string[] {
+function tests(): Test[] {
   const words = process.argv.slice(2);
-  const files = readdirSync(join(SUITE, 'main'));
-  const all = new Set(files);
-  const restarts = (file: string): number => {
-    const stem = file.slice(0, -'.test'.length);
-    return ['-master.opt', '.opt', '.cnf', '.combinations'].some((ending) => all.has(stem + ending)) ? 1 : 0;
-  };
-  return files
-    .filter((file) => file.endsWith('.test') && !NOT_FOR_PROXIES.test(file))
-    .sort((a, b) => restarts(a) - restarts(b))
-    .map((file) => `main.${file.slice(0, -'.test'.length)}`)
-    .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+  return suites()
+    .flatMap((suite) => {
+      const folder = suiteFolder(suite);
+      const files = readdirSync(folder);
+      const all = new Set(files);
+      const restarts = (file: string): number => {
+        const stem = file.slice(0, -'.test'.length);
+        return ['-master.opt', '.opt', '.cnf', '.combinations'].some((ending) => all.has(stem + ending)) ? 1 : 0;
+      };
+      return files
+        .filter((file) => file.endsWith('.test') && !NOT_FOR_PROXIES.test(file))
+        .sort((a, b) => restarts(a) - restarts(b))
+        .map((file) => ({ name: `${suite}.${file.slice(0, -'.test'.length)}`, file: join(folder, file) }));
+    })
+    .filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
     .filter((_, index) => index % Number(process.env.SLUICE_MTR_EVERY ?? 1) === 0);
 }
 
-/** All of MariaDB's programs, and a `mysqltest` that goes to this port. */
-function clientFolder(folder: string, port: number): string {
+/** The runner leaves what a failed test printed beside its expected result. */
+function removeRejects(suite: string): void {
+  const folders = [suiteFolder(suite), join(ROOT, 'suite', suite, 'r')].filter((folder) => existsSync(folder));
+  for (const folder of folders) {
+    for (const file of readdirSync(folder)) if (file.endsWith('.reject')) rmSync(join(folder, file));
+  }
+}
+
+/** A login that is to fail has `--error` on the line before. */
+const CONNECT = /(?<!^\s*--\s*error[^\n]*\n)^\s*(?:--)?\s*connect\s*\(?([^);\n]*)/gim;
+const CHANGE_USER = /(?<!^\s*--\s*error[^\n]*\n)^\s*(?:--)?\s*change_user\s+([^;\n]*)/gim;
+
+/** What gives sluice the accounts of each test, as a file of admin statements named after the test's file. */
+function writeAccounts(folder: string, wanted: readonly Test[]): void {
+  for (const { file } of wanted) {
+    const script = readFileSync(file, 'latin1');
+    const accounts = new Map([['root', '']]);
+    const add = (user = '', password = ''): void => {
+      if (/^[\w@.-]+$/.test(user) && /^[^'$`]*$/.test(password) && !accounts.has(user)) accounts.set(user, password);
+    };
+    const words = (list = ''): string[] => list.split(',').map((word) => word.trim().replace(/^(["'])(.*)\1$/, '$2'));
+    for (const [, list] of script.matchAll(CONNECT)) add(...words(list).slice(2, 4));
+    for (const [, list] of script.matchAll(CHANGE_USER)) add(...words(list).slice(0, 2));
+    const rows = [...accounts].map(([user, password]) => `('${user}','${password}',2000)`);
+    const sql = `DELETE FROM mysql_users; INSERT INTO mysql_users (username,password,max_connections) VALUES ${rows}; LOAD MYSQL USERS TO RUNTIME;`;
+    writeFileSync(accountsFile(folder, file), sql);
+  }
+}
+
+const accountsFile = (folder: string, testFile: string): string => join(folder, `${testFile.replaceAll('/', '_')}.sql`);
+
+/** All of MariaDB's programs, and a `mysqltest` that goes to this port, after telling this admin port of the accounts. */
+function clientFolder(folder: string, port: number, adminPort?: number): string {
   const bin = join(folder, `bin-${port}`);
   mkdirSync(bin);
   for (const name of readdirSync('/usr/bin')) {
@@ -110,7 +214,8 @@ function clientFolder(folder: string, port: number): string {
       if (!/^(mariadb-test|mysqltest)$/.test(name)) symlinkSync(join('/usr/bin', name), join(bin, name));
     }
   }
-  const script = `#!/bin/sh\nexec /usr/bin/mariadb-test "$@" --protocol=tcp --host=127.0.0.1 --port=${port}\n`;
+  const accounts = `for a in "$@"; do case $a in --test-file=*) f="${folder}/$(printf %s "\${a#--test-file=}" | tr / _).sql"; [ -f "$f" ] && mariadb --no-defaults -h127.0.0.1 -P${adminPort} -uadmin -padmin < "$f" >/dev/null;; esac; done`;
+  const script = `#!/bin/sh\n${adminPort === undefined ? '' : accounts}\nexec /usr/bin/mariadb-test "$@" --protocol=tcp --host=127.0.0.1 --port=${port}\n`;
   for (const name of ['mariadb-test', 'mysqltest']) {
     writeFileSync(join(bin, name), script);
     chmodSync(join(bin, name), 0o755);
@@ -120,12 +225,17 @@ function clientFolder(folder: string, port: number): string {
 
 interface Played {
   readonly verdict: Verdict;
+  readonly ms: number;
   readonly detail: string;
 }
 
-async function play(names: readonly string[], clients: string, folder: string): Promise<Map<string, Played>> {
-  if (names.length === 0) return new Map();
-  const running = promisify(execFile)(
+async function play(
+  names: readonly string[],
+  clients: string,
+  side: Side,
+  folder: string,
+): Promise<ReadonlyMap<string, Played>> {
+  const runner = spawn(
     'perl',
     [
       './mariadb-test-run.pl',
@@ -135,44 +245,48 @@ async function play(names: readonly string[], clients: string, folder: string): 
       '--nowarnings',
       '--nocheck-testcases',
       '--skip-rpl',
-      '--testcase-timeout=2',
-      `--vardir=${join(folder, 'var')}`,
+      '--testcase-timeout=1',
+      '--max-save-core=0',
+      '--max-save-datadir=0',
+      `--vardir=${join(folder, `var-${side}`)}`,
       `--client-bindir=${clients}`,
       ...names,
     ],
     {
-      cwd: SUITE,
-      maxBuffer: OUTPUT_BYTES_MAX,
-      env: { ...process.env, MTR_BUILD_THREAD: `${BUILD_THREAD}` },
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, MTR_BUILD_THREAD: `${BUILD_THREAD[side]}` },
     },
   );
-  const { stdout } = await running.catch((error: { stdout: string }) => error);
-  return outcomes(stdout);
+  const played = new Map<string, Played>(names.map((name) => [name, { verdict: 'skip', ms: 0, detail: 'not played' }]));
+  let failing: string | undefined;
+  for await (const line of createInterface({ input: runner.stdout })) failing = take(line, side, played, failing);
+  if (runner.exitCode === null && runner.signalCode === null) await once(runner, 'exit');
+  return played;
 }
 
-const RESULT_LINE = /^(\S+\.\S+)(?: '[^']*')?(?: w\d+)?\s+\[ (pass|fail|skipped|disabled|exp-fail) \]/;
+const RESULT_LINE = /^(\S+\.\S+)(?: '[^']*')?(?: w\d+)?\s+\[ (pass|fail|skipped|disabled|exp-fail) \](?:\s+(\d+))?/;
 
-/** A test with several combinations of options passes when each does. */
-function outcomes(output: string): Map<string, Played> {
-  const played = new Map<string, Played>();
-  let current: string | undefined;
-  for (const line of output.split('\n')) {
-    const [, name, word] = RESULT_LINE.exec(line) ?? [];
-    if (name === undefined) {
-      const known = current === undefined ? undefined : played.get(current);
-      if (current !== undefined && known?.verdict === 'fail' && known.detail.length < DETAIL_BYTES_MAX) {
-        played.set(current, { verdict: 'fail', detail: `${known.detail}\n${line}` });
-      }
-      continue;
+/**
+ * Takes one line of what the runner says; returns the test whose failure the next lines tell about. A test with several
+ * combinations of options passes when each does.
+ */
+function take(line: string, side: Side, played: Map<string, Played>, failing: string | undefined): string | undefined {
+  const [, name, word, ms] = RESULT_LINE.exec(line) ?? [];
+  if (name === undefined) {
+    const known = failing === undefined ? undefined : played.get(failing);
+    if (failing !== undefined && known !== undefined && known.detail.length < DETAIL_BYTES_MAX) {
+      played.set(failing, { ...known, detail: `${known.detail}\n${line}` });
     }
-    const before = played.get(name);
-    const verdict = word === 'pass' ? 'pass' : word === 'fail' ? 'fail' : 'skip';
-    current = verdict === 'fail' ? name : undefined;
-    if (before === undefined || verdict === 'fail' || before.verdict === 'skip') {
-      played.set(name, { verdict, detail: verdict === 'fail' ? line : '' });
-    }
+    return failing;
   }
-  return played;
+  const verdict = word === 'pass' ? 'pass' : word === 'fail' ? 'fail' : 'skip';
+  const before = played.get(name)?.verdict ?? 'skip';
+  if (before === 'skip' || verdict === 'fail') {
+    if (word === 'pass' || word === 'fail') console.log(side, line);
+    played.set(name, { verdict, ms: Number(ms ?? 0), detail: verdict === 'fail' ? line : '' });
+  }
+  return verdict === 'fail' ? name : undefined;
 }
 
 /** What no proxy of this kind can do, by the traces it leaves; README.md says more. */
@@ -186,13 +300,15 @@ const REASONS: readonly (readonly [string, RegExp])[] = [
 function summarise(names: readonly string[], state: ReadonlyMap<string, Outcome>): void {
   const known = names.flatMap((name) => {
     const outcome = state.get(name);
-    return outcome === undefined ? [] : [{ name, ...outcome }];
+    return outcome?.direct === undefined || outcome.through === undefined ? [] : [{ name, ...outcome }];
   });
   const passing = known.filter(({ direct }) => direct === 'pass');
   const lost = passing.filter(({ through }) => through !== 'pass');
   const count = (verdict: Verdict): number => known.filter(({ direct }) => direct === verdict).length;
+  const gained = known.filter(({ direct, through }) => direct === 'fail' && through === 'pass');
   console.log(`${names.length} tests, ${known.length} played`);
   console.log(`directly: ${passing.length} pass, ${count('fail')} fail, ${count('skip')} do not apply`);
+  console.log(`pass through sluice alone: ${gained.length} ${gained.map(({ name }) => name).join(' ')}`);
   console.log(`through sluice: ${passing.length - lost.length} of the ${passing.length} pass, ${lost.length} do not:`);
   for (const { name, through, detail } of lost) {
     const [reason] = REASONS.find(([, pattern]) => pattern.test(detail ?? '')) ?? ['NOT EXPLAINED'];
