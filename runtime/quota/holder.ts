@@ -24,6 +24,8 @@ interface Purse {
   granted: number;
   /** A waiting want is with the primary. */
   waiting: boolean;
+  /** How often places went back. */
+  returns: number;
   /** Somebody else waits: what becomes free beyond this share goes back; -1 while nobody does. */
   share: number;
   /** Asked for a place that is needed at once or not at all; answered in this order. */
@@ -71,10 +73,12 @@ export class QuotaHolder {
   async takeOrAsk(key: QuotaKey, occupy: () => void): Promise<boolean> {
     while (!this.take(key, occupy)) {
       if (!this.#options.shared) return false;
-      const { asking } = this.#purse(key);
-      const answer = new Promise<boolean>((resolve) => asking.push(resolve));
+      const purse = this.#purse(key);
+      const { returns } = purse;
+      const answer = new Promise<boolean>((resolve) => purse.asking.push(resolve));
       this.#options.send({ type: 'quota-want', key, wait: false });
-      if (!(await answer)) return this.take(key, occupy);
+      // The primary refuses when this worker has all there is; what went back meanwhile can be had again.
+      if (!(await answer) && purse.returns === returns) return this.take(key, occupy);
     }
     return true;
   }
@@ -113,13 +117,14 @@ export class QuotaHolder {
     if (missing > 0) free(key, missing);
     const count = Math.max(0, purse.granted - usedOf(key));
     purse.granted -= count;
+    if (count > 0) purse.returns += 1;
     if (count > 0 || recall !== 0) send({ type: 'quota-return', key, count, recall });
   }
 
   #purse(key: QuotaKey): Purse {
     let purse = this.#purses.get(key);
     if (purse === undefined) {
-      purse = { granted: 0, waiting: false, share: -1, asking: [] };
+      purse = { granted: 0, waiting: false, returns: 0, share: -1, asking: [] };
       this.#purses.set(key, purse);
     }
     return purse;

@@ -18,8 +18,8 @@ const INTERVAL_MS = 25;
 const BYSTANDERS = 8;
 const STALL_MS_MIN = 10;
 const STALL_MS_MAX = 150;
-/** A new worker takes this long at most, in ms; a server that recovers, too. */
-const RECOVERY_MS = 30_000;
+/** A new worker takes this long at most, in ms; a machine may stand still for a minute. */
+const RECOVERY_MS = 150_000;
 
 export interface AttackTimes {
   /** How often a worker is killed, in ms. */

@@ -31,8 +31,8 @@ export interface LeanClientOptions {
 
 const COLLATION_ID = 45;
 const LOGIN_TIMEOUT_MS = 10_000;
-/** No answer within this time is a fault. */
-const ANSWER_TIMEOUT_MS = 30_000;
+/** No answer within this time is a fault; a machine may stand still for a minute. */
+const ANSWER_TIMEOUT_MS = 150_000;
 const SWEEP_MS = 1_000;
 
 interface Asking {

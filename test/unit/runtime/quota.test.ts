@@ -153,6 +153,40 @@ describe('limits over all workers', () => {
     assert.equal(await ask(one), false);
   });
 
+  test('of many who ask at once nobody is refused while a place is free', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(1), { minLength: 2, maxLength: 24 }),
+        fc.integer({ min: -2, max: 100 }),
+        fc.infiniteStream(fc.nat(2)),
+        async (askers, spare, order) => {
+          const stage = new Stage(Math.max(1, askers.length + spare), 2);
+          const { limit } = stage;
+          let asking = askers.length;
+          let granted = 0;
+          for (const who of askers) {
+            const worker = stage.workers[who] as FakeWorker;
+            const answer = worker.holder.takeOrAsk(KEY, () => {
+              worker.busy += 1;
+            });
+            void answer.then((taken) => {
+              asking -= 1;
+              if (taken) granted += 1;
+            });
+          }
+          while (asking > 0) {
+            // Each message comes when it does, and what waits for it goes on before the next one, or later.
+            const turn = order.next().value as number;
+            if (turn < 2) stage.workers[turn]?.deliver();
+            else await Promise.resolve();
+          }
+          assert.equal(granted, Math.min(limit, askers.length), `of ${askers.length}, with ${limit} places`);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
   test('a smaller limit calls places back, a larger one serves who waits', () => {
     const stage = new Stage(4, 2);
     const [one, two] = stage.workers as [FakeWorker, FakeWorker];
