@@ -205,7 +205,7 @@ export class Server implements ConnectionHome {
 
   commandSent(kind: ResponseKind): void {
     if (kind === 'prepare') this.#counters.Com_backend_stmt_prepare += 1;
-    else if (kind === 'execute') this.#counters.Com_backend_stmt_execute += 1;
+    else if (kind === 'execute' || kind === 'open') this.#counters.Com_backend_stmt_execute += 1;
   }
 
   noteStatementClosed(): void {

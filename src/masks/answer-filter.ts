@@ -44,7 +44,7 @@ export interface AnswerJudge {
 }
 
 export interface AnswerShape {
-  readonly kind: 'query' | 'execute' | 'prepare';
+  readonly kind: 'query' | 'execute' | 'open' | 'prepare';
   readonly deprecateEof: boolean;
 }
 
@@ -240,7 +240,9 @@ export class AnswerFilter {
   #packet(chunk: Buffer, offset: number, start: number, end: number): void {
     if (this.#state === State.COLUMNS_EOF) {
       this.#state = State.ROWS;
-      if ((this.#status(chunk, offset, start, end) & StatusFlag.CURSOR_EXISTS) === 0) return;
+      const status = this.#status(chunk, offset, start, end);
+      // Without the client's wish it is a cursor within a procedure, and rows follow.
+      if (this.#shape.kind !== 'open' || (status & StatusFlag.CURSOR_EXISTS) === 0) return;
       this.#cursorRows = this.#masked;
       this.#endAnswer();
       return;
@@ -385,7 +387,7 @@ export class AnswerFilter {
       if (mask !== undefined && column !== undefined) writeShape(chunk, column.shapeAt, mask.shape);
     });
     if (masks.every((mask) => mask === undefined)) return;
-    const binary = this.#shape.kind === 'execute';
+    const binary = this.#shape.kind === 'execute' || this.#shape.kind === 'open';
     this.#masked = { columns, masks, binary, counts: columns.map(() => 0) };
     this.#rows = new RowMasker(this.#masked);
     renewRegexTime();

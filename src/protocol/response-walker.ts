@@ -21,10 +21,10 @@ import { MalformedPacket, PacketReader } from './packet-reader.ts';
 import { StatusFlag } from './status-flags.ts';
 
 /**
- * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'prepare', 'simple' (one OK, ERR or
- * EOF), 'string' (one packet of any kind, as COM_STATISTICS), 'field-list', 'fetch' (rows of a cursor).
+ * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'open' (the same, or a result without rows,
+ * those of a cursor that was asked for), 'prepare', 'simple' (one OK, ERR or EOF), 'string' (one packet of any kind, as COM_STATISTICS), 'field-list', 'fetch' (rows of a cursor).
  */
-export type ResponseKind = 'query' | 'execute' | 'prepare' | 'simple' | 'string' | 'field-list' | 'fetch';
+export type ResponseKind = 'query' | 'execute' | 'open' | 'prepare' | 'simple' | 'string' | 'field-list' | 'fetch';
 
 const State = {
   FIRST: 0,
@@ -46,6 +46,7 @@ type State = (typeof State)[keyof typeof State];
 const FIRST_STATE: Readonly<Record<ResponseKind, State>> = {
   query: State.FIRST,
   execute: State.FIRST,
+  open: State.FIRST,
   prepare: State.PREPARE_FIRST,
   simple: State.SIMPLE,
   string: State.STRING,
@@ -115,6 +116,8 @@ export class ResponseWalker {
   private scratchBytes = 0;
 
   // The chunk last pushed
+  /** The client asked for a cursor. */
+  private opens = false;
   private chunkStart = 0;
   private chunkEnd = 0;
   /** Index in that chunk, maybe before its start, of the first byte of the statement id. */
@@ -136,6 +139,7 @@ export class ResponseWalker {
     this.paramCount = 0;
     this.statementIdAt = NOWHERE;
     this.state = FIRST_STATE[kind];
+    this.opens = kind === 'open';
     this.deprecateEof = deprecateEof;
     this.definitionsLeft = 0;
     this.errorBytes = undefined;
@@ -350,8 +354,8 @@ export class ResponseWalker {
         break;
       case State.COLUMNS_EOF:
         this.readEof(firstByte);
-        // A cursor was opened: its rows are fetched by COM_STMT_FETCH.
-        if ((this.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0) this.finish('resultset');
+        // A cursor was opened: its rows are fetched by COM_STMT_FETCH. MariaDB says so of cursors within a procedure, too.
+        if (this.opens && (this.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0) this.finish('resultset');
         else this.state = State.ROWS;
         break;
       case State.ROWS:

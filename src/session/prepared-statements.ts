@@ -4,6 +4,7 @@
  */
 import type { AnswerFilter } from '../masks/answer-filter.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
+import type { ResponseKind } from '../protocol/response-walker.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
@@ -138,6 +139,17 @@ export function completeExecutePayload(payload: Buffer, statement: PreparedState
 /** Does this frame of a COM_STMT_EXECUTE ask for a cursor? */
 export function wantsCursor(frame: Buffer): boolean {
   return ((frame[HEADER_BYTES + FLAGS_AT] ?? 0) & CURSOR_TYPE_READ_ONLY) !== 0;
+}
+
+/** What the server will answer; a cursor only where one was asked for. */
+export function answerKindOf({
+  command,
+  frame,
+}: {
+  readonly command: ResponseKind;
+  readonly frame: Buffer;
+}): ResponseKind {
+  return command === 'execute' && wantsCursor(frame) ? 'open' : command;
 }
 
 /** Writes the server's statement id into a frame that starts with its header. */

@@ -25,7 +25,13 @@ import { type Cursors, closeFrame } from './cursors.ts';
 import { slotOf } from './decide.ts';
 import { KilledAnswer, type KillReason } from './killed-answer.ts';
 import { KILL_PIN, type Leases, NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from './leases.ts';
-import { dropLongData, type PreparedStatement, patchStatementId, wantsCursor } from './prepared-statements.ts';
+import {
+  answerKindOf,
+  dropLongData,
+  type PreparedStatement,
+  patchStatementId,
+  wantsCursor,
+} from './prepared-statements.ts';
 import { whyNotShared } from './sharing.ts';
 import type { Statement } from './statement.ts';
 import type { UnmirroredSets } from './unmirrored-sets.ts';
@@ -542,7 +548,7 @@ export class StatementRun implements AnswerOwner {
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
-    if (!connection.send(statement.frame, statement.command, this)) this.#pauseClient(connection);
+    if (!connection.send(statement.frame, answerKindOf(statement), this)) this.#pauseClient(connection);
   }
 
   /** The server does not keep up: no more from the client until it does, or until the statement is over. */
@@ -565,7 +571,7 @@ export class StatementRun implements AnswerOwner {
     }
     counters.Sluice_pipelining_statements += 1;
     (connection.home as Server).noteQuery();
-    connection.send(statement.frame, statement.command, this);
+    connection.send(statement.frame, answerKindOf(statement), this);
     return true;
   }
 
@@ -678,8 +684,8 @@ export class StatementRun implements AnswerOwner {
       return;
     }
     dropLongData(prepared);
-    if (walker.ended !== 'error' && (walker.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0)
-      cursors.opened(prepared, connection, this.#serverId);
+    const opened = walker.ended !== 'error' && (walker.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0;
+    if (opened && wantsCursor(statement.frame)) cursors.opened(prepared, connection, this.#serverId);
     else cursors.closed(prepared);
   }
 

@@ -112,7 +112,7 @@ export class WireClient {
   execute(id: number, params: readonly string[], options: { readonly cursor?: boolean } = {}): Promise<WireAnswer> {
     const payload = executePayload(id, params);
     payload[4] = options.cursor === true ? 1 : 0;
-    return this.command(Command.COM_STMT_EXECUTE, payload, 'execute');
+    return this.command(Command.COM_STMT_EXECUTE, payload, options.cursor === true ? 'open' : 'execute');
   }
 
   fetch(id: number, rows: number): Promise<WireAnswer> {

@@ -300,10 +300,11 @@ export class Guard {
     const { command, prepared } = statement;
     if (command === 'field-list' || command === 'fetch') return undefined;
     const charset = this.#resultsCharset();
+    const opens = command === 'execute' && wantsCursor(statement.frame);
     const deprecateEof = (this.#session.shape & Capability.DEPRECATE_EOF) !== 0;
     const make = (passed?: (head: Buffer) => void) =>
       new AnswerFilter(this.#judgeFor(statement, view, judges, given, quiet, charset, passed), {
-        kind: command,
+        kind: opens ? 'open' : command,
         deprecateEof,
       });
     let gate: AnswerFilter | PassingAnswer;
@@ -320,7 +321,6 @@ export class Guard {
       );
     } else gate = make();
     if (prepared !== undefined) {
-      const opens = command === 'execute' && wantsCursor(statement.frame);
       prepared.cursorFilter = opens ? { filter: gate, maskingGeneration: view.masking.generation } : undefined;
     }
     return gate;

@@ -258,7 +258,21 @@ describe('ResponseWalker', () => {
     let next = writer.begin(1).lenencInt(1).end();
     next = writeColumnDefinition(writer, next, COLUMN);
     writeEof(writer, next, StatusFlag.AUTOCOMMIT | StatusFlag.CURSOR_EXISTS);
-    assert.equal(walk('execute', false, writer.take(), [30]).ended, 'resultset');
+    assert.equal(walk('open', false, writer.take(), [30]).ended, 'resultset');
+  });
+
+  test('a cursor within a procedure, which nobody asked for, leaves the rows of other results where they are', () => {
+    const writer = new PacketWriter();
+    let next = writer.begin(1).lenencInt(1).end();
+    next = writeColumnDefinition(writer, next, COLUMN);
+    next = writeEof(writer, next, StatusFlag.AUTOCOMMIT | StatusFlag.CURSOR_EXISTS);
+    next = writer.begin(next).lenencString('row').end();
+    writeEof(writer, next, StatusFlag.AUTOCOMMIT | StatusFlag.CURSOR_EXISTS);
+    const answer = writer.take();
+    for (const kind of ['query', 'execute'] as const) {
+      const walker = walk(kind, false, answer, [30]);
+      assert.deepEqual([walker.ended, walker.rows], ['resultset', 1]);
+    }
   });
 
   test('prepare: finds the end and the counts', () => {
