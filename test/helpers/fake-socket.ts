@@ -59,15 +59,17 @@ export class FakeSocket extends EventEmitter {
     if (bytes !== undefined) this.write(bytes);
   }
 
-  pause(): void {
+  pause(): this {
     this.#paused = true;
+    return this;
   }
 
-  resume(): void {
+  resume(): this {
     this.#paused = false;
     for (let next = this.#held.shift(); next !== undefined && !this.#paused; next = this.#held.shift()) {
       this.emit('data', next);
     }
+    return this;
   }
 
   isPaused(): boolean {
