@@ -13,7 +13,7 @@ import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
 import { decodeErr, EOF_HEADER, ERR_HEADER, LOCAL_INFILE_HEADER, OK_HEADER, writeErr } from '../protocol/ok-err-eof.ts';
 import { MalformedPacket, PacketReader } from '../protocol/packet-reader.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
-import { StatusFlag } from '../protocol/status-flags.ts';
+import { opensCursor, StatusFlag } from '../protocol/status-flags.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { ColumnMask } from './column-mask.ts';
 import { renewRegexTime } from './mask-text.ts';
@@ -242,7 +242,7 @@ export class AnswerFilter {
       this.#state = State.ROWS;
       const status = this.#status(chunk, offset, start, end);
       // Without the client's wish it is a cursor within a procedure, and rows follow.
-      if (this.#shape.kind !== 'open' || (status & StatusFlag.CURSOR_EXISTS) === 0) return;
+      if (this.#shape.kind !== 'open' || !opensCursor(status)) return;
       this.#cursorRows = this.#masked;
       this.#endAnswer();
       return;
@@ -290,7 +290,7 @@ export class AnswerFilter {
     this.#rows = undefined;
     if (chunk[start] === ERR_HEADER) return this.#error(chunk, offset, start, end);
     const status = this.#status(chunk, offset, start, end);
-    if ((status & StatusFlag.CURSOR_EXISTS) !== 0) this.#cursorRows = masked;
+    if (this.#shape.kind === 'open' && opensCursor(status)) this.#cursorRows = masked;
     if ((status & StatusFlag.MORE_RESULTS_EXISTS) !== 0) this.#state = State.FIRST;
     else this.#endAnswer();
   }

@@ -18,7 +18,7 @@ import { errors, type ProtocolError } from './errors.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './framer.ts';
 import { decodeErr, EOF_HEADER, ERR_HEADER, LOCAL_INFILE_HEADER, OK_HEADER } from './ok-err-eof.ts';
 import { MalformedPacket, PacketReader } from './packet-reader.ts';
-import { StatusFlag } from './status-flags.ts';
+import { opensCursor, StatusFlag } from './status-flags.ts';
 
 /**
  * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'open' (the same, or a result without rows,
@@ -355,7 +355,7 @@ export class ResponseWalker {
       case State.COLUMNS_EOF:
         this.readEof(firstByte);
         // A cursor was opened: its rows are fetched by COM_STMT_FETCH. MariaDB says so of cursors within a procedure, too.
-        if (this.opens && (this.statusFlags & StatusFlag.CURSOR_EXISTS) !== 0) this.finish('resultset');
+        if (this.opens && opensCursor(this.statusFlags)) this.finish('resultset');
         else this.state = State.ROWS;
         break;
       case State.ROWS:

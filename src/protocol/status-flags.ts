@@ -21,3 +21,11 @@ export const StatusFlag = {
   ANSI_QUOTES: 0x8000,
 } as const;
 export type StatusFlag = (typeof StatusFlag)[keyof typeof StatusFlag];
+
+/**
+ * Whether the EOF after an EXECUTE's column definitions says that rows are to be fetched. A procedure with a cursor of its
+ * own has the flag in its results too, but there another result follows.
+ */
+export function opensCursor(status: number): boolean {
+  return (status & (StatusFlag.CURSOR_EXISTS | StatusFlag.MORE_RESULTS_EXISTS)) === StatusFlag.CURSOR_EXISTS;
+}

@@ -47,6 +47,12 @@ describe('relay of answers', () => {
     await sameAsDirect('SELECT seq FROM seq_1_to_10 WHERE seq > 10');
   });
 
+  test('results out of a loop over a cursor of the server’s', async () => {
+    const loop = 'FOR r IN (SELECT 1 AS a UNION SELECT 2) DO SELECT r.a; END FOR';
+    const [[expected], [actual]] = await Promise.all([direct.query(loop), client.query(loop)]);
+    assert.deepEqual(actual, expected);
+  });
+
   test('values of every kind, NULL, empty and not text', () => sameAsDirect('SELECT * FROM kinds'));
 
   test('a result of 30 MB', () =>

@@ -275,6 +275,19 @@ describe('ResponseWalker', () => {
     }
   });
 
+  test('a CALL that was to open a cursor opens none: rows and other results follow', () => {
+    const during = StatusFlag.AUTOCOMMIT | StatusFlag.CURSOR_EXISTS | StatusFlag.MORE_RESULTS_EXISTS;
+    const writer = new PacketWriter();
+    let next = writer.begin(1).lenencInt(1).end();
+    next = writeColumnDefinition(writer, next, COLUMN);
+    next = writeEof(writer, next, during);
+    next = writer.begin(next).lenencString('1').end();
+    next = writeEof(writer, next, during);
+    writeOk(writer, next, { statusFlags: StatusFlag.AUTOCOMMIT });
+    const walker = walk('open', false, writer.take(), [30]);
+    assert.deepEqual([walker.done, walker.rows], [true, 1]);
+  });
+
   test('prepare: finds the end and the counts', () => {
     fc.assert(
       fc.property(
