@@ -29,9 +29,13 @@ interface StreamHandle {
 }
 
 const binding = streamBinding();
+const WriteWrap = binding?.WriteWrap;
+/** What Node's native code tells of the last write, and where in it: 1 when libuv has queued it. */
+const lastWrite = binding?.streamBaseState ?? new Int32Array(1);
+const wasQueuedAt = binding?.kLastWriteWasAsync ?? 0;
 
 /** Used again and again: it is libuv's only while something is queued, and another one is made then. */
-let spare = binding === undefined ? undefined : new binding.WriteWrap();
+let spare = WriteWrap === undefined ? undefined : new WriteWrap();
 
 function streamBinding(): StreamBinding | undefined {
   try {
@@ -90,7 +94,7 @@ export class DirectSocket extends Socket {
   override write(bytes: Uint8Array | string, encoding?: unknown, callback?: unknown): boolean {
     const handle = (this as unknown as { readonly _handle: StreamHandle | null })._handle;
     const direct = typeof bytes !== 'string' && encoding === undefined && callback === undefined;
-    if (!direct || binding === undefined || spare === undefined || handle === null)
+    if (!direct || WriteWrap === undefined || spare === undefined || handle === null)
       return this.#stream(bytes, encoding, callback);
     if (this.writableEnded || !this.sentAll) return this.#stream(bytes, encoding, callback);
     const request = spare;
@@ -99,8 +103,8 @@ export class DirectSocket extends Socket {
       this.destroy(failure(error));
       return true;
     }
-    if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) return true;
-    spare = new binding.WriteWrap();
+    if (lastWrite[wasQueuedAt] === 0) return true;
+    spare = new WriteWrap();
     this.#queued = bytes.length;
     request.buffer = bytes;
     request.oncomplete = (status) => this.#onWritten(status);

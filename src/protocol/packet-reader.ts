@@ -67,7 +67,8 @@ export class PacketReader {
   }
 
   u16(): number {
-    return this.buffer.readUInt16LE(this.advance(2));
+    const at = this.advance(2);
+    return this.buffer[at]! | (this.buffer[at + 1]! << 8);
   }
 
   u24(): number {

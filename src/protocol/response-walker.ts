@@ -138,7 +138,7 @@ export class ResponseWalker {
     this.statementId = 0;
     this.paramCount = 0;
     this.statementIdAt = NOWHERE;
-    this.state = FIRST_STATE[kind];
+    this.state = kind === 'query' || kind === 'execute' ? State.FIRST : FIRST_STATE[kind];
     this.opens = kind === 'open';
     this.deprecateEof = deprecateEof;
     this.definitionsLeft = 0;

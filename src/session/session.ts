@@ -7,7 +7,13 @@ import type { UserEntry } from '../../runtime/snapshot.ts';
 import type { ProcesslistRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
-import { type MirroredState, mirroredState, withNames, withSchema } from '../backend/mirrored-state.ts';
+import {
+  type CharacterSet,
+  type MirroredState,
+  mirroredState,
+  withNames,
+  withSchema,
+} from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
 import { type BackendUser, SHAPE_CAPABILITIES } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
@@ -121,6 +127,9 @@ export class Session implements RunOwner {
   #commandName = 'Sleep';
   #commandText: Buffer | undefined;
   #commandTextAt = 0;
+  #quoting: ClassifyOptions | undefined;
+  /** The character set that `#quoting` is of. */
+  #quotingOf: CharacterSet | undefined;
   /** `performance.now()` at the last command, or at the end of its answer. */
   #commandSince = performance.now();
 
@@ -320,14 +329,17 @@ export class Session implements RunOwner {
   }
 
   #decided(draft: Draft, entry: DigestEntry, decision: Decision, annotations: Annotations | undefined): void {
-    for (const ruleId of decision.hitRules) {
-      this.context.ruleHits.set(ruleId, (this.context.ruleHits.get(ruleId) ?? 0) + 1);
-    }
+    if (decision.hitRules.length > 0) this.#countHits(decision.hitRules);
     if (decision.dryRunRules.length > 0) this.#noteDryRun(entry, decision.dryRunRules);
     if (decision.firewall !== undefined) this.#noteFirewall(entry, decision.firewall);
     this.#nextFlagIn = decision.nextQueryFlagIn;
     draft.decision = annotations === undefined ? decision : annotated(decision, annotations);
     this.#afterDecision(draft);
+  }
+
+  #countHits(ruleIds: readonly number[]): void {
+    const { ruleHits } = this.context;
+    for (const ruleId of ruleIds) ruleHits.set(ruleId, (ruleHits.get(ruleId) ?? 0) + 1);
   }
 
   /** What the comment of the statement just looked up asks for, as far as this user may ask. */
@@ -674,8 +686,12 @@ export class Session implements RunOwner {
 
   /** How the server reads this client's bytes, as far as it is known; what is not, is read in every way. */
   quoting(): ClassifyOptions | undefined {
-    const charset = this.state.names?.charset;
-    return charset !== undefined && ASCII_TRAIL_CHARSETS.has(charset) ? ASCII_TRAIL_BYTES : undefined;
+    const { names } = this.state;
+    if (names !== this.#quotingOf) {
+      this.#quotingOf = names;
+      this.#quoting = names !== undefined && ASCII_TRAIL_CHARSETS.has(names.charset) ? ASCII_TRAIL_BYTES : undefined;
+    }
+    return this.#quoting;
   }
 
   /** A command is at work: its text, which is the session's to keep, begins at `textAt`. */

@@ -22,7 +22,7 @@ describe('how many lanes a server is to have', () => {
       if (count.lanes > 1) more += 1;
     }
     assert.equal(most, 2);
-    assert.ok(more < 45, `${more} of 300 looks with more than one lane`);
+    assert.ok(more < 30, `${more} of 300 looks with more than one lane`);
   });
 
   it('grows with a server that answers as many at once as it has processors', () => {
@@ -44,6 +44,22 @@ describe('how many lanes a server is to have', () => {
     const count = new LaneCount();
     play(count, 300, 4, (lanes) => (0.2 * 4) / lanes);
     assert.ok(count.lanes <= 4, String(count.lanes));
+  });
+
+  it('is not tried again after every pause, but soon when the load is another one', () => {
+    const count = new LaneCount();
+    const slower = (lanes: number) => 1 + 0.1 * (lanes - 1);
+    let more = 0;
+    for (let look = 1; look <= 400; look += 1) {
+      // Two seconds of work, half a second of nothing.
+      if (look % 25 < 5) count.adapt(look * 100);
+      else play(count, 1, 8, slower, look * 100 - 100);
+      if (look > 100 && count.lanes > 1) more += 1;
+    }
+    assert.ok(more <= 12, `${more} of 300 looks with more than one lane`);
+    let looks = 0;
+    for (; count.lanes === 1 && looks < 100; looks += 1) play(count, 1, 64, (lanes) => 6 / lanes, 40_000 + looks * 100);
+    assert.ok(looks <= 8, `another lane after ${looks} looks`);
   });
 
   it('stays as it is while next to nothing comes', () => {
