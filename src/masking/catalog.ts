@@ -7,6 +7,15 @@ import { fold } from './identifiers.ts';
 export interface CatalogIndex {
   readonly name: string;
   readonly columns: readonly string[];
+  readonly unique?: boolean;
+}
+
+/** A column whose values have to be among those of another table's column. */
+export interface CatalogReference {
+  readonly column: string;
+  readonly schema: string;
+  readonly table: string;
+  readonly of: string;
 }
 
 /** A base table, or a view when `view` is there. */
@@ -19,6 +28,10 @@ export interface CatalogTable {
   readonly invisible?: readonly string[];
   /** Keys of every kind; undefined: not known, which counts as "any column may be in a key". */
   readonly indexes?: readonly CatalogIndex[];
+  /** Clauses of CHECK constraints. */
+  readonly checks?: readonly string[];
+  /** Foreign keys. */
+  readonly references?: readonly CatalogReference[];
   /** information_schema.VIEWS.VIEW_DEFINITION; '' when the account that loads the catalog may not see it. */
   readonly view?: { readonly definition: string };
 }

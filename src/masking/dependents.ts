@@ -6,6 +6,7 @@
 import type { Catalog, CatalogRoutine, CatalogTrigger } from './catalog.ts';
 import { tableKey } from './catalog.ts';
 import { readingOf, type TextReading } from './charset.ts';
+import { type ConfirmingWrites, confirmingWritesOf } from './confirming-writes.ts';
 import { fold } from './identifiers.ts';
 import { DOT, Kind } from './lexer.ts';
 import type { CompiledPolicy } from './policy.ts';
@@ -20,6 +21,9 @@ export interface Dependents {
   readonly routineDepends: (routine: CatalogRoutine) => boolean;
   /** A trigger of the table depends on protected columns. */
   readonly triggers: ReadonlySet<string>;
+  readonly confirming: ConfirmingWrites;
+  /** Keys of views through which columns may be written that a constraint compares with protected ones. */
+  readonly confirmingViews: ReadonlySet<string>;
 }
 
 /** Texts from a catalog are UTF-8. */
@@ -91,7 +95,27 @@ export function dependentsOf(policy: CompiledPolicy, catalog: Catalog): Dependen
   for (const trigger of catalog.triggers) {
     if (triggers.has(tableKey(trigger.schema, trigger.table))) names.add(fold(trigger.table));
   }
-  return { names, views: dependentViews, routineDepends: (routine) => dependentRoutines.has(routine), triggers };
+  const confirming = confirmingWritesOf(policy, catalog);
+  const confirmingViews = new Set<string>();
+  const throughNames = new Set(confirming.tables);
+  for (let before = -1; before !== throughNames.size; ) {
+    before = throughNames.size;
+    for (const view of views) {
+      const body = bodies.get(view);
+      if (throughNames.size === 0 || (body !== undefined && !meets(body.words, throughNames))) continue;
+      confirmingViews.add(tableKey(view.schema, view.name));
+      throughNames.add(fold(view.name));
+    }
+  }
+  for (const name of throughNames) names.add(name);
+  return {
+    names,
+    confirming,
+    confirmingViews,
+    views: dependentViews,
+    routineDepends: (routine) => dependentRoutines.has(routine),
+    triggers,
+  };
 }
 
 function touchesProtected(policy: CompiledPolicy, trigger: CatalogTrigger): boolean {

@@ -3,21 +3,23 @@
  * value whose rejection or effect confirms a guess.
  */
 import { tableKey } from './catalog.ts';
+import type { ComparedColumns } from './confirming-writes.ts';
 import { fold } from './identifiers.ts';
 import { DOT, Kind } from './lexer.ts';
 import type { ColumnName, Expression, JoinTree, TableName } from './query-ast.ts';
-import { find, newScope, type Relation, type Scope } from './scope.ts';
+import { find, newScope, type Relation, type Scope, type ScopeColumn } from './scope.ts';
 import type { StatementReader } from './statements.ts';
 import type { Columns } from './tables.ts';
 import { CLOSE, COMMA, OPEN, STAR } from './token-cursor.ts';
 import { isProtected, Refused, refuse, USES, type Use } from './uses.ts';
-import { Reason, refuseStatement, type Verdict } from './verdict.ts';
+import { Reason, refuseColumn, refuseStatement, type Verdict } from './verdict.ts';
 
 const EQUALS = 0x3d;
 
 const COPIED: Use = { code: Reason.COPY, words: 'copied into a table' };
 const UPDATED: Use = { code: Reason.COPY, words: 'used for a new value' };
 const WRITTEN: Use = { code: Reason.WRITE, words: 'given a value by UPDATE, whose effect confirms guesses' };
+const CONFIRMED: Use = { code: Reason.WRITE, words: 'compared by a constraint with what is written' };
 const KEYED: Use = { code: Reason.WRITE, words: 'given a value that a key compares with those of other rows' };
 
 /** Before WHERE: the priority and what follows the verb. */
@@ -143,14 +145,40 @@ function refuseKeyed(
     if (shown === undefined) continue;
     if (table?.view !== undefined || isKeyed(fold(column))) refuse(shown, KEYED);
   }
+  const { confirming, confirmingViews } = reader.knowledge.dependents;
+  refuseView(confirmingViews.has(tableKey(name.schema ?? reader.schema, name.name)), confirming.inserted.size > 0);
+  for (const column of names) {
+    for (const found of find(only, { schema: undefined, table: undefined, column }, false).columns) {
+      refuseConfirming(found, confirming.inserted);
+    }
+  }
+}
+
+/** Through a view it is not certain which column is written. */
+function refuseView(isConfirming: boolean, matters: boolean): void {
+  if (!isConfirming || !matters) return;
+  throw new Refused(refuseStatement(Reason.WRITE, 'a constraint compares what is written through the view with them'));
+}
+
+function refuseConfirming({ source }: ScopeColumn, compared: ComparedColumns): void {
+  if (source === undefined || compared.size === 0) return;
+  const secret = compared.get(tableKey(source.schema, source.table))?.get(fold(source.column));
+  if (secret !== undefined) throw new Refused(refuseColumn(CONFIRMED.code, secret, CONFIRMED.words));
 }
 
 /** `a = expression, …` where a protected column is given no value and gives none. */
 function assignments(reader: StatementReader, scope: Scope): void {
   do {
     const column = reader.tryColumnName() ?? reader.fail();
-    const shown = find(scope, column, false).columns.find(isProtected);
+    const { columns } = find(scope, column, false);
+    const shown = columns.find(isProtected);
     if (shown !== undefined) refuse(shown, WRITTEN);
+    const { confirming, confirmingViews } = reader.knowledge.dependents;
+    for (const found of columns) {
+      const { schema, table } = found.source ?? { schema: '', table: '' };
+      refuseView(confirmingViews.has(tableKey(schema, table)), true);
+      refuseConfirming(found, confirming.updated);
+    }
     if (!reader.take(EQUALS)) reader.need(Kind.ASSIGN);
     newValue(reader, scope, UPDATED);
   } while (reader.take(COMMA));

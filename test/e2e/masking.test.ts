@@ -230,6 +230,43 @@ for (const [family, missing] of SERVERS) {
       direct.destroy();
     });
 
+    test('a constraint that compares with a protected column confirms no guess', async () => {
+      const nurse = await stage.connect({ user: 'nurse', password: 'nurse' });
+      for (const sql of [
+        'CREATE TABLE persons (id INT PRIMARY KEY, room INT, nick INT, pin INT, UNIQUE (pin), UNIQUE (room, pin), CHECK (nick <> pin))',
+        'INSERT INTO persons VALUES (1, 1, 7, 1234), (2, 2, 8, 5678)',
+        'CREATE TABLE badges (id INT PRIMARY KEY, pin INT, FOREIGN KEY (pin) REFERENCES persons (pin))',
+        'CREATE VIEW v_badges AS SELECT id, pin FROM badges',
+      ])
+        await nurse.query(sql);
+      await load(
+        "INSERT INTO mysql_masking_columns (schemaname, tablename, columnname) VALUES ('clinic','persons','pin')",
+      );
+      for (const sql of [
+        'UPDATE persons SET room = 2 WHERE id = 1',
+        'UPDATE IGNORE persons p JOIN scratch s SET p.room = 2',
+        'UPDATE persons SET nick = 1234 WHERE id = 1',
+        'INSERT INTO persons (id, room, nick) VALUES (1, 1, 9) ON DUPLICATE KEY UPDATE nick = 1234',
+        'INSERT INTO badges VALUES (1, 1234)',
+        'REPLACE badges SET id = 1, pin = 1234',
+        'INSERT INTO v_badges VALUES (1, 1234)',
+        'UPDATE badges SET pin = 1234',
+      ]) {
+        assert.match((await refusal(clerk.query(sql), 1148)).message, /SLUICE-M18/, sql);
+      }
+      for (const sql of [
+        'INSERT INTO persons (id, room) VALUES (3, 2)',
+        'UPDATE persons SET id = 4 WHERE id = 3',
+        'INSERT INTO badges (id) VALUES (1)',
+        'DELETE FROM badges',
+      ])
+        await clerk.query(sql);
+      await load("DELETE FROM mysql_masking_columns WHERE tablename='persons'");
+      await nurse.query('DROP VIEW v_badges');
+      await nurse.query('DROP TABLE badges, persons');
+      nurse.destroy();
+    });
+
     test('commands that are no statements tell nothing', async () => {
       const wire = await WireClient.connect({
         port: stage.sluice.mysqlPort,

@@ -9,6 +9,7 @@ import { readRows, type TextRow } from '../../hostgroup/read-rows.ts';
 import type {
   CatalogFacts,
   CatalogIndex,
+  CatalogReference,
   CatalogRoutine,
   CatalogTable,
   CatalogTrigger,
@@ -27,11 +28,20 @@ const NOT_SYSTEM = "NOT IN ('information_schema', 'performance_schema', 'mysql',
 const VERSION = 'SELECT VERSION(), @@session.sql_mode';
 const COLUMNS = `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, EXTRA FROM information_schema.COLUMNS
   WHERE TABLE_SCHEMA ${NOT_SYSTEM} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`;
-const INDEXES = `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS
+const INDEXES = `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NON_UNIQUE FROM information_schema.STATISTICS
   WHERE TABLE_SCHEMA ${NOT_SYSTEM} ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`;
+const REFERENCES = `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
+  REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE
+  WHERE TABLE_SCHEMA ${NOT_SYSTEM} AND REFERENCED_TABLE_NAME IS NOT NULL`;
+const CHECKS = {
+  mariadb: `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS`,
+  mysql: `SELECT t.TABLE_SCHEMA, t.TABLE_NAME, c.CHECK_CLAUSE FROM information_schema.TABLE_CONSTRAINTS t
+    JOIN information_schema.CHECK_CONSTRAINTS c USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME)
+    WHERE t.CONSTRAINT_TYPE = 'CHECK'`,
+} as const;
 const VIEWS = `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS
   WHERE TABLE_SCHEMA ${NOT_SYSTEM}`;
-const ROUTINES = `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_DEFINITION FROM information_schema.ROUTINES
+const ROUTINES = `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_DEFINITION, ROUTINE_BODY FROM information_schema.ROUTINES
   WHERE ROUTINE_SCHEMA ${NOT_SYSTEM}`;
 const TRIGGERS = `SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, TRIGGER_NAME, ACTION_STATEMENT
   FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA ${NOT_SYSTEM}`;
@@ -57,13 +67,17 @@ export async function loadCatalog(
     const routines = await readRows(connection, ROUTINES);
     const triggers = await readRows(connection, TRIGGERS);
     const [versionText, sqlMode] = version[0] ?? [];
+    const kind = kindOf(versionText ?? '');
+    const references = await readRows(connection, REFERENCES);
+    // Old servers have no CHECKs.
+    const checks = await readRows(connection, CHECKS[kind.family]).catch(() => []);
     return {
       facts: {
-        tables: tablesOf(columns, indexes, views),
+        tables: tablesOf({ columns, indexes, views, references, checks }),
         routines: routines.map(routineOf),
         triggers: triggers.map(triggerOf),
       },
-      kind: kindOf(versionText ?? ''),
+      kind,
       sqlMode: sqlMode ?? '',
     };
   } finally {
@@ -87,16 +101,31 @@ interface TableDraft {
   readonly columns: string[];
   readonly invisible: string[];
   readonly indexes: Map<string, string[]>;
+  readonly unique: Set<string>;
+  readonly references: CatalogReference[];
+  readonly checks: string[];
   /** A key on an expression: any column may be in it. */
   opaque: boolean;
 }
 
-function tablesOf(columns: readonly TextRow[], indexes: readonly TextRow[], views: readonly TextRow[]): CatalogTable[] {
+interface TableRows {
+  readonly columns: readonly TextRow[];
+  readonly indexes: readonly TextRow[];
+  readonly views: readonly TextRow[];
+  readonly references: readonly TextRow[];
+  readonly checks: readonly TextRow[];
+}
+
+function newDraft(opaque: boolean): TableDraft {
+  return { columns: [], invisible: [], indexes: new Map(), unique: new Set(), references: [], checks: [], opaque };
+}
+
+function tablesOf({ columns, indexes, views, references, checks }: TableRows): CatalogTable[] {
   const drafts = new Map<string, TableDraft>();
   for (const row of columns) {
     let draft = drafts.get(keyOf(row));
     if (draft === undefined) {
-      draft = { columns: [], invisible: [], indexes: new Map(), opaque: false };
+      draft = newDraft(false);
       drafts.set(keyOf(row), draft);
     }
     const hidden = /\binvisible\b/i.test(text(row[3]));
@@ -108,29 +137,45 @@ function tablesOf(columns: readonly TextRow[], indexes: readonly TextRow[], view
     const name = text(row[2]);
     if (row[3] === null || row[3] === undefined) draft.opaque = true;
     else draft.indexes.set(name, [...(draft.indexes.get(name) ?? []), row[3]]);
+    if (row[4] === '0') draft.unique.add(name);
   }
+  for (const row of references) {
+    const [, , column, schema, table, of] = row.map(text) as [string, string, string, string, string, string];
+    drafts.get(keyOf(row))?.references.push({ column, schema, table, of });
+  }
+  for (const row of checks) drafts.get(keyOf(row))?.checks.push(text(row[2]));
   const definitions = new Map(views.map((row) => [keyOf(row), text(row[2])]));
   // A view whose columns nobody may see is a view all the same.
   for (const key of definitions.keys()) {
-    if (!drafts.has(key)) drafts.set(key, { columns: [], invisible: [], indexes: new Map(), opaque: true });
+    if (!drafts.has(key)) drafts.set(key, newDraft(true));
   }
   return [...drafts].map(([key, draft]) => tableOf(key, draft, definitions.get(key)));
 }
 
 function tableOf(key: string, draft: TableDraft, definition: string | undefined): CatalogTable {
   const [schema = '', name = ''] = key.split('\0');
-  const indexes = [...draft.indexes].map(([index, columns]): CatalogIndex => ({ name: index, columns }));
+  const indexes = [...draft.indexes].map(
+    ([index, columns]): CatalogIndex => ({
+      name: index,
+      columns,
+      ...(draft.unique.has(index) ? { unique: true } : {}),
+    }),
+  );
   return {
     schema,
     name,
     columns: draft.columns,
     ...(draft.invisible.length > 0 ? { invisible: draft.invisible } : {}),
     ...(draft.opaque ? {} : { indexes }),
+    ...(draft.references.length > 0 ? { references: draft.references } : {}),
+    ...(draft.checks.length > 0 ? { checks: draft.checks } : {}),
     ...(definition === undefined ? {} : { view: { definition } }),
   };
 }
 
-function routineOf([schema, name, type, body]: TextRow): CatalogRoutine {
+/** A body in another language (MySQL's JavaScript) makes its statements of any text: it counts as one that may not be seen. */
+function routineOf([schema, name, type, definition, language]: TextRow): CatalogRoutine {
+  const body = text(language).toUpperCase() === 'SQL' ? definition : undefined;
   const kind = text(type).toUpperCase() === 'FUNCTION' ? 'function' : 'procedure';
   return { schema: text(schema), name: text(name), kind, body: body ?? undefined };
 }
