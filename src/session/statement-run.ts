@@ -224,11 +224,11 @@ export class StatementRun implements AnswerOwner {
   #giveUpKilled(killed: KilledAnswer): void {
     const connection = this.connection;
     if (connection === undefined) return;
-    connection.destroy(errorOf(killed));
+    const answered = this.phase === 'awaiting-kill';
+    // Whoever only hears of an interrupted statement goes on with the transaction that went with the connection.
+    connection.destroy(answered || !connection.clean ? errors.lostConnection() : errorOf(killed));
     // With a complete answer nothing was expected of it any more.
-    if (this.phase !== 'awaiting-kill') return;
-    this.#owner.leases.forget(connection);
-    this.#afterKill?.();
+    if (answered && this.phase === 'awaiting-kill') this.#afterKill?.();
   }
 
   /** Ends the statement at work; its answer tells the client why. */
@@ -332,8 +332,8 @@ export class StatementRun implements AnswerOwner {
   answerLost(connection: BackendConnection, error: ProtocolError, anyByteSeen: boolean): void {
     const statement = this.statement;
     if (statement === undefined) return;
-    this.#owner.leases.forget(connection);
     if (this.phase === 'awaiting-kill') return this.#afterKill?.();
+    this.#owner.leases.forget(connection);
     const stateLost = !connection.clean;
     if (this.phase === 'relaying' && anyByteSeen && statement.command !== 'prepare') {
       // Part of an answer is with the client, and nobody knows where in it: only the end of the connection is clear.
@@ -627,6 +627,8 @@ export class StatementRun implements AnswerOwner {
     this.#reset();
     if (onLane) this.#leaveLane(connection, statement, outcome);
     else if (!connection.lost) this.#owner.leases.settle(connection);
+    // What was on it, a transaction maybe, is lost: the next statement is told.
+    else if (connection.clean) this.#owner.leases.forget(connection);
     if (asking !== undefined) return this.#begin(asking);
     if (outcome.error !== undefined) this.#owner.serverRefused(statement, connection, outcome.error);
     this.#owner.statementDone(statement, outcome, answer, connection);

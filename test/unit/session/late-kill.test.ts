@@ -8,6 +8,7 @@ import { LaneCount } from '../../../src/hostgroup/lane-count.ts';
 import { Lanes } from '../../../src/hostgroup/lanes.ts';
 import { commandFrame } from '../../../src/protocol/command-frame.ts';
 import { Command } from '../../../src/protocol/commands.ts';
+import type { ProtocolError } from '../../../src/protocol/errors.ts';
 import { HEADER_BYTES } from '../../../src/protocol/framer.ts';
 import { writeOk } from '../../../src/protocol/ok-err-eof.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
@@ -27,9 +28,9 @@ import { valueResultset } from '../../helpers/scripted-backend.ts';
 
 const STATE = mirroredState('', { charset: 'utf8mb4', collation: 'utf8mb4_general_ci' });
 
-function okPacket(affectedRows: number): Buffer {
+function okPacket(affectedRows: number, statusFlags: number = StatusFlag.AUTOCOMMIT): Buffer {
   const writer = new PacketWriter();
-  writeOk(writer, 1, { affectedRows, lastInsertId: 0, statusFlags: StatusFlag.AUTOCOMMIT, warnings: 0, info: '' });
+  writeOk(writer, 1, { affectedRows, lastInsertId: 0, statusFlags, warnings: 0, info: '' });
   return Buffer.from(writer.take());
 }
 
@@ -100,10 +101,10 @@ function session(hostgroups: HostgroupManager, state = STATE) {
       }),
     statementDone: () => done.push('done'),
     serverRefused() {},
-    statementFailed: () => done.push('failed'),
+    statementFailed: (_statement: Statement, { code }: ProtocolError) => done.push(`failed: ${code}`),
   };
   const run = new StatementRun(owner as unknown as RunOwner);
-  return { done, lingering, run, killIsSent: () => killIsSent(), answer: () => Buffer.concat(written) };
+  return { done, leases, lingering, run, killIsSent: () => killIsSent(), answer: () => Buffer.concat(written) };
 }
 
 /** What a server says to each command that was written to it: a SELECT has its text for an answer. */
@@ -166,6 +167,24 @@ describe('a KILL that comes too late for its statement', () => {
     assert.deepEqual(done, ['done']);
     lingering.sweep(0);
     assert.deepEqual(given, [connection], 'given back once');
+  });
+
+  it('does not hide that a transaction went with the connection that was lost meanwhile', async () => {
+    const { hostgroups, connections, sockets } = pool();
+    const [connection, socket] = [connections[0] as BackendConnection, sockets[0] as FakeSocket];
+    const { done, leases, run, killIsSent } = session(hostgroups);
+    run.run(statement('INSERT INTO pairs VALUES (1)'));
+    run.kill('kill');
+    socket.feed(okPacket(1, StatusFlag.AUTOCOMMIT | StatusFlag.IN_TRANS));
+    killIsSent();
+    await settled();
+    assert.equal(run.phase, 'awaiting-kill');
+    connection.destroy();
+    assert.deepEqual(done, ['done'], 'it was answered before');
+    assert.equal(leases.inTransaction(), connection, 'a COMMIT is not answered as if there were none');
+    run.run(statement('INSERT INTO pairs VALUES (1)'));
+    assert.deepEqual(done, ['done', 'failed: 2013']);
+    assert.equal(leases.inTransaction(), undefined);
   });
 
   it('leaves its statement alone on the connection, also when it came before the statement was sent', async () => {
