@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureAdminLoad } from './macro/admin-load.ts';
+import { measureDigestRead } from './macro/digest-read.ts';
 import { weighIdleClients } from './macro/idle-clients.ts';
 import { measureLargeResults } from './macro/large-results.ts';
 import { measureManyRules } from './macro/many-rules.ts';
@@ -17,7 +18,7 @@ import { type Measurement, runSysbench, type Script, type StatementProtocol, typ
 import { type Arena, openArena, type Target } from './macro/targets.ts';
 import { ensureTools } from './macro/tools.ts';
 
-const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle', 'admin', 'masking'];
+const PARTS = ['sysbench', 'connect', 'results', 'slow', 'rules', 'idle', 'admin', 'digests', 'masking'];
 
 const USAGE = `npm run bench -- [options]
   --parts ${PARTS.join(',')}
@@ -87,6 +88,7 @@ async function main(): Promise<void> {
     if (parts.includes('rules')) report('rules that do not match', await measureManyRules(stage, options));
     if (parts.includes('idle')) report('idle clients', await weighIdleClients(stage, Number(values.clients)));
     if (parts.includes('admin')) report('a large configuration', await measureAdminLoad(stage, options));
+    if (parts.includes('digests')) report('a large table of digests', await measureDigestRead(stage));
     if (parts.includes('masking')) report('masking', await measureMasking(stage, options));
     if (values.json !== undefined)
       writeFileSync(values.json, `${JSON.stringify({ processor, measurements }, null, 2)}\n`);

@@ -5,12 +5,12 @@
 import type { Connection } from 'mysql2/promise';
 import { bulkInserts, fastRoutingRows, userRows } from '../../test/helpers/bulk-rows.ts';
 import type { Stage } from '../../test/helpers/stage.ts';
+import { latenciesDuring, percentile } from './latencies.ts';
 import { cpuSeconds } from './process-usage.ts';
 
 const USERS = 100_000;
 const ROUTES = 50_000;
-/** Clients that query while the configuration is loaded, and for how long they do so before, in ms. */
-const CLIENTS = 4;
+/** For how long clients query before the configuration is loaded, in ms. */
 const QUIET_MS = 1_500;
 
 interface Step {
@@ -87,25 +87,6 @@ async function measure(stage: Stage, admin: Connection, { statements }: Step): P
   return { ms, cpuMs, p99Ms: percentile(latencies, 0.99) };
 }
 
-/** Milliseconds of the queries that some clients send one after the other while something goes on. */
-async function latenciesDuring(stage: Stage, action: () => Promise<void>): Promise<number[]> {
-  const latencies: number[] = [];
-  let going = true;
-  const clients = await Promise.all(Array.from({ length: CLIENTS }, () => stage.connect()));
-  const loops = clients.map(async (client) => {
-    while (going) {
-      const begun = performance.now();
-      await client.query('SELECT 1');
-      latencies.push(performance.now() - begun);
-    }
-    client.destroy();
-  });
-  await action();
-  going = false;
-  await Promise.all(loops);
-  return latencies;
-}
-
 function keepBest(best: Map<string, Figures>, name: string, figures: Figures): void {
   const known = best.get(name) ?? {
     ms: Number.POSITIVE_INFINITY,
@@ -117,9 +98,4 @@ function keepBest(best: Map<string, Figures>, name: string, figures: Figures): v
     cpuMs: Math.min(known.cpuMs, figures.cpuMs),
     p99Ms: Math.min(known.p99Ms, figures.p99Ms),
   });
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
