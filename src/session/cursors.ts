@@ -23,6 +23,7 @@ export class Cursors {
 
   /** The statement's cursor, unless its connection is no longer the session's. */
   of(prepared: PreparedStatement): Cursor | undefined {
+    if (this.#open.size === 0) return undefined;
     const cursor = this.#open.get(prepared);
     if (cursor === undefined || this.#leases.held.includes(cursor.connection)) return cursor;
     this.#open.delete(prepared);
@@ -36,6 +37,7 @@ export class Cursors {
 
   /** The server has closed it: with its last row, an error, or another EXECUTE of the statement. */
   closed(prepared: PreparedStatement): void {
+    if (this.#open.size === 0) return;
     const cursor = this.#open.get(prepared);
     if (cursor === undefined) return;
     this.#open.delete(prepared);

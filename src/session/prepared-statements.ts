@@ -44,6 +44,8 @@ export interface PreparedStatement {
   cursorFilter?:
     | { readonly filter: { forFetch(): AnswerFilter | undefined }; readonly maskingGeneration: number }
     | undefined;
+  /** The name of the statement on a connection in the state it ran in last; see statementKey. */
+  keyMemo?: { readonly stateKey: string; readonly key: string };
   /** What masking made of the text, and what that depends on. */
   judged?: JudgedOnce;
 }
@@ -59,6 +61,7 @@ export function keepLongData(statement: PreparedStatement, frame: Buffer): void 
 
 /** After EXECUTE or COM_STMT_RESET: parameters are sent anew. */
 export function dropLongData(statement: PreparedStatement): void {
+  if (statement.longData.length === 0 && !statement.longDataTooLarge) return;
   statement.longData = [];
   statement.longDataBytes = 0;
   statement.longDataTooLarge = false;
@@ -127,13 +130,21 @@ export function completeExecutePayload(payload: Buffer, statement: PreparedState
   const typesBytes = 2 * statement.paramCount;
   let complete = payload;
   if (statement.paramCount > 0 && payload[boundAt] === 1) {
-    statement.types = Buffer.from(payload.subarray(typesAt, typesAt + typesBytes));
+    if (!sameAt(payload, typesAt, typesBytes, statement.types))
+      statement.types = Buffer.from(payload.subarray(typesAt, typesAt + typesBytes));
   } else if (statement.paramCount > 0 && statement.types !== undefined) {
     const values = payload.subarray(typesAt);
     complete = Buffer.concat([payload.subarray(0, boundAt), Buffer.from([1]), statement.types, values]);
   }
   complete[FLAGS_AT] = (complete[FLAGS_AT] ?? 0) & CURSOR_TYPE_READ_ONLY;
   return complete;
+}
+
+/** Clients that send the types with every EXECUTE send the same ones. */
+function sameAt(payload: Buffer, start: number, bytes: number, known: Buffer | undefined): boolean {
+  if (known?.length !== bytes) return false;
+  for (let i = 0; i < bytes; i += 1) if (payload[start + i] !== known[i]) return false;
+  return true;
 }
 
 /** Does this frame of a COM_STMT_EXECUTE ask for a cursor? */

@@ -515,7 +515,7 @@ export class StatementRun implements AnswerOwner {
     // Another execution closes the cursor. Elsewhere, or without one of its own, the server is not told so by itself.
     if (cursor !== undefined && (cursor.connection !== connection || !wantsCursor(statement.frame)))
       cursors.close(prepared, connection);
-    const serverId = connection.statements.get(statementKey(connection, prepared.text, cursorOwner(statement)));
+    const serverId = connection.statements.get(keyOf(connection, statement, prepared));
     if (serverId !== undefined) return this.#execute(connection, statement, serverId);
     this.phase = 'preparing';
     connection.send(commandFrame(Command.COM_STMT_PREPARE, prepared.text), 'prepare', this);
@@ -795,6 +795,15 @@ function outcomeOf(walker: ResponseWalker): StatementOutcome {
 /** The same text means something else in another schema or sql_mode: the whole mirrored state is part of the key. */
 function statementKey(connection: BackendConnection, text: Buffer, cursorOf = ''): string {
   return `${connection.state.key}\0${cursorOf}\0${text.toString('latin1')}`;
+}
+
+/** The key of the statement at work, made once for all its executions in the same state. */
+function keyOf(connection: BackendConnection, statement: Statement, prepared: PreparedStatement): string {
+  if (wantsCursor(statement.frame)) return statementKey(connection, prepared.text, cursorOwner(statement));
+  const stateKey = connection.state.key;
+  if (prepared.keyMemo?.stateKey !== stateKey)
+    prepared.keyMemo = { stateKey, key: statementKey(connection, prepared.text) };
+  return prepared.keyMemo.key;
 }
 
 /** A statement has one cursor: two of a client's with the same text must not share the server's while one is open. */
