@@ -42,6 +42,9 @@ async function compressionOf({ capabilities, socket }: AuthenticatedLogin): Prom
   return (capabilities & Capability.ZSTD_COMPRESSION_ALGORITHM) !== 0 ? zstdCompression() : undefined;
 }
 
+/** No client may speak these, for servers cannot parse them: nothing of ASCII is ASCII there. */
+const UNPARSEABLE_CHARSETS: ReadonlySet<string> = new Set(['ucs2', 'utf16', 'utf16le', 'utf32']);
+
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
 const GREETING_COLLATION_ID = 33;
 
@@ -96,6 +99,8 @@ export class Frontend {
     if (user === undefined || needsCertificate(user))
       return login.refuse(errors.accessDenied(username, addressOf(login), true));
     if (user.useSsl && !login.tls) return login.refuse(errors.sslRequired(username, user.password !== ''));
+    const { charset = '' } = charsetById(login.charset) ?? {};
+    if (UNPARSEABLE_CHARSETS.has(charset)) return login.refuse(errors.clientCharset(charset));
     const refused = await this.#places.take(username);
     if (refused === 'clients') {
       counters.Access_Denied_Max_Connections += 1;

@@ -23,6 +23,8 @@ function yesOrNo(usingPassword: boolean): string {
 export const errors = {
   // Connection phase
   tooManyConnections: () => protocolError(1040, '08004', 'Too many connections'),
+  clientCharset: (charset: string) =>
+    protocolError(1231, '42000', `Variable 'character_set_client' can't be set to the value of '${charset}'`),
   canOnlyConnectLocally: (user: string) => protocolError(1040, '42000', `User '${user}' can only connect locally`),
   badHandshake: () => protocolError(1043, '08S01', 'Bad handshake'),
   accessDenied: (user: string, address: string, usingPassword: boolean) =>

@@ -2,8 +2,12 @@
  * Logging in: every form of stored password with every way a client may prove it, and sluice's own logins to servers.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { ConnectionOptions } from 'mysql2/promise';
+import { clientLogin } from '../../src/connection-phase/client-login.ts';
+import { SERVING_CAPABILITIES } from '../../src/protocol/capabilities.ts';
 import type { DatabaseServer } from '../helpers/mariadb.ts';
 import { mysqlCli } from '../helpers/mysql-cli.ts';
 import { missingMysql9, mysql9Client, startMysql9 } from '../helpers/mysql9.ts';
@@ -11,6 +15,7 @@ import { SluiceProcess } from '../helpers/sluice-process.ts';
 import { accountSql, refusal, Stage, scalar } from '../helpers/stage.ts';
 
 const PASSWORD = 'secret';
+const UCS2_GENERAL_CI = 35;
 /** Of `secret`, as MySQL writes it: `*` SHA1(SHA1()), and caching_sha2_password with a salt that can be read. */
 const NATIVE_HASH = '*14E65567ABDB5135D0CFD9A70B3032C179A49EE7';
 const SHA2_HASH = '$A$005$12345678901234567890hlFtcpzc2hwpIj.tGDKcgKS6eT8Spd4wk3iRpjsRhh8';
@@ -54,6 +59,27 @@ for (const plugin of ['mysql_native_password', 'caching_sha2_password'] as const
     test('a password kept in clear', async () => {
       await works('clear_user');
       await works('clear_user', TLS);
+    });
+
+    test('not in a character set that servers cannot parse, which they refuse as well', async () => {
+      for (const port of [stage.sluice.mysqlPort, stage.database.port]) {
+        const socket = createConnection(port, '127.0.0.1');
+        await once(socket, 'connect');
+        const login = clientLogin({
+          socket,
+          username: 'clear_user',
+          secret: { clear: PASSWORD },
+          capabilities: SERVING_CAPABILITIES,
+          charset: UCS2_GENERAL_CI,
+          loginTimeoutMs: 10_000,
+        });
+        await assert.rejects(login, {
+          name: 'LoginRefused',
+          code: 1231,
+          message: "Variable 'character_set_client' can't be set to the value of 'ucs2'",
+        });
+        socket.destroy();
+      }
     });
 
     test('a password kept as *SHA1', async () => {
