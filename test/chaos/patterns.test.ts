@@ -40,7 +40,7 @@ describe('patterns that would take for ever', () => {
   const othersWait = async (evil: () => Promise<unknown>): Promise<number> => {
     const bystanders = await Promise.all(Array.from({ length: 4 }, () => stage.connect()));
     for (const bystander of bystanders) await bystander.query('SELECT 1');
-    const watch = watchLatency(bystanders, 'SELECT 1');
+    const watch = watchLatency(bystanders, 'SELECT 1', stage.sluice.pids());
     await Promise.all([evil(), new Promise((resolve) => setTimeout(resolve, 300))]);
     return (await watch.end()).slowestMs;
   };

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { missingGolden, replayGolden } from '../helpers/golden-replay.ts';
+import { type Difference, missingGolden, recordedConnections, replayGolden } from '../helpers/golden-replay.ts';
 
 interface Accepted {
   /** Matched against `conn op: statement`. */
@@ -126,13 +126,41 @@ const TOPICS: Readonly<Record<string, boolean>> = {
   '12-crashes': true,
 };
 
+/** The hostgroup of each of the echoing server's connections in 07-query-rules. */
+const HOSTGROUP_OF: Readonly<Record<string, string>> = { 1: 'zero', 5: 'zero', 2: 'one' };
+
+/**
+ * The echoing server says on which of its connections it was asked, counted in the order in which they came. Which of the
+ * free ones a statement gets, and how many have come before (for a KILL, a mirrored statement, a second one while the
+ * first is being reset) is a matter of time; which hostgroup it belongs to is not: no connection stands for both.
+ */
+function sameHostgroups(differences: readonly Difference[], recorded: ReadonlyMap<string, number>): boolean {
+  const left = new Map(recorded);
+  const hostgroups = new Map<string, string | undefined>();
+  const consistent = (number: string, hostgroup: string | undefined): boolean => {
+    const known = hostgroups.get(number) ?? hostgroup;
+    hostgroups.set(number, known);
+    return hostgroup !== undefined && known === hostgroup;
+  };
+  const numbers = differences
+    .filter(({ paths }) => paths.includes('rows.conn'))
+    .map(({ answers }) => [...answers.matchAll(/"(\d+)"\]\]/g)].map(([, number]) => number ?? ''));
+  return (
+    numbers.every(([wanted = '', got = '']) => {
+      left.set(wanted, (left.get(wanted) ?? 0) - 1);
+      return consistent(got, HOSTGROUP_OF[wanted]);
+    }) && [...left].every(([number, count]) => count === 0 || consistent(number, HOSTGROUP_OF[number]))
+  );
+}
+
 describe('recordings of ProxySQL 2.7.1', { skip: missingGolden(), concurrency: 4 }, () => {
   for (const [topic, database] of Object.entries(TOPICS)) {
     test(`${topic}: every difference is known`, async (t) => {
       const { differences, equal, all } = await replayGolden(topic, { database });
       t.diagnostic(`${equal} of ${all} steps equal`);
+      const routedAlike = topic === '07-query-rules' && sameHostgroups(differences, recordedConnections(topic));
       const unknown = differences.flatMap(({ step, paths, answers }) => {
-        const strange = paths.filter((path) => !isAccepted(step, path));
+        const strange = paths.filter((path) => !isAccepted(step, path) && !(path === 'rows.conn' && routedAlike));
         return strange.length === 0 ? [] : [`${step}\n${strange.join(', ')}\n${answers}`];
       });
       assert.equal(unknown.join('\n\n'), '');

@@ -197,7 +197,8 @@ describe('the story that must work', () => {
     );
     const longQuery = scalar(developer, 'SELECT SLEEP(2)');
     const slowestMs = await quickestOf({ roundsMax: 12, goodMs: LOAD_LIMIT_MS }, async () => {
-      const watch = watchLatency(await Promise.all(Array.from({ length: 4 }, () => login())), 'SELECT 1');
+      const clients = await Promise.all(Array.from({ length: 4 }, () => login()));
+      const watch = watchLatency(clients, 'SELECT 1', sluice.pids());
       await jenkinsRuns('LOAD MYSQL USERS TO RUNTIME');
       return (await watch.end()).slowestMs;
     });

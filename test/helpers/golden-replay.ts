@@ -61,6 +61,25 @@ export function missingGolden(): string | false {
   return alone.status === 0 ? false : 'recordings need namespaces, which need root';
 }
 
+/** How often the recording's echoing server answered on which of its connections, by the number in the column `conn`. */
+export function recordedConnections(topic: string): Map<string, number> {
+  const { column_sets: sets, steps } = JSON.parse(
+    readFileSync(join(folder ?? '', `${topic}.json`), 'utf8'),
+  ) as Recording;
+  const counts = new Map<string, number>();
+  for (const { reply } of steps) {
+    const at = sets[reply?.columns ?? -1]?.findIndex(({ name }) => name === 'conn') ?? -1;
+    const number = at < 0 ? undefined : reply?.rows?.[0]?.[at];
+    if (typeof number === 'string') counts.set(number, (counts.get(number) ?? 0) + 1);
+  }
+  return counts;
+}
+
+interface Recording {
+  readonly column_sets: readonly (readonly { readonly name: string }[])[];
+  readonly steps: readonly { readonly reply?: { readonly columns?: number; readonly rows?: readonly unknown[][] } }[];
+}
+
 /** When the process in front of it ends, however that happens, the kernel ends everything inside. */
 const NAMESPACES = ['--net', '--pid', '--fork', '--kill-child=KILL', '--mount-proc'];
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { compileRules } from '../../../src/rules/compile.ts';
 import { MatcherThread, RuleTimeout } from '../../../src/rules/matcher-thread.ts';
+import { mainThreadCpuMs } from '../../helpers/cpu-time.ts';
 import { input, rule } from './helpers.ts';
 
 const OPTIONS = { iterations: 0, regexEngine: 1 } as const;
@@ -15,8 +14,10 @@ const HOPELESS_TEXT = `${'a'.repeat(MEGABYTE)}b`;
 describe('tryDecide', () => {
   it('decides ordinary statements at once', () => {
     const { rules } = compileRules([rule({ ruleId: 1, matchPattern: '(a+)+$' })], OPTIONS);
+    // Steps are counted; the clock, which looks after many rules, may jump on a busy machine.
+    const still = (): number => 0;
     assert.deepEqual(
-      rules.tryDecide(input({ query: 'SELECT aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab' }))?.hitRules,
+      rules.tryDecide(input({ query: 'SELECT aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab' }), still)?.hitRules,
       [],
     );
   });
@@ -60,13 +61,11 @@ describe('the matcher thread', () => {
       await thread.decide(input({ query: 'a'.repeat(1000) }), 1);
       rules.tryDecide(statement);
 
-      const delay = monitorEventLoopDelay({ resolution: 1 });
-      delay.enable();
+      const before = mainThreadCpuMs();
       const decision = rules.tryDecide(statement) ?? (await thread.decide(statement, 1));
-      await sleep(5);
-      delay.disable();
+      const busyMs = mainThreadCpuMs() - before;
       assert.deepEqual(decision.hitRules, hits);
-      assert.ok(delay.max / 1e6 < 50, `the event loop stood still for ${delay.max / 1e6} ms`);
+      assert.ok(busyMs < 50, `the event loop was busy for ${busyMs} ms`);
     });
   }
 
