@@ -90,7 +90,17 @@ const php = (extension: string): Suite => ({
   source: /^php/,
   command: ({ port, source: cwd }) => ({
     program: 'php',
-    args: ['run-tests.php', '-q', '-P', '--offline', '--set-timeout', '60', `ext/${extension}/tests`],
+    args: [
+      'run-tests.php',
+      '-q',
+      '--no-color',
+      '--offline',
+      '-p',
+      '/usr/bin/php',
+      '--set-timeout',
+      '60',
+      `ext/${extension}/tests`,
+    ],
     env: {
       TEST_PHP_EXECUTABLE: '/usr/bin/php',
       MYSQL_TEST_HOST: HOST,
@@ -106,7 +116,7 @@ const php = (extension: string): Suite => ({
     cwd,
   }),
   results: (output) =>
-    lineResults(output, /^(?<word>PASS|FAIL|XFAIL|BORK) .*\[(?<name>\S+)\]/gm, (word) => word === 'PASS'),
+    lineResults(output, /(?<word>PASS|FAIL|XFAIL|BORK) [^\n[]*\[(?<name>ext\/\S+)\]/g, (word) => word === 'PASS'),
 });
 
 const SUITES: readonly Suite[] = [
@@ -156,7 +166,7 @@ const SUITES: readonly Suite[] = [
       },
       cwd,
     }),
-    results: (output) => lineResults(output, /^(?<word>not ok|ok) \d+ - (?<name>\S+)/gm, (word) => word === 'ok'),
+    results: (output) => lineResults(output, /^(?<word>not ok|ok) \d+ (?<name>\S+)/gm, (word) => word === 'ok'),
   },
   {
     name: 'mysqlclient',
@@ -240,7 +250,6 @@ async function compare(suite: Suite, sources: string, scratch: string): Promise<
   }
   const source = join(sources, folder);
   suite.prepare?.({ port: 0, scratch, source });
-  // What the pool keeps would be seen by tests that count the connections of a server of their own.
   const setup = ['CREATE DATABASE IF NOT EXISTS test CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci'];
   const server: DatabaseServer = await startMariadb({ setup, args: ['--local-infile=1', '--max-connections=200'] });
   const sluice = await SluiceProcess.start({
