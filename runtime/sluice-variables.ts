@@ -24,6 +24,10 @@ export const SLUICE_VARIABLES = {
     bool(true, ACTS),
     'statements of several clients may be under way on one connection to a server',
   ),
+  busy_poll: described(
+    int(0, 0, 1000, ACTS),
+    'how long a worker that works for one client at the time may wait awake for the next answer or command, in µs; 0: it sleeps at once. Quicker for that client, and costs processor time',
+  ),
   query_annotations: described(
     bool(true, ACTS),
     'comments in front of a statement such as `/* hostgroup=1 */` are obeyed as ProxySQL does',

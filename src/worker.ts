@@ -17,6 +17,7 @@ import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
 import { BackendTls } from './net/backend-tls.ts';
+import { busyPoll } from './net/busy-poll.ts';
 import { createListener, parseInterfaces } from './net/listener.ts';
 import { type TlsIdentity, tlsFromPem } from './net/tls.ts';
 import { CommandStats } from './observe/command-stats.ts';
@@ -269,6 +270,7 @@ export class Worker {
     }
     if (maskingChanged) for (const session of context.sessions.values()) session.maskingChanged();
     context.hostgroups.setVariables(variables);
+    busyPoll.setLimit(context.runtime.sluice.busyPoll);
     context.eventsLog.configure(variables);
     context.hostgroups.setFewConnections(context.runtime.sluice.pipelining);
     context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));

@@ -8,6 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { busyPoll } from '../net/busy-poll.ts';
 import { lendReads, readBytesMax } from '../net/lent-reads.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -309,6 +310,7 @@ export class BackendConnection {
   }
 
   #onRead(chunk: Buffer, bytes: number): void {
+    busyPoll.received();
     this.home.bytesReceived(bytes);
     let offset = 0;
     while (offset < bytes && this.lostError === undefined) {

@@ -3,6 +3,7 @@
  * server cost more than everything else a statement costs here. It knows bytes, not commands, and has no timer.
  */
 import type { Socket } from 'node:net';
+import { busyPoll } from '../net/busy-poll.ts';
 
 /** Frames up to this length are copied together; a longer one leaves by itself, after what came before it. */
 export const batchedFrameBytesMax = 4 * 1024;
@@ -14,6 +15,7 @@ const dirty: WriteBatch[] = [];
 function flushAll(): void {
   for (const batch of dirty) batch.flush();
   dirty.length = 0;
+  busyPoll.begin();
 }
 
 export class WriteBatch {

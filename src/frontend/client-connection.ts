@@ -3,6 +3,7 @@
  * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
  */
 import type { Socket } from 'node:net';
+import { busyPoll } from '../net/busy-poll.ts';
 import { DirectSocket } from '../net/direct-socket.ts';
 import { endLending, lendReads, memoryOfClients } from '../net/lent-reads.ts';
 import { FileUpload } from '../protocol/file-upload.ts';
@@ -125,6 +126,7 @@ export class ClientConnection {
   };
 
   #onRead(buffer: Buffer, bytes: number): void {
+    busyPoll.receivedFrom(this);
     this.bytesReceived += bytes;
     if (this.#sink === undefined && this.#upload === undefined) return this.#framer.push(buffer, bytes);
     // Where they go to they may have to wait.
@@ -161,7 +163,10 @@ export class ClientConnection {
         this.#handlers.onCommand(next.payload, HEADER_BYTES, next.payload.length, next.sequenceId);
       else this.#handlers.onTooLarge(next.bytes, next.sequenceId);
     }
-    if (!this.#busy && !this.#closed) this.#handlers.onReady();
+    if (!this.#busy && !this.#closed) {
+      busyPoll.begin();
+      this.#handlers.onReady();
+    }
     if (this.#waiting.length < pipelinedCommandsMax && this.#socket.isPaused()) this.#socket.resume();
   }
 
