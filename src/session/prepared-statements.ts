@@ -3,12 +3,13 @@
  * whichever backend connection serves the session. It sends nothing; statement-run.ts prepares on the server.
  */
 import type { AnswerFilter } from '../masks/answer-filter.ts';
-import { HEADER_BYTES } from '../protocol/framer.ts';
+import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
 import type { ResponseKind } from '../protocol/response-walker.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
 import type { StatementFacts } from '../sql/facts.ts';
 import type { JudgedOnce } from './masking/judging.ts';
+import { commandFrameOf, copyBytes, frameOf } from './statement-frames.ts';
 
 /** Statements one client may have open; MySQL's own default of max_prepared_stmt_count. */
 export const statementsPerSessionMax = 16_382;
@@ -108,40 +109,56 @@ const PARAMS_AT = 10;
 /** Of the flags: rows come by COM_STMT_FETCH. No server has the other kinds of cursor. */
 const CURSOR_TYPE_READ_ONLY = 1;
 
-/** What an EXECUTE packet must have; anything else is malformed. */
-export function isExecutePayload(payload: Buffer, statement: PreparedStatement): boolean {
-  if (payload.length < PARAMS_AT) return false;
+/** What an EXECUTE packet must have, in `buffer[start, end)`; anything else is malformed. */
+export function isExecutePayload(buffer: Buffer, start: number, end: number, statement: PreparedStatement): boolean {
+  if (end - start < PARAMS_AT) return false;
   if (statement.paramCount === 0) return true;
-  const bitmapBytes = (statement.paramCount + 7) >> 3;
-  const boundAt = PARAMS_AT + bitmapBytes;
-  if (payload.length < boundAt + 1) return false;
-  if (payload[boundAt] !== 1) return statement.types !== undefined;
-  return payload.length >= boundAt + 1 + 2 * statement.paramCount;
+  const boundAt = start + PARAMS_AT + bitmapBytesOf(statement);
+  if (end < boundAt + 1) return false;
+  if (buffer[boundAt] !== 1) return statement.types !== undefined;
+  return end >= boundAt + 1 + 2 * statement.paramCount;
 }
 
 /**
- * The EXECUTE payload for a server: parameter types filled in when the client left them out (remembered in
+ * The frame of an EXECUTE for a server: parameter types filled in when the client left them out (remembered in
  * `statement.types`), and of the flags the one that asks for a cursor. The statement id is patched in later, per server.
  */
-export function completeExecutePayload(payload: Buffer, statement: PreparedStatement): Buffer {
-  const bitmapBytes = (statement.paramCount + 7) >> 3;
-  const boundAt = PARAMS_AT + bitmapBytes;
-  const typesAt = boundAt + 1;
+export function executeFrame(buffer: Buffer, start: number, end: number, statement: PreparedStatement): Buffer {
+  const boundAt = start + PARAMS_AT + bitmapBytesOf(statement);
   const typesBytes = 2 * statement.paramCount;
-  let complete = payload;
-  if (statement.paramCount > 0 && payload[boundAt] === 1) {
-    if (!sameAt(payload, typesAt, typesBytes, statement.types))
-      statement.types = Buffer.from(payload.subarray(typesAt, typesAt + typesBytes));
-  } else if (statement.paramCount > 0 && statement.types !== undefined) {
-    const values = payload.subarray(typesAt);
-    complete = Buffer.concat([payload.subarray(0, boundAt), Buffer.from([1]), statement.types, values]);
-  }
-  complete[FLAGS_AT] = (complete[FLAGS_AT] ?? 0) & CURSOR_TYPE_READ_ONLY;
-  return complete;
+  let missing: Buffer | undefined;
+  if (statement.paramCount > 0 && buffer[boundAt] !== 1) missing = statement.types;
+  else if (!sameAt(buffer, boundAt + 1, typesBytes, statement.types))
+    statement.types = Buffer.from(buffer.subarray(boundAt + 1, boundAt + 1 + typesBytes));
+  const frame =
+    missing === undefined ? frameOf(buffer, start, end) : frameWithTypes(buffer, start, boundAt, end, missing);
+  frame[HEADER_BYTES + FLAGS_AT] = (frame[HEADER_BYTES + FLAGS_AT] ?? 0) & CURSOR_TYPE_READ_ONLY;
+  return frame;
+}
+
+function bitmapBytesOf({ paramCount }: PreparedStatement): number {
+  return (paramCount + 7) >> 3;
+}
+
+function frameWithTypes(buffer: Buffer, start: number, boundAt: number, end: number, types: Buffer): Buffer {
+  const payloadBytes = end - start + types.length;
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + payloadBytes);
+  frame[3] = buffer[start - 1] ?? 0;
+  const typesAt = HEADER_BYTES + boundAt - start + 1;
+  copyBytes(buffer, start, boundAt, frame, HEADER_BYTES);
+  frame[typesAt - 1] = 1;
+  copyBytes(types, 0, types.length, frame, typesAt);
+  copyBytes(buffer, boundAt + 1, end, frame, typesAt + types.length);
+  if (payloadBytes >= MAX_FRAME_BYTES) return commandFrameOf(frame.subarray(HEADER_BYTES));
+  frame[0] = payloadBytes & 0xff;
+  frame[1] = (payloadBytes >> 8) & 0xff;
+  frame[2] = payloadBytes >> 16;
+  return frame;
 }
 
 /** Clients that send the types with every EXECUTE send the same ones. */
 function sameAt(payload: Buffer, start: number, bytes: number, known: Buffer | undefined): boolean {
+  if (bytes === 0) return true;
   if (known?.length !== bytes) return false;
   for (let i = 0; i < bytes; i += 1) if (payload[start + i] !== known[i]) return false;
   return true;

@@ -9,8 +9,8 @@ import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import {
-  completeExecutePayload,
   dropLongData,
+  executeFrame,
   isExecutePayload,
   keepLongData,
   type PreparedStatement,
@@ -87,10 +87,8 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
     dropLongData(prepared);
     return session.answerError(errors.packetTooLarge());
   }
-  const payload = buffer.subarray(start, end);
-  if (!isExecutePayload(payload, prepared)) return session.answerError(errors.executeMalformed());
-  const complete = completeExecutePayload(payload, prepared);
-  const frame = complete === payload ? frameOf(buffer, start, end) : commandFrameOf(complete);
+  if (!isExecutePayload(buffer, start, end, prepared)) return session.answerError(errors.executeMalformed());
+  const frame = executeFrame(buffer, start, end, prepared);
   const { entry, facts, originalText } = prepared;
   const annotations = session.mayAnnotate ? prepared.annotations : undefined;
   const draft = draftOf('execute', frame, entry, facts, session.state.schema, startedAt);

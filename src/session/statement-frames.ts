@@ -13,10 +13,15 @@ export function frameOf(buffer: Buffer, start: number, end: number): Buffer {
   const from = start - HEADER_BYTES;
   if (!isLent(buffer)) return buffer.subarray(from, end);
   const frame = Buffer.allocUnsafe(end - from);
-  // Buffer's copy makes an object for a part of a buffer.
-  if (frame.length > COPIED_BY_HAND_BYTES_MAX) buffer.copy(frame, 0, from, end);
-  else for (let i = 0; i < frame.length; i += 1) frame[i] = buffer[from + i] as number;
+  copyBytes(buffer, from, end, frame, 0);
   return frame;
+}
+
+/** Copies `from[start, end)` to where `to[at]` is. */
+export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): void {
+  // Buffer's copy makes an object for a part of a buffer.
+  if (end - start > COPIED_BY_HAND_BYTES_MAX) from.copy(to, at, start, end);
+  else for (let i = start, j = at; i < end; i += 1, j += 1) to[j] = from[i] as number;
 }
 
 /** A frame of a whole payload, command byte included. */
