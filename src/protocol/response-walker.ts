@@ -21,8 +21,9 @@ import { MalformedPacket, PacketReader } from './packet-reader.ts';
 import { opensCursor, StatusFlag } from './status-flags.ts';
 
 /**
- * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'open' (the same, or a result without rows,
- * those of a cursor that was asked for), 'prepare', 'simple' (one OK, ERR or EOF), 'string' (one packet of any kind, as COM_STATISTICS), 'field-list', 'fetch' (rows of a cursor).
+ * What is expected: 'query' and 'execute' (OK, ERR, LOCAL INFILE or result sets), 'open' (the same, or a result whose rows
+ * are those of a cursor that was asked for), 'prepare', 'simple' (one OK, ERR or EOF), 'string' (one packet of any kind, as
+ * COM_STATISTICS), 'field-list', 'fetch' (rows of a cursor).
  */
 export type ResponseKind = 'query' | 'execute' | 'open' | 'prepare' | 'simple' | 'string' | 'field-list' | 'fetch';
 
@@ -114,10 +115,10 @@ export class ResponseWalker {
   private reading = false;
   private scratch: Buffer | undefined;
   private scratchBytes = 0;
-
-  // The chunk last pushed
   /** The client asked for a cursor. */
   private opens = false;
+
+  // The chunk last pushed
   private chunkStart = 0;
   private chunkEnd = 0;
   /** Index in that chunk, maybe before its start, of the first byte of the statement id. */
