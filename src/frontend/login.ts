@@ -14,7 +14,7 @@ import { type Compression, zlibCompression, zstdCompression } from '../net/compr
 import type { TlsIdentity } from '../net/tls.ts';
 import { type TrustedNetworks, trustedNetworks } from '../net/trusted-networks.ts';
 import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
-import { charsetById, collationByName } from '../protocol/charsets.ts';
+import { charsetById, collationByName, isParseable } from '../protocol/charsets.ts';
 import { errors } from '../protocol/errors.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import type { WorkerContext } from '../session/context.ts';
@@ -41,9 +41,6 @@ async function compressionOf({ capabilities, socket }: AuthenticatedLogin): Prom
   if ((capabilities & Capability.COMPRESS) !== 0) return zlibCompression;
   return (capabilities & Capability.ZSTD_COMPRESSION_ALGORITHM) !== 0 ? zstdCompression() : undefined;
 }
-
-/** No client may speak these, for servers cannot parse them: nothing of ASCII is ASCII there. */
-const UNPARSEABLE_CHARSETS: ReadonlySet<string> = new Set(['ucs2', 'utf16', 'utf16le', 'utf32']);
 
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
 const GREETING_COLLATION_ID = 33;
@@ -100,7 +97,7 @@ export class Frontend {
       return login.refuse(errors.accessDenied(username, addressOf(login), true));
     if (user.useSsl && !login.tls) return login.refuse(errors.sslRequired(username, user.password !== ''));
     const { charset = '' } = charsetById(login.charset) ?? {};
-    if (UNPARSEABLE_CHARSETS.has(charset)) return login.refuse(errors.clientCharset(charset));
+    if (!isParseable(charset)) return login.refuse(errors.clientCharset(charset));
     const refused = await this.#places.take(username);
     if (refused === 'clients') {
       counters.Access_Denied_Max_Connections += 1;

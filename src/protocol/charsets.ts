@@ -114,6 +114,14 @@ export function defaultCollationOf(charset: string): Collation | undefined {
   return defaults.get(name === 'utf8mb3' ? 'utf8' : name);
 }
 
+/** No server reads statements in these, for nothing of ASCII is ASCII there; it refuses clients that ask for them. */
+const UNPARSEABLE: ReadonlySet<string> = new Set(['ucs2', 'utf16', 'utf16le', 'utf32']);
+
+/** May a client send statements in this character set? `charset` may be in any case. */
+export function isParseable(charset: string): boolean {
+  return !UNPARSEABLE.has(charset.toLowerCase());
+}
+
 /** A collation by its full name, in any case. */
 export function collationByName(name: string): Collation | undefined {
   const lower = name.toLowerCase();

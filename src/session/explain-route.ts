@@ -212,10 +212,10 @@ async function decide(
   }
 }
 
-/** How the proxy answers a SET it mirrors; undefined for one that goes to a server. */
+/** How the proxy answers a SET it mirrors; undefined for one that goes to a server, or of which one is asked. */
 function answerOfSet(who: { readonly state: ReturnType<typeof mirroredState> }, text: string): string | undefined {
   const outcome = applySet(who.state, text);
-  if (outcome.kind === 'forward') return undefined;
+  if (outcome.kind === 'forward' || (outcome.kind === 'mirrored' && !outcome.certain)) return undefined;
   return outcome.kind === 'refused' ? `error ${outcome.error.code}` : 'ok';
 }
 

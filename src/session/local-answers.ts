@@ -3,7 +3,7 @@
  * probe of the mysql client, CONNECTION_ID(). Everything else goes to a server. Pure but for what it is told.
  */
 import type { CharacterSet } from '../backend/mirrored-state.ts';
-import { collationByName, defaultCollationOf } from '../protocol/charsets.ts';
+import { collationByName, defaultCollationOf, isParseable } from '../protocol/charsets.ts';
 import { ColumnType } from '../protocol/column-types.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
@@ -12,6 +12,7 @@ import { type ColumnDefinition, writeTextResultset } from '../protocol/text-resu
 import type { StatementFacts } from '../sql/facts.ts';
 import { parseSet } from '../sql/set-parser.ts';
 import { parseUse } from '../sql/use-parser.ts';
+import { areKnownNames } from './known-values.ts';
 import type { Leases } from './leases.ts';
 
 export type LocalAnswer =
@@ -112,19 +113,21 @@ function isPlainEnd(text: string): boolean {
   return /^\s*(commit|rollback)\s*;?\s*$/i.test(text);
 }
 
-/** SET NAMES alone is checked and kept here; any other SET has to pass the rules first. */
+/** SET NAMES alone is kept here when any server would take it; any other SET has to pass the rules first. */
 function answerSetNames(text: string): LocalAnswer | undefined {
   const result = parseSet(text);
   if (result.kind !== 'assignments' || result.assignments.length > 0 || result.names === undefined) return undefined;
   if (result.names.characterSetOnly === true || /^default$/i.test(result.names.charset)) return undefined;
   const names = checkNames(result.names.charset, result.names.collation);
+  if (!('code' in names) && !areKnownNames(result.names)) return undefined;
   return 'code' in names ? { kind: 'error', error: names } : { kind: 'names', names };
 }
 
-/** The character set a SET NAMES asks for, or MySQL's error 1115 in ProxySQL's words. */
+/** The character set a SET NAMES asks for, or MySQL's error: 1115 in ProxySQL's words, 1231 in the server's. */
 export function checkNames(charset: string, collation: string | undefined): CharacterSet | ProtocolError {
   const known = defaultCollationOf(charset);
   if (known === undefined) return errors.unknownCharset(charset);
+  if (!isParseable(charset)) return errors.clientCharset(charset);
   if (collation === undefined) return { charset: known.charset, collation: '' };
   const wanted = collationByName(collation);
   if (wanted === undefined || wanted.charset !== known.charset) {

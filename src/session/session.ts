@@ -120,6 +120,8 @@ export class Session implements RunOwner {
   #sequenceId = 0;
   readonly #guard = new Guard(this);
   #nextFlagIn = -1;
+  /** While a SET that is mirrored is with a server: the state to go back to should it fail. */
+  #stateBeforeSet: MirroredState | undefined;
   #fastForward: FastForward | undefined;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
   #nextTransaction: string[] = [];
@@ -472,15 +474,28 @@ export class Session implements RunOwner {
     }
     const { counters } = this.context;
     if (result.autocommit) counters.Com_autocommit += 1;
+    const before = this.state;
     this.state = result.state;
-    if ((result.endsTransaction && inTransaction) || this.leases.pinned) {
-      // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
-      // mirrored (a prepared SET, one of several) may have set the same. What is mirrored pins nothing.
-      return this.runOnServer(withoutEffects(statement, SessionEffect.SESSION_VARIABLE));
+    // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
+    // mirrored (a prepared SET, one of several) may have set the same.
+    const itself = (result.endsTransaction && inTransaction) || this.leases.pinned;
+    if (itself || !result.certain) {
+      this.#stateBeforeSet = before;
+      // What is mirrored pins nothing.
+      const unpinned = withoutEffects(statement, SessionEffect.SESSION_VARIABLE);
+      return itself ? this.runOnServer(unpinned) : this.#start({ ...unpinned, stateOnly: true });
     }
     if (result.autocommit) counters.Com_autocommit_filtered += 1;
     this.record(statement, 0, 0);
     this.answerOk();
+  }
+
+  /** What a server refused, or could not be asked, is not set. */
+  #setDone(statement: Statement, ok: boolean): void {
+    const before = this.#stateBeforeSet;
+    this.#stateBeforeSet = undefined;
+    if (ok) this.#remember(statement);
+    else if (before !== undefined) this.state = before;
   }
 
   #lockIfNeeded(statement: Statement): void {
@@ -539,7 +554,7 @@ export class Session implements RunOwner {
   ): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
-    if (outcome.ok && statement.facts.kind === 'set' && statement.command === 'query') this.#remember(statement);
+    if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, outcome.ok);
     if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) this.#afterDrop(statement);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
@@ -547,6 +562,7 @@ export class Session implements RunOwner {
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent, endedAt);
     if (this.context.eventsLog.on) logStatement(this, statement, outcome, nameOf(connection));
     this.#limits.statementDone(this);
+    if (statement.stateOnly) return this.answerOk();
     this.ready(endedAt);
   }
 
@@ -564,6 +580,7 @@ export class Session implements RunOwner {
   }
 
   statementFailed(statement: Statement, error: ProtocolError): void {
+    if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, false);
     this.record(statement, 0, 0);
     if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
     if (!this.client.closed) this.answerError(error);

@@ -5,6 +5,7 @@
 import { type MirroredState, withNames, withVariables } from '../backend/mirrored-state.ts';
 import type { ProtocolError } from '../protocol/errors.ts';
 import { parseSet } from '../sql/set-parser.ts';
+import { areKnownNames, isKnownValue } from './known-values.ts';
 import { checkNames } from './local-answers.ts';
 
 export type SetOutcome =
@@ -14,6 +15,8 @@ export type SetOutcome =
       readonly endsTransaction: boolean;
       /** autocommit is among what is set. */
       readonly autocommit: boolean;
+      /** Every server takes it; otherwise one has to be asked before the client is told that it is so. */
+      readonly certain: boolean;
     }
   | { readonly kind: 'next-transaction' }
   | { readonly kind: 'refused'; readonly error: ProtocolError }
@@ -34,9 +37,11 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
   // Whatever that is, the server knows.
   if (/^default$/i.test(result.names?.charset ?? '')) return { kind: 'forward' };
   let next = state;
+  let certain = true;
   if (result.names !== undefined) {
     const names = checkNames(result.names.charset, result.names.collation);
     if ('code' in names) return { kind: 'refused', error: names };
+    certain = areKnownNames(result.names);
     // SET CHARACTER SET leaves the connection's own charset to the schema.
     next =
       result.names.characterSetOnly === true
@@ -47,6 +52,7 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
   let autocommit = false;
   const assignments: [string, string][] = [];
   for (const { name, value } of result.assignments) {
+    certain &&= isKnownValue(name, value);
     if (name !== 'autocommit') {
       assignments.push([name, value]);
       continue;
@@ -57,5 +63,5 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
     // On is what a fresh connection has, so it needs no memory.
     assignments.push([name, on ? 'DEFAULT' : '0']);
   }
-  return { kind: 'mirrored', state: withVariables(next, assignments), endsTransaction, autocommit };
+  return { kind: 'mirrored', state: withVariables(next, assignments), endsTransaction, autocommit, certain };
 }

@@ -503,7 +503,9 @@ export class StatementRun implements AnswerOwner {
 
   #syncDone(connection: BackendConnection): void {
     connection.state = this.#wanted();
-    this.#prepareOrSend(connection, this.statement as Statement);
+    const statement = this.statement as Statement;
+    if (statement.stateOnly) return this.#finish(connection, statement, NO_ROWS, undefined);
+    this.#prepareOrSend(connection, statement);
   }
 
   #prepareOrSend(connection: BackendConnection, statement: Statement): void {
@@ -725,6 +727,7 @@ export class StatementRun implements AnswerOwner {
   /** Passes a captured answer on: an injected statement failed, and its error is the answer to the client's own. */
   #answerCaptured(connection: BackendConnection, walker: ResponseWalker): void {
     const error = this.#killed === undefined ? walker.error : errorOf(this.#killed);
+    if (this.statement?.stateOnly === true) this.#noteEffects(connection, this.statement, outcomeOf(walker));
     if (!this.#onLane) this.#owner.leases.settle(connection);
     else if (connection.idle) this.#giveLaneBack(connection);
     this.#fail(error ?? errors.lostConnection());
@@ -767,6 +770,17 @@ export class StatementRun implements AnswerOwner {
     this.#afterKill = undefined;
   }
 }
+
+/** How a statement ends that was none but for the session's state. */
+const NO_ROWS: StatementOutcome = {
+  ok: true,
+  errorCode: 0,
+  rowsAffected: 0,
+  rowsSent: 0,
+  lastInsertId: 0,
+  warnings: 0,
+  error: undefined,
+};
 
 function errorOf(killed: KilledAnswer): ProtocolError {
   return killed.reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted();

@@ -58,6 +58,8 @@ export interface Statement {
   masked?: boolean;
   /** What masking makes of the answer depends on this: answers under another key are other answers. */
   viewKey?: string | undefined;
+  /** The connection is brought to the session's state, and that is all: whether a server takes what a SET says. */
+  readonly stateOnly?: boolean;
   /** The SELECT that stands for a COM_FIELD_LIST. */
   readonly fieldListText?: Buffer | undefined;
 }
@@ -89,6 +91,7 @@ export function draftOf(
     filter: undefined,
     masked: false,
     viewKey: undefined,
+    stateOnly: false,
     fieldListText: undefined,
   };
 }

@@ -207,7 +207,9 @@ class SetParser {
 
   #parseNames(): SetNames {
     const charset = this.#parseName();
-    return this.#takeWord('COLLATE') ? { charset, collation: this.#parseName() } : { charset };
+    // DEFAULT is that of the character set, which is what there is without a word about it.
+    if (!this.#takeWord('COLLATE') || this.#takeWord('DEFAULT')) return { charset };
+    return { charset, collation: this.#parseName() };
   }
 
   /** A charset or collation, quoted or not. */

@@ -38,7 +38,12 @@ const ACCEPTED: readonly Accepted[] = [
   { step: /^h12 query/, paths: /^(rows|columns)/, why: 'collations of MySQL 8 stand for their character set' },
   { step: /SET NAMES DEFAULT$/, why: 'as a server answers it' },
   { step: /SELECT @@autocommit$/, paths: /^rows/, why: 'what was set' },
-  { step: /SET sql_mode='(ANSI|NOSUCH)'$/, why: 'a server has looked at it' },
+  { step: /SET (sql_mode='(ANSI|NOSUCH)'|time_zone='nosuch')$/, why: 'a server has looked at it' },
+  {
+    step: /^app query: SELECT (1|@@time_zone)$/,
+    paths: /^(code|columns|eof[12]|message|rows|sqlstate|type)$/,
+    why: 'the SET before it was refused',
+  },
   { step: /SHOW (COUNT\(\*\) )?WARNINGS$/, paths: /^(columns|eof|rows)/, why: "the server's own answer" },
   {
     step: /SELECT (LAST_INSERT_ID\(\)|REPEAT\('a',300\))/,

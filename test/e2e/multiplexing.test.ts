@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Connection, ResultSetHeader } from 'mysql2/promise';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
-import { BACKEND_ID, refusal, Stage, scalar } from '../helpers/stage.ts';
+import { BACKEND_ID, refusal, rowsOf, Stage, scalar } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
 
 describe('multiplexing', () => {
@@ -289,6 +289,8 @@ describe('multiplexing', () => {
       await a.query('UNLOCK TABLES');
       await waiting;
       assert.equal(await scalar(a, 'SELECT COUNT(*) FROM locked'), '2');
+      // The INSERT's row count can no longer be asked for.
+      await b.query('SELECT 1');
       await eventually(
         'the connection is free again',
         () => stage.connectionsUsed(),
@@ -432,12 +434,43 @@ describe('session state on one shared connection', () => {
     ]);
   });
 
-  test('a value the server refuses is an error of the next statement', () =>
+  test('a value the server refuses is an error of the SET, which sets nothing', () =>
     stage.withClient(async (client) => {
-      await client.query("SET sql_mode = 'NO_SUCH_MODE'");
-      await refusal(client.query('SELECT 1'), 1231);
-      await client.query("SET sql_mode = ''");
-      assert.equal(await scalar(client, 'SELECT 1'), '1');
+      await client.query("SET sql_mode = 'ANSI_QUOTES', NAMES latin1");
+      const errorOf = async (sql: string): Promise<string> => {
+        const error: unknown = await client.query(sql).catch((refused: unknown) => refused);
+        const { errno, sqlMessage } = error as { errno?: number; sqlMessage?: string };
+        return `${errno} ${sqlMessage}`;
+      };
+      for (const [sql, error] of [
+        ["SET sql_mode = 'NO_SUCH_MODE'", /^1231 Variable 'sql_mode' can't be set to the value of 'NO_SUCH_MODE'/],
+        ["SET default_storage_engine = 'gemini'", /^1286 Unknown storage engine 'gemini'/],
+        ["SET character_set_client = 'filename'", /^1231 Variable 'character_set_client' can't be set/],
+        ['SET NAMES ucs2', /^1231 Variable 'character_set_client' can't be set to the value of 'ucs2'/],
+        ['SET NAMES gb18030', /^1115 Unknown character set/],
+        ["SET time_zone = 'Nowhere/Land', sql_mode = ''", /^1298 Unknown or incorrect time zone/],
+        ["SET optimizer_switch = 'nonsense=on'", /^1231 Variable 'optimizer_switch' can't be set/],
+      ] as const) {
+        assert.match(await errorOf(sql), error);
+        const [warning] = await rowsOf(client, 'SHOW WARNINGS');
+        // The proxy says this one itself.
+        if (!sql.endsWith('ucs2')) assert.match(`${warning?.Code} ${warning?.Message}`, error);
+        assert.equal(
+          await scalar(client, "SELECT CONCAT(@@sql_mode, ' ', @@character_set_client)"),
+          'ANSI_QUOTES latin1',
+        );
+      }
+      await client.query("SET default_storage_engine = 'MEMORY', lc_time_names = 'de_DE'");
+      assert.equal(
+        await scalar(client, "SELECT CONCAT(@@default_storage_engine, ' ', @@lc_time_names)"),
+        'MEMORY de_DE',
+      );
+      // In a transaction and on a connection of its own, the same.
+      await client.query('SET @mine = 1');
+      assert.match(await errorOf("SET default_storage_engine = 'gemini'"), /^1286/);
+      assert.equal(await scalar(client, 'SELECT @@default_storage_engine'), 'MEMORY');
+      await client.query('SET NAMES utf8mb4 COLLATE DEFAULT');
+      assert.equal(await scalar(client, 'SELECT @@collation_connection'), 'utf8mb4_general_ci');
     }));
 
   test('COM_RESET_CONNECTION brings the defaults back', () =>
