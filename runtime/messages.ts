@@ -53,6 +53,15 @@ export function sessionWorkerOf(sessionId: number): number {
   return Math.floor(sessionId / 2 ** SESSION_ID_BITS);
 }
 
+/** A server refuses connections by its own limit, or by the account's: whoever has one free for it closes it. */
+export interface ServerFull {
+  readonly type: 'server-full';
+  readonly hostname: string;
+  readonly port: number;
+  /** Only connections of this user count; undefined: all do. */
+  readonly username: string | undefined;
+}
+
 /** What is answered in one message. */
 export type CollectKind = Exclude<StatsKind, 'query-digest'>;
 
@@ -83,6 +92,7 @@ export type PrimaryToWorker =
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
+  | ServerFull
   | { readonly type: 'order'; readonly requestId: number; readonly order: WorkerOrder }
   | { readonly type: 'drain'; readonly deadlineMs: number }
   | QuotaToWorker;
@@ -106,6 +116,7 @@ export type WorkerToPrimary =
   | { readonly type: 'kill-session'; readonly order: KillOrder }
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
+  | ServerFull
   /** `found`: there was something to do it to. */
   | { readonly type: 'obeyed'; readonly requestId: number; readonly found: boolean }
   | { readonly type: 'drained' }

@@ -214,7 +214,7 @@ export class Publisher implements DataPlane {
   receive(link: WorkerLink, message: WorkerToPrimary): void {
     if (isQuotaMessage(message)) return this.#ledger.receive(link, message);
     if (message.type === 'kill-session') return this.killSession(message.order);
-    if (message.type === 'definitions-changed') {
+    if (message.type === 'definitions-changed' || message.type === 'server-full') {
       for (const other of this.#links.keys()) if (other !== link) other.send(message);
       return;
     }

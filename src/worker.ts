@@ -103,6 +103,9 @@ export class Worker {
       connect,
       places: quotas,
       onPressure: () => lingering.sweep(0),
+      onFull: (limit) => {
+        if (options.count > 1) options.send({ type: 'server-full', ...limit });
+      },
     });
     const catalogs = new Catalogs({ hostgroups, clock, logger, connect });
     this.#context = {
@@ -195,6 +198,9 @@ export class Worker {
         return;
       case 'definitions-changed':
         this.#context.masking.catalogs.outdated();
+        return;
+      case 'server-full':
+        this.#context.hostgroups.closeFree(message);
         return;
       case 'order':
         void this.#obey(message.order).then((found) => {

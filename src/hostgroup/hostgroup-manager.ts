@@ -18,6 +18,7 @@ import { busyWaitMs } from './admission.ts';
 import { ConnectRate } from './connect-rate.ts';
 import { resetAndGiveBack } from './connection-reset.ts';
 import { type BackendUser, type Connect, ShapeMismatch } from './connector.ts';
+import { type FullLimit, FullServers, fullServerPauseMs, limitReached } from './full-servers.ts';
 import { LaneWatch } from './lane-watch.ts';
 import { laneDepthCrowded } from './lanes.ts';
 import { probePipelining } from './pipelining-probe.ts';
@@ -64,8 +65,6 @@ export interface ServerOutlook {
   readonly maxReplicationLagS: number;
 }
 
-const TOO_MANY_CONNECTIONS = 1040;
-
 interface Waiting {
   readonly request: ConnectionRequest;
   readonly sinceMs: number;
@@ -99,6 +98,8 @@ export interface HostgroupManagerOptions {
   readonly places: ServerPlaces;
   /** Somebody has to wait: connections that sessions keep just in case should come back now. */
   onPressure(): void;
+  /** A server takes no more, and this worker has no free connection to close: another may have one. */
+  onFull(limit: FullLimit): void;
 }
 
 export class HostgroupManager {
@@ -106,6 +107,8 @@ export class HostgroupManager {
   readonly #workerIndex: number;
   readonly #workerCount: number;
   readonly #onPressure: () => void;
+  readonly #onFull: (limit: FullLimit) => void;
+  readonly #full = new FullServers(() => this.#servers());
   readonly #hostgroups = new Map<number, Hostgroup>();
   /** Servers that left the configuration while sessions still used them. */
   readonly #leaving = new Set<Server>();
@@ -136,6 +139,7 @@ export class HostgroupManager {
     this.#workerIndex = options.workerIndex;
     this.#workerCount = options.workerCount;
     this.#onPressure = options.onPressure;
+    this.#onFull = options.onFull;
     this.#variables = options.variables;
     this.#counters = options.counters;
     this.#clock = options.clock;
@@ -486,6 +490,7 @@ export class HostgroupManager {
       this.#satisfy(group, waiting, free);
       return;
     }
+    if (this.#full.limitOf(server, waiting.request.user.username, this.#clock.nowMs()) !== undefined) return;
     if (!this.#mayConnect(group, server, waiting)) return;
     if (!server.makeRoom()) return;
     group.connectRate.note(this.#clock.nowMs());
@@ -537,6 +542,8 @@ export class HostgroupManager {
   #connectFailed(group: Hostgroup, waiting: Waiting, server: Server, error: unknown): void {
     const variables = this.#variables;
     const nowMs = this.#clock.nowMs();
+    const full = limitReached(error, server, waiting.request.user.username);
+    if (full !== undefined && !waiting.over && this.#makeRoom(group, waiting, full)) return;
     // What the server says about this user or the protocol is no sign that the server is ill.
     const verdict = verdictOf(error, server.hostgroup);
     if (error instanceof ShapeMismatch) this.#logger.warn({ reason: error.message }, 'server cannot serve this client');
@@ -555,6 +562,28 @@ export class HostgroupManager {
     else if (waiting.failures <= variables.connectRetriesOnFailure) {
       this.#clock.after(variables.connectRetriesDelay, () => this.#serve(group, waiting));
     }
+  }
+
+  /** The server's own limit is reached; false when no connection of the proxy's is known that counts for it. */
+  #makeRoom(group: Hostgroup, waiting: Waiting, limit: FullLimit): boolean {
+    const ours = this.#full.isOurs(limit);
+    const maybeAnothers = this.#workerCount > 1 && waiting.failures < this.#variables.connectRetriesOnFailure;
+    if (!ours && !maybeAnothers) return false;
+    if (!ours) waiting.failures += 1;
+    const pauseMs = this.#full.makeRoom(limit, this.#clock.nowMs());
+    if (pauseMs === fullServerPauseMs) {
+      this.#onPressure();
+      this.#onFull(limit);
+    }
+    this.#clock.after(pauseMs, () => this.#serveWaiting(group));
+    return true;
+  }
+
+  /** Another worker's session needs a connection of ours that nobody uses. */
+  closeFree(limit: FullLimit): void {
+    if (this.#full.closeFree(limit)) return;
+    this.#onPressure();
+    this.#full.closeFree(limit);
   }
 
   /** A server that left the configuration is forgotten with its last connection. */
@@ -636,7 +665,7 @@ export class HostgroupManager {
 
 /** What a client is told at once, because trying again would not help; undefined for failures that may pass. */
 function verdictOf(error: unknown, hostgroup: number): ProtocolError | undefined {
-  if (error instanceof LoginRefused && error.code !== TOO_MANY_CONNECTIONS) return error;
+  if (error instanceof LoginRefused && error.code !== errors.tooManyConnections().code) return error;
   return error instanceof ShapeMismatch ? errors.maxConnectFailure(hostgroup) : undefined;
 }
 

@@ -13,7 +13,11 @@ describe('connections of a server over two workers', () => {
   let stage: Stage;
 
   before(async () => {
-    stage = await Stage.start({ workers: 2 });
+    stage = await Stage.start({
+      workers: 2,
+      users: [{ username: 'other', password: 'x', default_hostgroup: 0 }],
+      setup: ["CREATE USER 'other'@'%' IDENTIFIED BY 'x'", "GRANT SELECT ON test.* TO 'other'@'%'"],
+    });
   });
   after(() => stage.stop());
 
@@ -33,6 +37,25 @@ describe('connections of a server over two workers', () => {
     const threads = await stage.sluice.admin('SELECT DISTINCT ThreadID FROM stats_mysql_processlist');
     assert.equal(threads.length, 2, 'the clients are with both workers');
     await Promise.all(clients.map((client) => client.end()));
+  });
+
+  test('a server that is full of free connections takes another user, whichever worker has them', async () => {
+    await limit(1000);
+    const root = await stage.database.connect();
+    await root.query('SET GLOBAL max_connections = 10');
+    const clients = await Promise.all(Array.from({ length: 16 }, () => stage.connect()));
+    await Promise.all(clients.map((client) => scalar(client, 'SELECT SLEEP(0.1)')));
+    const others = await Promise.all(Array.from({ length: 4 }, () => stage.connect({ user: 'other', password: 'x' })));
+    const startedAt = Date.now();
+    const schemas = await Promise.all(others.map((client) => scalar(client, 'SELECT DATABASE()')));
+    assert.deepEqual(schemas, ['test', 'test', 'test', 'test']);
+    assert.ok(Date.now() - startedAt < 5_000, 'nobody waits until a connection is too old');
+    await root.query('SET GLOBAL max_connections = 151');
+    await root.query("ALTER USER 'other'@'%' WITH MAX_USER_CONNECTIONS 1");
+    // Other capabilities, another shape: a connection of its own.
+    const found = await stage.connect({ user: 'other', password: 'x', flags: ['-FOUND_ROWS'] });
+    assert.equal(await scalar(found, 'SELECT DATABASE()'), 'test');
+    await Promise.all([...clients, ...others, found, root].map((client) => client.end()));
   });
 
   test('never more than max_connections, and everybody has a turn', async () => {

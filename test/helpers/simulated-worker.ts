@@ -57,6 +57,7 @@ export class SimulatedWorker {
       connect,
       places: ALL_PLACES,
       onPressure: () => lingering.sweep(0),
+      onFull: () => undefined,
     });
     const empty = emptyWorkerSnapshot();
     this.context = {

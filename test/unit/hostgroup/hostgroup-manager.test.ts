@@ -5,6 +5,7 @@ import { readMysqlVariables } from '../../../runtime/variables.ts';
 import type { BackendConnection } from '../../../src/backend/backend-connection.ts';
 import { LoginRefused } from '../../../src/connection-phase/client-login.ts';
 import { ShapeMismatch } from '../../../src/hostgroup/connector.ts';
+import { closedConnectionMs, fullServerPauseMs } from '../../../src/hostgroup/full-servers.ts';
 import { HostgroupManager, upkeepIntervalMs, waitQueueLengthMax } from '../../../src/hostgroup/hostgroup-manager.ts';
 import { Counters } from '../../../src/observe/counters.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
@@ -37,6 +38,8 @@ class Pool {
   readonly counters = new Counters();
   readonly manager: HostgroupManager;
   pressed = 0;
+  /** Of which user's connections other workers were asked to close one. */
+  readonly full: (string | undefined)[] = [];
 
   constructor(entries: readonly ServerEntry[], variables: Record<string, string> = {}) {
     this.manager = new HostgroupManager({
@@ -50,6 +53,9 @@ class Pool {
       places: ALL_PLACES,
       onPressure: () => {
         this.pressed += 1;
+      },
+      onFull: (limit) => {
+        this.full.push(limit.username);
       },
     });
     this.manager.apply(entries);
@@ -369,6 +375,49 @@ describe('connects that fail', () => {
     pool.clock.advance(10);
     await settled();
     assert.ok(asked.connection);
+  });
+
+  it('because the server is full close a free connection of another shape, and are tried again', async () => {
+    const pool = new Pool([serverEntry(1, 'a'), serverEntry(2, 'a')], { shun_on_failures: '1' });
+    const [first, second] = [await pool.connection(), await pool.connection({ hostgroup: 2 })];
+    for (const connection of [first, second]) pool.manager.giveBack(connection);
+    pool.servers.behaviour = new LoginRefused({ code: 1040, sqlState: '08004', message: 'Too many connections' });
+    const asked = pool.ask({ shape: 2 });
+    await settled();
+    assert.deepEqual([first.lost, second.lost], [true, false]);
+    pool.clock.advance(closedConnectionMs);
+    await settled();
+    assert.deepEqual([second.lost, pool.full], [true, []], 'of another hostgroup, on the same server');
+    pool.servers.behaviour = 'succeed';
+    pool.clock.advance(closedConnectionMs);
+    await settled();
+    assert.ok(asked.connection);
+    assert.equal(pool.row().status, 'ONLINE', 'it is not ill');
+  });
+
+  it('because the account has no more close a free connection of that account', async () => {
+    const pool = new Pool([serverEntry(1, 'a')]);
+    const other = await pool.connection({ username: 'other' });
+    const own = await pool.connection();
+    const message = "User 'app' has exceeded the 'max_user_connections' resource (current value: 1)";
+    pool.servers.behaviour = new LoginRefused({ code: 1226, sqlState: '42000', message });
+    pool.manager.giveBack(other);
+    const asked = pool.ask({ shape: 2 });
+    await settled();
+    assert.deepEqual([own.lost, other.lost, asked.error, pool.full], [false, false, undefined, ['app']]);
+    pool.manager.giveBack(own);
+    pool.clock.advance(fullServerPauseMs);
+    await settled();
+    assert.deepEqual([own.lost, other.lost], [true, false]);
+    pool.servers.behaviour = 'succeed';
+    pool.clock.advance(closedConnectionMs);
+    await settled();
+    assert.ok(asked.connection);
+    // With none of ours in the way it is the user's to know.
+    pool.servers.behaviour = new LoginRefused({ code: 1226, sqlState: '42000', message });
+    const refused = pool.ask({ username: 'nobody' });
+    await settled();
+    assert.equal(refused.error?.code, 1226);
   });
 
   it('are no reason to try again for a statement that has failed once', async () => {
