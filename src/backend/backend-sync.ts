@@ -46,6 +46,11 @@ export function planSync(actual: MirroredState, wanted: MirroredState, target: S
   const steps: SyncStep[] = [];
   let state = actual;
   if (state.schema !== wanted.schema && wanted.schema !== '') {
+    // A server reads the name in the connection's character set, which may be another session's.
+    if (!ASCII.test(wanted.schema) && !readsUtf8(state)) {
+      state = withNames(state, UTF8);
+      steps.push({ kind: 'query', sql: setNames(UTF8, target.mariadb), reached: state });
+    }
     state = mirroredState(wanted.schema, state.names, state.variables);
     steps.push({ kind: 'init-db', schema: wanted.schema, reached: state });
   }
@@ -58,6 +63,14 @@ export function planSync(actual: MirroredState, wanted: MirroredState, target: S
     steps.push({ kind: 'set', assignments, reached: wanted });
   }
   return steps;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const ASCII = /^[\x00-\x7f]*$/;
+const UTF8: CharacterSet = { charset: 'utf8mb4', collation: '' };
+
+function readsUtf8({ names, variables }: MirroredState): boolean {
+  return !variables.has('character_set_client') && /^utf8/i.test(names?.charset ?? '');
 }
 
 /** DEFAULT of such a variable is the server's, not what SET NAMES had made of it: only SET NAMES brings that back. */

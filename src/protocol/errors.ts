@@ -73,6 +73,9 @@ export const errors = {
   unknownCharset: (charset: string) => protocolError(1115, '42000', `Unknown character set: '${charset}'`),
   unknownCharsetOrCollation: (charset: string, collation: string) =>
     protocolError(1115, '42000', `Unknown character set '${charset}' or collation '${collation}'`),
+  /** MySQL's own words; `shown` has the bytes that are no characters as `\xE9`. */
+  invalidCharacterString: (charset: string, shown: string) =>
+    protocolError(1300, 'HY000', `Invalid ${charset} character string: '${shown}'`),
   /** The text of a rule's error_msg, and refusals of the proxy that look like one. */
   notAllowed: (message: string) => protocolError(1148, '42000', message),
   unknownStatement: (statementId: number) =>

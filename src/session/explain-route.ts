@@ -88,6 +88,7 @@ export async function explainRoute(
     lockedHostgroup: -1,
     connectionId: 0,
     capabilities: Capability.LOCAL_FILES,
+    state: who.state,
     variables: runtime.variables,
   };
   const local = answerLocally(view, original, text, 0, text.length);

@@ -2,7 +2,7 @@
  * Statements the proxy answers itself, as ProxySQL does: USE, SET NAMES, COMMIT without a transaction, the version
  * probe of the mysql client, CONNECTION_ID(). Everything else goes to a server. Pure but for what it is told.
  */
-import type { CharacterSet } from '../backend/mirrored-state.ts';
+import type { CharacterSet, MirroredState } from '../backend/mirrored-state.ts';
 import { collationByName, defaultCollationOf, isParseable } from '../protocol/charsets.ts';
 import { ColumnType } from '../protocol/column-types.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -12,6 +12,7 @@ import { type ColumnDefinition, writeTextResultset } from '../protocol/text-resu
 import type { StatementFacts } from '../sql/facts.ts';
 import { parseSet } from '../sql/set-parser.ts';
 import { parseUse } from '../sql/use-parser.ts';
+import { decodeText, notDecoded } from './client-text.ts';
 import { areKnownNames } from './known-values.ts';
 import type { Leases } from './leases.ts';
 
@@ -30,6 +31,7 @@ export interface LocalContext {
   /** What PROXYSQL INTERNAL SESSION shows. */
   info(): unknown;
   readonly leases: Pick<Leases, 'pinned' | 'inTransaction'>;
+  readonly state: MirroredState;
   readonly connectionId: number;
   readonly capabilities: number;
 }
@@ -69,7 +71,9 @@ export function answerLocally(
         ? cellOf(VERSION_COMMENT, '(ProxySQL)')
         : undefined;
     case 'use': {
-      const schema = parseUse(buffer.toString('utf8', start, end));
+      const text = decodeText(buffer, start, end, context.state);
+      if (text === undefined) return { kind: 'error', error: notDecoded(buffer, start, end, context.state) };
+      const schema = parseUse(text);
       return schema === undefined ? undefined : { kind: 'schema', schema };
     }
     case 'set':

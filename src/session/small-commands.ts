@@ -4,11 +4,14 @@ import { Capability } from '../protocol/capabilities.ts';
 import { Command, commandName } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { writeEof } from '../protocol/ok-err-eof.ts';
+import { decodeText, notDecoded } from './client-text.ts';
 import type { Session } from './session.ts';
 
 export function onInitDb(session: Session, buffer: Buffer, start: number, end: number): void {
   session.context.counters.Com_frontend_init_db += 1;
-  session.useSchema(buffer.toString('utf8', start, end));
+  const schema = decodeText(buffer, start, end, session.state);
+  if (schema === undefined) return session.answerError(notDecoded(buffer, start, end, session.state));
+  session.useSchema(schema);
 }
 
 /** COM_STATISTICS: of the proxy, in the words of ProxySQL. */

@@ -4,9 +4,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Connection, ResultSetHeader } from 'mysql2/promise';
+import { Command } from '../../src/protocol/commands.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
-import { BACKEND_ID, refusal, rowsOf, Stage, scalar } from '../helpers/stage.ts';
+import { APP, BACKEND_ID, refusal, rowsOf, Stage, scalar } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
+import { WireClient } from '../helpers/wire-client.ts';
 
 describe('multiplexing', () => {
   let stage: Stage;
@@ -408,6 +410,36 @@ describe('session state on one shared connection', () => {
     await stage.withClient(async (client) => assert.equal(await scalar(client, 'SELECT DATABASE()'), 'other'), {
       database: 'other',
     });
+  });
+
+  test('a schema whose name is beyond ASCII, in the character set of each client', async () => {
+    await stage.database.query('CREATE DATABASE `café`');
+    const options = { port: stage.sluice.mysqlPort, user: APP.user, password: APP.password, schema: 'test' };
+    const client = await WireClient.connect(options);
+    const latin1 = (text: string) => Buffer.from(text, 'latin1');
+    const where = async (): Promise<string | undefined> =>
+      (
+        await client.query('SELECT HEX(CONVERT(DATABASE() USING utf8mb4)), @@character_set_client')
+      ).packets[3]?.toString();
+    // The connection has the character set of the session before, and is asked for the schema first.
+    for (const [charset, encode] of [
+      ['latin1', latin1],
+      ['utf8mb4', Buffer.from],
+      ['latin1', latin1],
+    ] as const) {
+      await client.query(`SET NAMES ${charset}`);
+      await client.command(Command.COM_QUERY, 'USE test');
+      assert.equal(await where(), `\x0874657374${String.fromCharCode(charset.length)}${charset}`);
+      assert.equal((await client.command(Command.COM_QUERY, encode('USE `café`'))).errorCode, 0);
+      assert.equal(await where(), `\x0a636166C3A9${String.fromCharCode(charset.length)}${charset}`);
+      await client.command(Command.COM_INIT_DB, 'test', 'simple');
+      assert.equal((await client.command(Command.COM_INIT_DB, encode('café'), 'simple')).errorCode, 0);
+      assert.equal(await where(), `\x0a636166C3A9${String.fromCharCode(charset.length)}${charset}`);
+    }
+    await client.query('SET NAMES utf8mb4');
+    const [refused] = (await client.command(Command.COM_INIT_DB, latin1('café'), 'simple')).lines;
+    assert.match(refused ?? '', /1300.*Invalid utf8mb4 character string: 'caf\\xE9'/);
+    client.destroy();
   });
 
   test('a schema that does not exist is an error of the next statement, not of the connection', () =>

@@ -4,6 +4,7 @@
  */
 import type { MirroredState } from '../../backend/mirrored-state.ts';
 import type { Verdict } from '../../masking/verdict.ts';
+import { clientCharset } from '../client-text.ts';
 import type { Judges } from './catalogs.ts';
 
 export interface Judgement {
@@ -80,10 +81,6 @@ export function judgeText(judges: Judges, what: JudgedText): Judgement {
     }
   }
   return { verdicts: verdicts ?? [], disagreement };
-}
-
-function clientCharset({ names, variables }: MirroredState): string {
-  return bare(variables.get('character_set_client')) ?? names?.charset ?? 'utf8mb4';
 }
 
 /** Of results; a NULL there means that nothing is converted, and names are UTF-8. */
