@@ -726,11 +726,22 @@ export class StatementRun implements AnswerOwner {
 
   /** Passes a captured answer on: an injected statement failed, and its error is the answer to the client's own. */
   #answerCaptured(connection: BackendConnection, walker: ResponseWalker): void {
-    const error = this.#killed === undefined ? walker.error : errorOf(this.#killed);
-    if (this.statement?.stateOnly === true) this.#noteEffects(connection, this.statement, outcomeOf(walker));
-    if (!this.#onLane) this.#owner.leases.settle(connection);
-    else if (connection.idle) this.#giveLaneBack(connection);
-    this.#fail(error ?? errors.lostConnection());
+    const statement = this.statement as Statement;
+    const killed = this.#killed;
+    const error = (killed === undefined ? walker.error : errorOf(killed)) ?? errors.lostConnection();
+    if (statement.stateOnly === true) this.#noteEffects(connection, statement, outcomeOf(walker));
+    if (killed === undefined) return this.#failOn(connection, error);
+    killed.end(walker);
+    this.#awaitKill(killed, statement, connection, () => this.#failOn(connection, error));
+  }
+
+  /** The statement was not sent, and the connection is as good as before. */
+  #failOn(connection: BackendConnection, error: ProtocolError): void {
+    if (this.#onLane) {
+      if (connection.idle) this.#giveLaneBack(connection);
+    } else if (!connection.lost) this.#owner.leases.settle(connection);
+    else if (connection.clean) this.#owner.leases.forget(connection);
+    this.#fail(error);
   }
 
   #remember(connection: BackendConnection, text: Buffer, statementId: number, cursorOf = ''): void {

@@ -24,7 +24,7 @@ import { UnmirroredSets } from '../../../src/session/unmirrored-sets.ts';
 import { DigestCache } from '../../../src/sql/digest-cache.ts';
 import { fakeBackend, settled } from '../../helpers/fake-servers.ts';
 import type { FakeSocket } from '../../helpers/fake-socket.ts';
-import { valueResultset } from '../../helpers/scripted-backend.ts';
+import { errorPacket, valueResultset } from '../../helpers/scripted-backend.ts';
 
 const STATE = mirroredState('', { charset: 'utf8mb4', collation: 'utf8mb4_general_ci' });
 
@@ -185,6 +185,22 @@ describe('a KILL that comes too late for its statement', () => {
     run.run(statement('INSERT INTO pairs VALUES (1)'));
     assert.deepEqual(done, ['done', 'failed: 2013']);
     assert.equal(leases.inTransaction(), undefined);
+  });
+
+  it('keeps it as well when not even its synchronisation succeeded', async () => {
+    const { hostgroups, given, connections, sockets } = pool();
+    const [connection, socket] = [connections[0] as BackendConnection, sockets[0] as FakeSocket];
+    const { done, run, killIsSent } = session(hostgroups, ELSEWHERE);
+    run.run(statement('SELECT 1'));
+    assert.equal(run.phase, 'syncing');
+    run.kill('kill');
+    socket.feed(errorPacket(1, 1049, "Unknown database 'elsewhere'"));
+    assert.deepEqual([given.length, done, run.phase], [0, [], 'awaiting-kill']);
+    killIsSent();
+    await settled();
+    assert.equal(connection.idle, false, 'a COM_PING is under way');
+    socket.feed(okPacket(0));
+    assert.deepEqual([given, done], [[connection], ['failed: 1317']]);
   });
 
   it('leaves its statement alone on the connection, also when it came before the statement was sent', async () => {
