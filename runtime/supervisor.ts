@@ -4,6 +4,7 @@
  * publisher.ts.
  */
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import { followHandedOver } from './handed-over.ts';
 import type { WorkerToPrimary } from './messages.ts';
 import type { Publisher, WorkerLink } from './publisher.ts';
 import type { TlsPems } from './tls-pems.ts';
@@ -67,6 +68,7 @@ export class Supervisor {
     const { publisher, count, tls, dataDir, logger } = this.#options;
     const worker = cluster.fork();
     this.#workers.add(worker);
+    followHandedOver(worker, () => [...this.#workers].some((other) => other !== worker && other.isConnected()));
     const bornMs = Date.now();
     const link: WorkerLink = {
       index,

@@ -34,7 +34,21 @@ describe('processes', () => {
     const threads = await Promise.all(clients.map(threadOf));
     assert.equal(new Set(threads).size, 2, `both workers serve sessions: ${threads.join()}`);
 
+    // A client that was handed to the worker, which does not take it any more, is served by the other one.
+    process.kill(workers[0] as number, 'SIGSTOP');
+    let greeted = 0;
+    const newcomers = Array.from({ length: 4 }, () => connect(stage.sluice.mysqlPort, '127.0.0.1'));
+    for (const newcomer of newcomers) newcomer.once('data', () => (greeted += 1));
+    const greetings = (count: number) =>
+      eventually(
+        'clients are greeted',
+        () => greeted,
+        (now) => now === count,
+      );
+    await greetings(3);
     process.kill(workers[0] as number, 'SIGKILL');
+    await greetings(4);
+    for (const newcomer of newcomers) newcomer.destroy();
     const answers = await Promise.allSettled(clients.map((client) => scalar(client, 'SELECT 1')));
     const alive = threads.filter((_, index) => answers[index]?.status === 'fulfilled');
     const dead = threads.filter((_, index) => answers[index]?.status === 'rejected');
