@@ -56,6 +56,9 @@ const NOTHING: readonly string[] = [];
 
 const PASSED: readonly Verdict[] = Object.freeze([PASS]);
 
+/** The text passes by its names and the words its statements begin with: so do all texts that have the same ones. */
+export const CLEAR: readonly Verdict[] = Object.freeze([PASS]);
+
 const NO_MODE = { sqlMode: undefined, mode: undefined } as const;
 
 export class Judge {
@@ -131,7 +134,7 @@ export class Judge {
       if (!everything && !this.#test.mayTouch(context.text)) return PASSED;
       return [refuseStatement(Reason.AMBIGUOUS, 'servers may read the statement in more than one way')];
     }
-    if (outcome === 'clear' && !everything) return PASSED;
+    if (outcome === 'clear' && !everything) return CLEAR;
     return this.#remembered(context, mode);
   }
 

@@ -70,6 +70,9 @@ export interface DigestSlot extends StatSlot {
   /** Of judges and a schema: all tables and routines that are named are known to them. */
   familiarUnder: number;
   familiarIn: string;
+  /** Of judges and a schema: nothing in statements with this digest leads to protected columns; see Guard. */
+  clearUnder: number;
+  clearIn: string;
 }
 
 export function slotOf(entry: DigestEntry): DigestSlot {
@@ -84,6 +87,8 @@ export function slotOf(entry: DigestEntry): DigestSlot {
     passedHead: undefined,
     familiarUnder: -1,
     familiarIn: '',
+    clearUnder: -1,
+    clearIn: '',
   };
   entry.slot = slot;
   return slot;

@@ -30,6 +30,8 @@ export interface PreparedStatement {
   /** The digest and the facts of `text`. */
   readonly entry: DigestEntry;
   readonly facts: StatementFacts;
+  /** See Statement.faithful. */
+  readonly faithful: boolean;
   /** The schema of its PREPARE: a server runs it there, whatever is the session's since. */
   readonly schema: string;
   readonly paramCount: number;

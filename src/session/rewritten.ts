@@ -10,7 +10,7 @@ import type { DigestCache } from '../sql/digest-cache.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import type { Draft } from './statement.ts';
 
-type Sent = Pick<Draft, 'command' | 'frame' | 'entry' | 'facts' | 'preparing'>;
+type Sent = Pick<Draft, 'command' | 'frame' | 'entry' | 'facts' | 'faithful' | 'preparing'>;
 
 /** Puts what a rule made of the text in the place of what the client sent, if one did. */
 export function rewrite(
@@ -23,6 +23,7 @@ export function rewrite(
   // Rules see one character per byte.
   const text = Buffer.from(rewrittenQuery, 'latin1');
   draft.entry = digests.lookup(text, 0, text.length);
+  draft.faithful = digests.faithful;
   const facts = digests.factsOf(draft.entry, text, 0, text.length, quoting);
   if (!isNoStatement(facts)) draft.facts = facts;
   draft.frame = commandFrame(draft.command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY, text);

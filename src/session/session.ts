@@ -119,6 +119,7 @@ export class Session implements RunOwner {
   runtime: WorkerRuntime;
   #sequenceId = 0;
   readonly #guard = new Guard(this);
+  readonly #admitted = (statement: Statement) => this.#carryOut(statement);
   #nextFlagIn = -1;
   /** While a SET that is mirrored is with a server: the state to go back to should it fail. */
   #stateBeforeSet: MirroredState | undefined;
@@ -280,6 +281,7 @@ export class Session implements RunOwner {
     const frame = frameOf(buffer, start - 1, end);
     this.begin('Query', frame, HEADER_BYTES + 1);
     const draft = draftOf('query', frame, entry, facts, this.state.schema, startedAt);
+    draft.faithful = this.runtime.digests.faithful;
     this.decide(draft, entry, buffer, start, end, true, this.annotations());
   }
 
@@ -388,7 +390,7 @@ export class Session implements RunOwner {
       this.#guard.unjudged(facts);
       return this.#carryOut(statement);
     }
-    this.#guard.admit(statement, view, (admitted) => this.#carryOut(admitted));
+    this.#guard.admit(statement, view, this.#admitted);
   }
 
   /** Nothing more speaks against it: answers it here or has it run. */

@@ -38,6 +38,7 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
   session.begin('Prepare', text, 0);
   const frame = commandFrame(Command.COM_STMT_PREPARE, text);
   const draft = draftOf('prepare', frame, entry, facts, session.state.schema, startedAt);
+  draft.faithful = digests.faithful;
   draft.preparing = { text, originalText: text, originalEntry: entry, annotations };
   session.decide(draft, entry, buffer, start, end, true, annotations);
 }
@@ -52,6 +53,7 @@ export function answerPrepare(session: Session, statement: Statement, outcome: S
       originalEntry: statement.preparing.originalEntry,
       entry: statement.entry,
       facts: statement.facts,
+      faithful: statement.faithful,
       schema: statement.schema,
       columnCount: answer.readUInt16LE(HEADER_BYTES + 5),
       paramCount: answer.readUInt16LE(HEADER_BYTES + 7),
@@ -92,6 +94,7 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   const { entry, facts, originalText } = prepared;
   const annotations = session.mayAnnotate ? prepared.annotations : undefined;
   const draft = draftOf('execute', frame, entry, facts, session.state.schema, startedAt);
+  draft.faithful = prepared.faithful;
   draft.prepared = prepared;
   session.decide(draft, prepared.originalEntry, originalText, 0, originalText.length, false, annotations);
 }

@@ -33,6 +33,8 @@ export interface Statement {
   readonly frame: Buffer;
   readonly facts: StatementFacts;
   readonly entry: DigestEntry;
+  /** What the digest tells of the tokens holds for this statement; see DigestComputer.faithful. */
+  readonly faithful: boolean;
   readonly decision: Decision;
   /** The statement of an EXECUTE, or of a FETCH from its cursor. */
   readonly prepared: PreparedStatement | undefined;
@@ -82,6 +84,7 @@ export function draftOf(
     frame,
     facts,
     entry,
+    faithful: false,
     decision: NO_DECISION,
     prepared: undefined,
     preparing: undefined,

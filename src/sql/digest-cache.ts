@@ -95,6 +95,11 @@ export class DigestCache {
     return this.#computer.firstComment;
   }
 
+  /** The digest of the statement looked up last tells all its tokens but literals. See DigestComputer.faithful. */
+  get faithful(): boolean {
+    return this.#computer.faithful;
+  }
+
   /** The entry of the statement's digest, made when it is new. `factsOf` may be asked about the same statement next. */
   lookup(buffer: Uint8Array, start: number, end: number): DigestEntry {
     const computer = this.#computer;

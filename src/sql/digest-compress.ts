@@ -335,6 +335,8 @@ export class DigestCompressor {
     this.#write += groupBytes * limit;
     this.#writeEllipsis();
     this.#read = at;
+    // `...1a` would not be read as the name that it was.
+    if (WORD_BYTE[bytes[at]!] === 1) this.merged = true;
   }
 
   /** Is bytes[at…] `(?,?,?,...)` with exactly the configured number of literals? */

@@ -89,6 +89,7 @@ const HASH_STARTS = 9;
 const DASH_STARTS = 10;
 const PUNCTUATION = 11;
 const NUL = 12;
+const STRAY_BACKSLASH = 13;
 
 function buildActions(replaceNull: boolean): Uint8Array {
   const actions = new Uint8Array(256);
@@ -105,6 +106,7 @@ function buildActions(replaceNull: boolean): Uint8Array {
   actions[DASH] = DASH_STARTS;
   actions[BACKTICK] = BACKTICK_STARTS;
   actions[0] = NUL;
+  actions[BACKSLASH] = STRAY_BACKSLASH;
   if (replaceNull) for (const char of 'nN') actions[char.charCodeAt(0)] = NULL_STARTS;
   return actions;
 }
@@ -133,6 +135,22 @@ function isNumber(bytes: Uint8Array, start: number, end: number): boolean {
     }
   }
   return true;
+}
+
+/** Are bytes[start, end), a number to ProxySQL, one literal to servers as well, and not one with a name behind it? */
+function isOneLiteral(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  if (bytes[at] === ZERO && at + 2 < end && (bytes[at + 1]! | CASE_BIT) === LOWER_X) return true;
+  while (at < end && isDigit(bytes[at]!)) at += 1;
+  if (at < end && bytes[at] === DOT) at += 1;
+  while (at < end && isDigit(bytes[at]!)) at += 1;
+  if (at === end) return true;
+  if ((bytes[at]! | CASE_BIT) !== LOWER_E) return false;
+  at += 1;
+  if (bytes[at] === PLUS || bytes[at] === DASH) at += 1;
+  if (at >= end) return false;
+  while (at < end && isDigit(bytes[at]!)) at += 1;
+  return at === end;
 }
 
 export class DigestComputer {
@@ -263,7 +281,7 @@ export class DigestComputer {
     while (written < capacity && at < end) {
       const byte = text[at]!;
       const action = actions[byte]!;
-      if (action === DIGIT_STARTS && WORD_BYTE[previous] === 0) {
+      if (action === DIGIT_STARTS && WORD_BYTE[previous] === 0 && previous !== DOT) {
         // Nearly all numbers are digits and nothing else; they are done here when the buffer has room for them.
         let next = at + 1;
         while (next < end && isDigit(text[next]!)) next += 1;
@@ -326,6 +344,9 @@ export class DigestComputer {
         return false;
       case NULL_STARTS:
         if (WORD_BYTE[this.#previous] === 1 || !isNullWord(this.#text, this.#at, this.#end)) return false;
+        // In `t.null` and in backquotes it is a name.
+        if (!' (,='.includes(String.fromCharCode(this.#previous))) this.faithful = false;
+        if (this.#text[this.#at + 4] === DOT) this.faithful = false;
         this.#at += 4;
         this.#writeMark();
         return true;
@@ -345,6 +366,10 @@ export class DigestComputer {
       case PUNCTUATION:
         this.#punctuation = true;
         return false;
+      case STRAY_BACKSLASH:
+        // `\N` is a literal, as long as it is not in small letters.
+        this.faithful = false;
+        return false;
       default:
         this.#irregular = true;
         this.faithful = false;
@@ -363,6 +388,8 @@ export class DigestComputer {
     if (!this.#insideBackticks || !this.faithful) return;
     const text = this.#text;
     let at = this.#at + 1;
+    // What looks like a number becomes a literal here, too.
+    if (isDigit(text[at] ?? 0)) this.faithful = false;
     while (at < this.#end && (WORD_BYTE[text[at]!] === 1 || text[at]! >= 0x80)) at += 1;
     if (at >= this.#end || text[at] !== BACKTICK) this.faithful = false;
   }
@@ -403,6 +430,8 @@ export class DigestComputer {
   }
 
   #startNumber(): void {
+    // Behind a point it may be a name.
+    if (this.#previous === DOT) this.faithful = false;
     this.#compressor.numberStart = this.#written;
     this.output[this.#written] = this.#text[this.#at]!;
     this.#copyNumber();
@@ -427,10 +456,13 @@ export class DigestComputer {
       if ((!isWord && byte !== DOT && !sign) || at + 1 === end) {
         const number = isNumber(output, compressor.numberStart, written);
         if (number) {
+          if (!isOneLiteral(output, compressor.numberStart, written)) this.faithful = false;
           written = compressor.numberStart;
           output[written++] = QUESTION;
           previous = QUESTION;
           if (isWord && at + 1 === end) {
+            // ProxySQL takes the last byte for a part of the number, whatever it is.
+            if (!isDigit(byte)) this.faithful = false;
             // The statement ends with the number: it stays open, and compression leaves it alone.
             at = end;
             break;

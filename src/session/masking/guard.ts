@@ -5,6 +5,7 @@
  */
 
 import type { MirroredState } from '../../backend/mirrored-state.ts';
+import { CLEAR } from '../../masking/judge.ts';
 import { PASS, type Verdict } from '../../masking/verdict.ts';
 import { AnswerFilter } from '../../masks/answer-filter.ts';
 import { cellCharsetOf, isAsciiCompatible } from '../../masks/cell-charset.ts';
@@ -19,7 +20,14 @@ import type { Session } from '../session.ts';
 import type { AnswerGate, Statement } from '../statement.ts';
 import type { Judges } from './catalogs.ts';
 import { GuardReason, guardError } from './codes.ts';
-import { type JudgedText, type Judgement, judgeText, resultsCharset, unfamiliarNames } from './judging.ts';
+import {
+  type JudgedText,
+  type Judgement,
+  judgeText,
+  readsPlainly,
+  resultsCharset,
+  unfamiliarNames,
+} from './judging.ts';
 import type { MaskingView } from './masking-runtime.ts';
 import { PassingAnswer } from './passing-answer.ts';
 import { ResultJudge } from './result-judge.ts';
@@ -67,6 +75,10 @@ export class Guard {
   /** The character set of results, and the state it is of. */
   #charset = '';
   #charsetOf: MirroredState | undefined;
+  /** See #readsPlainly, and the state and the judges it is of. */
+  #plainly = false;
+  #plainlyOf: MirroredState | undefined;
+  #plainlyUnder: Judges | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -93,6 +105,8 @@ export class Guard {
     const { catalogs } = session.context.masking;
     const { hostgroup } = statement;
     const judges = catalogs.current(session.runtime, hostgroup, session.backendUser);
+    if (judges !== undefined && statement.faithful && !view.dryRun && this.#isClear(statement, judges))
+      return this.#passes(statement, view, judges, then);
     const text = textOf(statement);
     const unfamiliar = judges === undefined ? undefined : this.#unfamiliar(statement, text, judges);
     if (judges !== undefined && (unfamiliar === undefined || view.dryRun))
@@ -136,13 +150,62 @@ export class Guard {
   #unfamiliar(statement: Statement, text: Buffer | undefined, judges: Judges): readonly string[] | undefined {
     if (text === undefined || this.#session.runtime.sluice.maskingDefinitionsInterval === 0) return undefined;
     const slot = slotOf(statement.entry);
-    const schema = statement.prepared?.schema ?? this.#session.state.schema;
+    const schema = this.#schemaOf(statement);
     if (!mayHideNames(text) && slot.familiarUnder === judges.generation && slot.familiarIn === schema) return undefined;
     const names = unfamiliarNames(judges, this.#asJudged(statement, text));
     if (names.length > 0) return names;
     slot.familiarUnder = judges.generation;
     slot.familiarIn = schema;
     return undefined;
+  }
+
+  /** The digest was clear before, and the session does not give its tokens another meaning. */
+  #isClear(statement: Statement, judges: Judges): boolean {
+    const slot = slotOf(statement.entry);
+    return (
+      slot.clearUnder === judges.generation &&
+      slot.clearIn === this.#schemaOf(statement) &&
+      !this.#uncertain &&
+      !this.#tainted &&
+      !this.#temporaryUnjudged &&
+      this.#temporary === undefined &&
+      this.#readsPlainly(judges)
+    );
+  }
+
+  /** Keeps with the digest that a statement was clear, if that follows from the digest. */
+  #noteClear(statement: Statement, judges: Judges, { verdicts }: Judgement): void {
+    const { faithful, facts, entry } = statement;
+    if (!faithful || verdicts !== CLEAR || facts.kind !== 'select' || facts.effects !== 0 || facts.multiStatement)
+      return;
+    // Beyond ASCII, letters are those of one character set.
+    if (!/^[\x20-\x7e]*$/.test(entry.digestText) || !this.#readsPlainly(judges)) return;
+    const slot = slotOf(entry);
+    slot.clearUnder = judges.generation;
+    slot.clearIn = this.#schemaOf(statement);
+  }
+
+  /** In which the server reads the statement. */
+  #schemaOf({ prepared }: Statement): string {
+    return prepared === undefined ? this.#session.state.schema : prepared.schema;
+  }
+
+  /** ASCII texts without backslashes and double quotes have the same tokens in this session as in most. */
+  #readsPlainly(judges: Judges): boolean {
+    const { state } = this.#session;
+    if (state !== this.#plainlyOf || judges !== this.#plainlyUnder) {
+      this.#plainlyOf = state;
+      this.#plainlyUnder = judges;
+      this.#plainly = readsPlainly(judges, state);
+    }
+    return this.#plainly;
+  }
+
+  /** The statement touches nothing protected, nor does it change what the judge has to know of the session. */
+  #passes(statement: Statement, view: MaskingView, judges: Judges, then: (statement: Statement) => void): void {
+    statement.filter = this.#gateFor(statement, view, judges, CLEAR, false);
+    statement.viewKey = judges.key;
+    then(statement);
   }
 
   /** The filter for rows of a cursor; an error when it was opened under another masking. */
@@ -165,6 +228,7 @@ export class Guard {
       return view.dryRun ? then(statement) : this.#refuse(statement, error, GuardReason.RESULTS);
     }
     const judgement = this.#judge(statement, text, judges);
+    this.#noteClear(statement, judges, judgement);
     const viewKey = judges.key;
     const refusal =
       isPlainPass(judgement) && !this.#temporaryUnjudged
@@ -210,7 +274,7 @@ export class Guard {
     const { shape, state } = this.#session;
     return {
       text,
-      schema: statement.prepared?.schema ?? state.schema,
+      schema: this.#schemaOf(statement),
       state,
       uncertain: this.#uncertain,
       temporary: this.#temporary,
@@ -312,31 +376,48 @@ export class Guard {
   ): AnswerGate | undefined {
     const { command, prepared } = statement;
     if (command === 'field-list' || command === 'fetch') return undefined;
-    const charset = this.#resultsCharset();
-    const opens = command === 'execute' && wantsCursor(statement.frame);
-    const deprecateEof = (this.#session.shape & Capability.DEPRECATE_EOF) !== 0;
-    const make = (passed?: (head: Buffer) => void) =>
-      new AnswerFilter(this.#judgeFor(statement, view, judges, given, quiet, charset, passed), {
-        kind: opens ? 'open' : command,
-        deprecateEof,
-      });
-    let gate: AnswerFilter | PassingAnswer;
-    if (command !== 'prepare' && !quiet && given.length === 1 && given[0]?.kind === 'pass') {
-      const slot = slotOf(statement.entry);
-      const { generation } = view.masking;
-      const known = slot.passedHead;
-      const head = known?.generation === generation && known.charset === charset ? known.bytes : undefined;
-      gate = new PassingAnswer(head, deprecateEof, () =>
-        make((passed) => {
-          if (passed.length > comparedHeadBytesMax) return;
-          slot.passedHead = { generation, charset, bytes: Buffer.from(passed) };
-        }),
-      );
-    } else gate = make();
+    const passes = command !== 'prepare' && !quiet && given.length === 1 && given[0]?.kind === 'pass';
+    const gate = passes
+      ? this.#passing(statement, view, judges, given)
+      : this.#filterFor(statement, view, judges, given, quiet, this.#resultsCharset(), undefined);
     if (prepared !== undefined) {
-      prepared.cursorFilter = opens ? { filter: gate, maskingGeneration: view.masking.generation } : undefined;
+      prepared.cursorFilter =
+        answerKind(statement) === 'open' ? { filter: gate, maskingGeneration: view.masking.generation } : undefined;
     }
     return gate;
+  }
+
+  #passing(statement: Statement, view: MaskingView, judges: Judges, given: readonly Verdict[]): PassingAnswer {
+    const known = slotOf(statement.entry).passedHead;
+    const charset = this.#resultsCharset();
+    const isSame = known?.generation === view.masking.generation && known.charset === charset;
+    const deprecateEof = (this.#session.shape & Capability.DEPRECATE_EOF) !== 0;
+    const head = isSame ? known.bytes : undefined;
+    return new PassingAnswer(this, statement, view, judges, given, charset, deprecateEof, head);
+  }
+
+  /** The filter of an answer that {@link PassingAnswer} does not know; what passes it will be known. */
+  filterUnknown({ statement, view, judges, verdicts, charset }: PassingAnswer): AnswerFilter {
+    const { generation } = view.masking;
+    const slot = slotOf(statement.entry);
+    return this.#filterFor(statement, view, judges, verdicts, false, charset, (passed) => {
+      if (passed.length > comparedHeadBytesMax) return;
+      slot.passedHead = { generation, charset, bytes: Buffer.from(passed) };
+    });
+  }
+
+  #filterFor(
+    statement: Statement,
+    view: MaskingView,
+    judges: Judges,
+    given: readonly Verdict[],
+    quiet: boolean,
+    charset: string,
+    passed: ((head: Buffer) => void) | undefined,
+  ): AnswerFilter {
+    const judge = this.#judgeFor(statement, view, judges, given, quiet, charset, passed);
+    const deprecateEof = (this.#session.shape & Capability.DEPRECATE_EOF) !== 0;
+    return new AnswerFilter(judge, { kind: answerKind(statement), deprecateEof });
   }
 
   /** Of the session as it is now. */
@@ -420,6 +501,11 @@ export class Guard {
 /** Nothing speaks against the statement, whatever the session did before. */
 function isPlainPass({ verdicts, disagreement }: Judgement): boolean {
   return !disagreement && verdicts.length === 1 && verdicts[0] === PASS;
+}
+
+function answerKind({ command, frame }: Statement): 'query' | 'prepare' | 'execute' | 'open' {
+  if (command === 'execute') return wantsCursor(frame) ? 'open' : 'execute';
+  return command === 'prepare' ? 'prepare' : 'query';
 }
 
 function settle(judges: Judges, names: readonly string[]): void {

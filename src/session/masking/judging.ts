@@ -3,6 +3,8 @@
  * EXPLAIN ROUTE asks the same code as a session does.
  */
 import type { MirroredState } from '../../backend/mirrored-state.ts';
+import { CLEAR } from '../../masking/judge.ts';
+import { sqlModeOf } from '../../masking/sql-mode.ts';
 import type { Verdict } from '../../masking/verdict.ts';
 import { clientCharset } from '../client-text.ts';
 import type { Judges } from './catalogs.ts';
@@ -77,10 +79,30 @@ export function judgeText(judges: Judges, what: JudgedText): Judgement {
     for (const reading of uncertain ? [charset, 'utf8mb4', 'gbk'] : [charset]) {
       const given = judge.judge({ text, schema, sqlMode: mode, charset: reading, multiStatements, temporary });
       if (verdicts === undefined) verdicts = given;
-      else if (verdicts !== given && JSON.stringify(verdicts) !== JSON.stringify(given)) disagreement = true;
+      else if (verdicts !== given) {
+        if (JSON.stringify(verdicts) !== JSON.stringify(given)) disagreement = true;
+        // Only what is clear to all of them is clear.
+        if (verdicts === CLEAR) verdicts = given;
+      }
     }
   }
   return { verdicts: verdicts ?? [], disagreement };
+}
+
+/** Character sets in which no byte of a letter beyond ASCII looks like another letter, a quote or a backslash. */
+const PLAIN_CHARSETS: ReadonlySet<string> = new Set(['utf8mb4', 'utf8mb3', 'utf8', 'latin1', 'ascii']);
+
+/**
+ * A text that is ASCII but for its literals and comments, and has neither backslashes nor double quotes, has the same
+ * tokens in every session of which this is true.
+ */
+export function readsPlainly({ list }: Judges, state: MirroredState): boolean {
+  if (!PLAIN_CHARSETS.has(clientCharset(state))) return false;
+  const own = state.variables.get('sql_mode');
+  return list.every(({ sqlMode }) => {
+    const mode = own === undefined ? sqlMode : literalMode(own);
+    return mode !== undefined && sqlModeOf(mode).uncertain === 'no';
+  });
 }
 
 /** Of results; a NULL there means that nothing is converted, and names are UTF-8. */

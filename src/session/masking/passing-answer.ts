@@ -2,10 +2,13 @@
  * What stands in the way of an answer whose statement touches nothing protected: most are known by the definitions of
  * their result, which passed before, and need no filter; for all others it makes one. It judges nothing.
  */
+import type { Verdict } from '../../masking/verdict.ts';
 import type { AnswerFilter } from '../../masks/answer-filter.ts';
 import { passesWhole } from '../../masks/whole-answer.ts';
 import type { ProtocolError } from '../../protocol/errors.ts';
-import type { AnswerGate } from '../statement.ts';
+import type { AnswerGate, Statement } from '../statement.ts';
+import type { Judges } from './catalogs.ts';
+import type { MaskingView } from './masking-runtime.ts';
 
 /**
  * The head of a result of which no column is protected. Without a plan only names decide that: the configured columns,
@@ -19,17 +22,42 @@ export interface PassedHead {
   readonly bytes: Buffer;
 }
 
+/** Makes filters for answers whose results are not known. */
+export interface FilterSource {
+  filterUnknown(answer: PassingAnswer): AnswerFilter;
+}
+
 export class PassingAnswer implements AnswerGate {
+  readonly statement: Statement;
+  readonly view: MaskingView;
+  readonly judges: Judges;
+  readonly verdicts: readonly Verdict[];
+  /** Of the results. */
+  readonly charset: string;
+  readonly deprecateEof: boolean;
   readonly #head: Buffer | undefined;
-  readonly #deprecateEof: boolean;
-  readonly #make: () => AnswerFilter;
+  readonly #source: FilterSource;
   #filter: AnswerFilter | undefined;
 
   /** @param head of a result that passed under the masking and character set of now */
-  constructor(head: Buffer | undefined, deprecateEof: boolean, make: () => AnswerFilter) {
+  constructor(
+    source: FilterSource,
+    statement: Statement,
+    view: MaskingView,
+    judges: Judges,
+    verdicts: readonly Verdict[],
+    charset: string,
+    deprecateEof: boolean,
+    head: Buffer | undefined,
+  ) {
+    this.#source = source;
+    this.statement = statement;
+    this.view = view;
+    this.judges = judges;
+    this.verdicts = verdicts;
+    this.charset = charset;
+    this.deprecateEof = deprecateEof;
     this.#head = head;
-    this.#deprecateEof = deprecateEof;
-    this.#make = make;
   }
 
   get cut(): ProtocolError | undefined {
@@ -43,8 +71,8 @@ export class PassingAnswer implements AnswerGate {
 
   push(bytes: Buffer): Buffer {
     if (this.#filter === undefined) {
-      if (bytes.length === 0 || passesWhole(bytes, this.#head, this.#deprecateEof)) return bytes;
-      this.#filter = this.#make();
+      if (bytes.length === 0 || passesWhole(bytes, this.#head, this.deprecateEof)) return bytes;
+      this.#filter = this.#source.filterUnknown(this);
     }
     return this.#filter.push(bytes);
   }

@@ -13,12 +13,11 @@ import { HEADER_BYTES } from '../../../src/protocol/framer.ts';
 import { writeOk } from '../../../src/protocol/ok-err-eof.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
 import { StatusFlag } from '../../../src/protocol/status-flags.ts';
-import { NO_DECISION } from '../../../src/rules/decision.ts';
 import { Cursors } from '../../../src/session/cursors.ts';
 import { slotOf } from '../../../src/session/decide.ts';
 import { paceLessonsMin } from '../../../src/session/digest-pace.ts';
 import { Leases, Lingering } from '../../../src/session/leases.ts';
-import type { Statement } from '../../../src/session/statement.ts';
+import { draftOf, type Statement } from '../../../src/session/statement.ts';
 import { type RunOwner, StatementRun } from '../../../src/session/statement-run.ts';
 import { UnmirroredSets } from '../../../src/session/unmirrored-sets.ts';
 import { DigestCache } from '../../../src/sql/digest-cache.ts';
@@ -127,18 +126,8 @@ const digests = new DigestCache();
 function statement(sql: string): Statement {
   const text = Buffer.from(sql);
   const entry = digests.lookup(text, 0, text.length);
-  return {
-    command: 'query',
-    hostgroup: 0,
-    frame: commandFrame(Command.COM_QUERY, text),
-    facts: digests.factsOf(entry, text, 0, text.length),
-    entry,
-    decision: NO_DECISION,
-    prepared: undefined,
-    preparing: undefined,
-    startedAt: 0,
-    schema: '',
-  };
+  const facts = digests.factsOf(entry, text, 0, text.length);
+  return { ...draftOf('query', commandFrame(Command.COM_QUERY, text), entry, facts, '', 0), hostgroup: 0 };
 }
 
 /** A read that may share a connection. */
