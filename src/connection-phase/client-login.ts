@@ -69,6 +69,9 @@ const CACHING_SHA2 = 'caching_sha2_password';
 const SHA256 = 'sha256_password';
 const CLEAR = 'mysql_clear_password';
 
+/** Clients made with MariaDB's library show errors from 2000 to 2999 that a server sends as 2027, without their text. */
+const NOT_SUPPORTED_AUTH_MODE = 1251;
+
 /** Always asked for: the answers below are encoded that way. */
 const ALWAYS_WANTED = Capability.PROTOCOL_41 | Capability.SECURE_CONNECTION | Capability.PLUGIN_AUTH;
 const MAX_PACKET_BYTES = 0x4000_0000;
@@ -78,7 +81,7 @@ const SHA256_REQUEST_PUBLIC_KEY = 0x01;
 
 /**
  * Logs in.
- * @throws LoginRefused the server's ERR, or a client-side one (2026 TLS, 2059 plugin)
+ * @throws LoginRefused the server's ERR, or one of ours (2026 TLS, 1251 plugin)
  * @throws ChannelFailure the connection was lost, or the time is up
  * @throws MalformedPacket
  */
@@ -267,7 +270,7 @@ class ClientExchange {
 
   private pluginUnusable(reason: string): LoginRefused {
     const message = `Authentication plugin '${this.plugin}' cannot be used: ${reason}`;
-    return new LoginRefused({ code: 2059, sqlState: 'HY000', message });
+    return new LoginRefused({ code: NOT_SUPPORTED_AUTH_MODE, sqlState: '08004', message });
   }
 }
 
