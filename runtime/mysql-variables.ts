@@ -59,7 +59,7 @@ export const MYSQL_VARIABLES = {
   threshold_query_length: int(524_288, 1024, 1_073_741_824),
   threshold_resultset_size: int(4_194_304, 1024, 1_073_741_824, ACTS),
   throttle_connections_per_sec_to_hostgroup: int(1_000_000, 1, 100_000_000, ACTS),
-  throttle_max_bytes_per_second_to_client: int(0, 0, INT_MAX),
+  throttle_max_bytes_per_second_to_client: int(0, 0, INT_MAX, ACTS),
   throttle_ratio_server_to_client: int(0, 0, 100),
 
   // Times of clients and queries

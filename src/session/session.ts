@@ -68,6 +68,7 @@ import {
 } from './statement-commands.ts';
 import { frameOf, isBlank, textOf } from './statement-frames.ts';
 import { type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
+import { Throttle } from './throttle.ts';
 import { TimeLimits } from './time-limits.ts';
 import { UnmirroredSets } from './unmirrored-sets.ts';
 
@@ -123,6 +124,7 @@ export class Session implements RunOwner {
   #nextFlagIn = -1;
   /** While a SET that is mirrored is with a server: the state to go back to should it fail. */
   #stateBeforeSet: MirroredState | undefined;
+  #throttle: Throttle | undefined;
   #fastForward: FastForward | undefined;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
   #nextTransaction: string[] = [];
@@ -441,6 +443,7 @@ export class Session implements RunOwner {
     if (this.context.eventsLog.on) {
       logStatement(this, statement, { rowsAffected: 0, rowsSent: answer.rows, lastInsertId: 0 }, '');
     }
+    this.throttle?.note(answer.bytes.length, this.variables.throttleMaxBytesPerSecondToClient);
     this.client.write(answer.bytes);
     this.ready();
   }
@@ -449,7 +452,8 @@ export class Session implements RunOwner {
     const { mirrorHostgroup, mirrorFlagOut } = statement.decision;
     if (mirrorHostgroup >= 0 || mirrorFlagOut >= 0) this.context.mirror.offer(this, statement);
     this.leases.passBy(this.leases.find(statement.hostgroup));
-    const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay);
+    const throttledMs = this.throttle?.waitMs ?? 0;
+    const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay, throttledMs);
     if (delayMs <= 0) return this.#run.run(statement);
     const ready = { ...statement, startedAt: statement.startedAt + delayMs };
     this.context.clock.after(delayMs, () => {
@@ -586,6 +590,12 @@ export class Session implements RunOwner {
     this.record(statement, 0, 0);
     if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
     if (!this.client.closed) this.answerError(error);
+  }
+
+  get throttle(): Throttle | undefined {
+    if (this.variables.throttleMaxBytesPerSecondToClient === 0) return undefined;
+    this.#throttle ??= new Throttle(this.context.clock);
+    return this.#throttle;
   }
 
   takeNextTransaction(): readonly string[] {

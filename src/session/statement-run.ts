@@ -34,6 +34,7 @@ import {
 } from './prepared-statements.ts';
 import { whyNotShared } from './sharing.ts';
 import type { Statement } from './statement.ts';
+import type { Throttle } from './throttle.ts';
 import type { UnmirroredSets } from './unmirrored-sets.ts';
 
 /** What a finished statement tells its session. */
@@ -71,6 +72,8 @@ export interface RunOwner {
   readonly pipelining: boolean;
   /** Nothing of the session is on a connection, nor has to be on the next. */
   readonly sharesNothing: boolean;
+  /** Set while clients get only so many bytes in a second. */
+  readonly throttle: Throttle | undefined;
   /** Each `SET TRANSACTION …` that waits for the next transaction. */
   takeNextTransaction(): readonly string[];
   /** Ends what runs on the connection, and nothing else; settles when the server has taken it, or never will. */
@@ -145,6 +148,9 @@ export class StatementRun implements AnswerOwner {
   #afterUnheard: Statement | undefined;
   /** Paused because the client does not keep up. */
   #pausedConnection: BackendConnection | undefined;
+  #throttle: Throttle | undefined;
+  /** Paused because the client has had its share for now. */
+  #throttled = false;
   /** Not read from because the server does not keep up. */
   #clientPaused = false;
   /** A KILL QUERY is on its way to the server, or was. */
@@ -175,6 +181,7 @@ export class StatementRun implements AnswerOwner {
     if (why !== undefined) this.#owner.counters[why] += 1;
     this.#shares = why === undefined && this.#afterUnheard === undefined;
     this.#answerBytes = 0;
+    this.#throttle = this.#owner.throttle;
     const retries = statement.decision.retries;
     this.#retriesLeft = retries >= 0 ? retries : this.#owner.variables.queryRetriesOnFailure;
     // What happens to another session's statement on the same connection is not to be felt.
@@ -248,6 +255,7 @@ export class StatementRun implements AnswerOwner {
       }
       this.#makeOwn(connection);
     }
+    if (this.#throttled) this.#resumePaused();
     // The KILL may come late: until it is out of the way nobody else's statement is to be on the connection.
     this.#shares = false;
     this.#retriesLeft = 0;
@@ -267,8 +275,22 @@ export class StatementRun implements AnswerOwner {
     if (bytes.length === 0) return true;
     statement?.tee?.take(bytes);
     const { client } = this.#owner;
+    if (this.#throttle !== undefined) this.#throttleBy(bytes.length, this.#throttle, connection);
     if (!client.write(bytes) && this.#pausedConnection === undefined) this.#waitForClient(connection);
     return client.sentAll;
+  }
+
+  #throttleBy(bytes: number, throttle: Throttle, connection: BackendConnection): void {
+    const waitMs = throttle.note(bytes, this.#owner.variables.throttleMaxBytesPerSecondToClient);
+    if (waitMs === 0 || this.#pausedConnection !== undefined || this.#killed !== undefined) return;
+    if (this.#onLane) this.#makeOwn(connection);
+    this.#throttled = true;
+    this.#pausedConnection = connection;
+    connection.pause();
+    const { statement } = this;
+    throttle.after(waitMs, () => {
+      if (this.statement === statement && this.#throttled) this.#resumePaused();
+    });
   }
 
   #waitForClient(connection: BackendConnection): void {
@@ -355,6 +377,7 @@ export class StatementRun implements AnswerOwner {
   #resumePaused(): void {
     this.#pausedConnection?.resume();
     this.#pausedConnection = undefined;
+    this.#throttled = false;
   }
 
   /** Nothing was executed, or reading again does no harm. */

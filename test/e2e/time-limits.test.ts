@@ -57,6 +57,33 @@ describe('time limits', () => {
       assert.equal(await scalar(client, 'SELECT 2'), '2');
     }));
 
+  test('mysql-throttle_max_bytes_per_second_to_client: a client gets so much, and a KILL is heard at once', async () => {
+    await variables({ throttle_max_bytes_per_second_to_client: 2_000_000 });
+    try {
+      await stage.withClient(async (client) => {
+        const begun = performance.now();
+        const large = client.query("SELECT REPEAT('x', 1000) FROM seq_1_to_3000");
+        await stage.withClient(async (other) => {
+          for (let i = 0; i < 20; i += 1) assert.equal(await scalar(other, 'SELECT 1'), '1');
+        });
+        const [rows] = await large;
+        assert.equal((rows as unknown[]).length, 3000);
+        // A second's worth goes at once.
+        assert.ok(performance.now() - begun > 450, 'three megabytes take half a second more');
+        const again = client.query("SELECT REPEAT('x', 1000) FROM seq_1_to_1000000");
+        const [row] = await stage.sluice.admin(
+          "SELECT SessionID AS id FROM stats_mysql_processlist WHERE user = 'app'",
+        );
+        const killedAt = performance.now();
+        await stage.withClient((other) => other.query(`KILL QUERY ${row?.id}`));
+        await refusal(again, 1317);
+        assert.ok(performance.now() - killedAt < 5_000);
+      });
+    } finally {
+      await variables({ throttle_max_bytes_per_second_to_client: 0 });
+    }
+  });
+
   test('a prepared statement, and within a transaction that goes on', () =>
     stage.withClient(async (client) => {
       await client.query('BEGIN');
