@@ -85,6 +85,8 @@ export interface SessionLogin {
 const ASCII_TRAIL_CHARSETS: ReadonlySet<string> = new Set(['big5', 'cp932', 'gbk', 'gb18030', 'sjis']);
 const ASCII_TRAIL_BYTES: ClassifyOptions = { asciiTrailBytes: true };
 
+const SCHEMA_OF_EVERY_SERVER = 'information_schema';
+
 const NO_OUTCOME = { rowsAffected: 0, rowsSent: 0, lastInsertId: 0 } as const;
 
 /** Where the digest table shows statements that the query cache answered, as in ProxySQL. */
@@ -572,13 +574,16 @@ export class Session implements RunOwner {
     this.ready(endedAt);
   }
 
-  /** Who drops the schema it is in is where a login that names none is: elsewhere the next statement would fail. */
+  /**
+   * Who drops the schema it is in is in none on a server. Here it is where no table can be written or dropped by a name without a
+   * schema: mysql-default_schema may be one with data, and the schema that is gone would make every statement fail.
+   */
   #afterDrop(statement: Statement): void {
     const { command, prepared } = statement;
     if (command !== 'query' && command !== 'execute') return;
     const text = prepared === undefined ? textOf(statement) : prepared.text.toString('utf8');
     if (!droppedSchemas(text).includes(this.state.schema)) return;
-    this.state = withSchema(this.state, this.variables.defaultSchema);
+    this.state = withSchema(this.state, SCHEMA_OF_EVERY_SERVER);
   }
 
   serverRefused(statement: Statement, { home }: BackendConnection, error: ProtocolError): void {

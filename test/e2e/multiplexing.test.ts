@@ -149,17 +149,19 @@ describe('multiplexing', () => {
     assert.equal(reused, false);
   });
 
-  test('who drops the schema it is in may go on, and make it anew', () =>
-    twoSessions(async () => {
-      for (const how of ['query', 'execute'] as const) {
-        for (const sql of ['CREATE DATABASE gone', 'USE gone']) await a.query(sql);
-        await (how === 'query' ? a.query('DROP DATABASE gone') : a.execute('DROP DATABASE `gone`'));
-        await a.query('CREATE DATABASE gone');
-        assert.equal(Number(await scalar(a, 'SELECT COUNT(*) FROM test.t')), 1);
-        await refusal(a.query('CREATE TABLE t (id INT)'), 1044);
-        await a.query('DROP DATABASE gone');
-      }
-    }));
+  test('who drops the schema it is in may go on, make it anew, and has none of the data of mysql-default_schema', () =>
+    withVariables({ default_schema: 'test' }, () =>
+      twoSessions(async () => {
+        for (const how of ['query', 'execute'] as const) {
+          for (const sql of ['CREATE DATABASE gone', 'USE gone']) await a.query(sql);
+          await (how === 'query' ? a.query('DROP DATABASE gone') : a.execute('DROP DATABASE `gone`'));
+          await a.query('CREATE DATABASE gone');
+          assert.equal(Number(await scalar(a, 'SELECT COUNT(*) FROM test.t')), 1);
+          await refusal(a.query('CREATE TABLE t (id INT)'), 1044);
+          await a.query('DROP DATABASE gone');
+        }
+      }),
+    ));
 
   test('idle sessions hold no connection, and many share few', () =>
     twoSessions(async () => {
