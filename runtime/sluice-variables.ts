@@ -40,6 +40,10 @@ export const SLUICE_VARIABLES = {
     text('', 'any', ACTS),
     'secret key of the mask `hash`; without it columns with that mask are masked in full',
   ),
+  masking_hide_indexes: described(
+    oneOf('all', ['all', 'leading', 'off'], ACTS),
+    'which indexes of protected columns servers are kept from using for masked users, so that rows do not come in their order: all, those that begin with such a column, none',
+  ),
   masking_catalog_username: described(
     text('', 'any', ACTS),
     "user that reads the servers' catalog of tables, views, routines and triggers for masking; empty: each masked user reads its own",

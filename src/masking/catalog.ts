@@ -6,8 +6,20 @@ import { fold } from './identifiers.ts';
 
 export interface CatalogIndex {
   readonly name: string;
+  /** In order; of a part that is an expression the columns it names. */
   readonly columns: readonly string[];
   readonly unique?: boolean;
+  /** The columns of the first part, when that is an expression. */
+  readonly leading?: readonly string[];
+  /** INVISIBLE (MySQL) or IGNORED (MariaDB): a hint that names it is an error. */
+  readonly unseen?: boolean;
+  /** FULLTEXT, SPATIAL: rows are never read in the order of its columns. */
+  readonly unordered?: boolean;
+}
+
+export interface GeneratedColumn {
+  readonly column: string;
+  readonly expression: string;
 }
 
 /** A column whose values have to be among those of another table's column. */
@@ -28,6 +40,7 @@ export interface CatalogTable {
   readonly invisible?: readonly string[];
   /** Keys of every kind; undefined: not known, which counts as "any column may be in a key". */
   readonly indexes?: readonly CatalogIndex[];
+  readonly generated?: readonly GeneratedColumn[];
   /** Clauses of CHECK constraints. */
   readonly checks?: readonly string[];
   /** Foreign keys. */
@@ -74,6 +87,17 @@ export function catalogOf(facts: CatalogFacts): Catalog {
     byName.set(key, byName.has(key) ? undefined : table);
   }
   return { ...facts, table: (schema, name) => byName.get(tableKey(schema, name)) };
+}
+
+/** Columns of the table that an expression of its definition names, or that have the name of something in it. */
+export function columnsIn(
+  expression: string,
+  { columns, invisible = [] }: Pick<CatalogTable, 'columns' | 'invisible'>,
+): string[] {
+  const words = new Set(
+    (expression.match(/`[^`]+`|[\w$\u0080-\uffff]+/g) ?? []).map((word) => fold(word.replaceAll('`', ''))),
+  );
+  return [...columns, ...invisible].filter((column) => words.has(fold(column)));
 }
 
 /** A key for maps; a NUL can be in no identifier. */

@@ -12,6 +12,8 @@ export interface TextReading {
   readonly singleByte: boolean;
   /** A name with bytes above 127; undefined when it cannot be decoded. */
   readonly decode: (bytes: Uint8Array) => string | undefined;
+  /** The other way round; undefined where that is not certain: a name beyond ASCII in most character sets. */
+  readonly encode: (text: string) => Buffer | undefined;
 }
 
 /** Of the character sets in which every byte below 128 that begins a character is ASCII; label of the decoder or ''. */
@@ -125,6 +127,7 @@ export function readingOf(charset: string): TextReading | undefined {
     characterLength: multi?.length,
     singleByte: multi === undefined,
     decode: decoderOf(multi?.decoder ?? single ?? ''),
+    encode: encoderOf(multi?.decoder ?? single ?? ''),
   };
   readings.set(name, reading);
   return reading;
@@ -140,6 +143,19 @@ function decoderOf(label: string): TextReading['decode'] {
     } catch {
       return undefined;
     }
+  };
+}
+
+/** Letters beyond ASCII only where every decoder means the same by them: UTF-8 and the upper half of latin1. */
+function encoderOf(label: string): TextReading['encode'] {
+  if (label === 'utf-8') return (text) => Buffer.from(text);
+  const highest = label === 'windows-1252' ? 0xff : 0x7f;
+  return (text) => {
+    for (let i = 0; i < text.length; i += 1) {
+      const code = text.charCodeAt(i);
+      if (code > highest || (code >= 0x80 && code < 0xa0)) return undefined;
+    }
+    return Buffer.from(text, 'latin1');
   };
 }
 

@@ -2,7 +2,7 @@
  * Columns that are not protected themselves, but whose new value a constraint compares with a protected one: whether the
  * server takes the value tells what the other one is. It reads the catalog's constraints and judges no statement.
  */
-import { type Catalog, type CatalogTable, tableKey } from './catalog.ts';
+import { type Catalog, type CatalogTable, columnsIn, tableKey } from './catalog.ts';
 import { fold } from './identifiers.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { SourceColumn } from './verdict.ts';
@@ -52,12 +52,4 @@ export function confirmingWritesOf(policy: CompiledPolicy, catalog: Catalog): Co
   }
   const tables = new Set([...updated.keys()].map((key) => key.slice(key.indexOf('\0') + 1)));
   return { inserted, updated, tables };
-}
-
-/** Columns of the table that a CHECK names, or that have the name of something in it. */
-function columnsIn(clause: string, { columns, invisible = [] }: CatalogTable): string[] {
-  const words = new Set(
-    (clause.match(/`[^`]+`|[\w$\u0080-\uffff]+/g) ?? []).map((word) => fold(word.replaceAll('`', ''))),
-  );
-  return [...columns, ...invisible].filter((column) => words.has(fold(column)));
 }

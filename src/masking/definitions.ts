@@ -146,6 +146,7 @@ function view(reader: StatementReader): Verdict {
   reader.tableName();
   if (reader.kind() === OPEN) reader.nameList();
   reader.needWord('AS');
+  reader.resolver.lasting = true;
   const { columns } = reader.resolver.query(reader.query(), undefined);
   if (reader.takeWord('WITH')) {
     reader.takeWord('CASCADED', 'LOCAL');

@@ -179,7 +179,8 @@ export abstract class JoinParser extends ExpressionParser {
     }
     const alias = this.alias(false).name;
     if (this.kind() === OPEN) this.fail();
-    return { kind: 'table', name, alias, hints: this.#indexHints(), partitions };
+    const end = this.at - 1;
+    return { kind: 'table', name, alias, hints: this.#indexHints(), partitions, end };
   }
 
   #indexHints(): IndexHint[] {
@@ -190,7 +191,8 @@ export abstract class JoinParser extends ExpressionParser {
       const ignore = this.word() === 'IGNORE';
       if (!this.takeWord('USE', 'FORCE', 'IGNORE')) return hints;
       this.at += 1;
-      if (this.takeWord('FOR')) {
+      const scoped = this.takeWord('FOR');
+      if (scoped) {
         if (!this.takeWord('JOIN')) {
           this.needWord('ORDER', 'GROUP');
           this.needWord('BY');
@@ -198,7 +200,7 @@ export abstract class JoinParser extends ExpressionParser {
       }
       const indexes = this.kind(1) === CLOSE ? [] : this.nameList();
       if (indexes.length === 0) this.at += 2;
-      if (!ignore) hints.push({ indexes });
+      if (!ignore) hints.push({ indexes, scoped });
       if (this.kind() === COMMA && ['USE', 'FORCE', 'IGNORE'].includes(this.word(1))) this.at += 1;
     }
   }

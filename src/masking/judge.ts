@@ -14,10 +14,12 @@ import { NamedObjects } from './named-objects.ts';
 import type { CompiledPolicy } from './policy.ts';
 import { QueryParser } from './query-parser.ts';
 import { Resolver } from './resolver.ts';
+import { type HidesIndexes, IndexHiding } from './row-order.ts';
 import { type SqlMode, sqlModeOf } from './sql-mode.ts';
-import { type Decided, StatementReader } from './statements.ts';
+import { type Decided, type DecidedWithin, StatementReader } from './statements.ts';
 import { isSystemSchema } from './system-objects.ts';
 import type { Columns, Knowledge } from './tables.ts';
+import { located } from './text-edits.ts';
 import { TokenTest } from './token-test.ts';
 import { Tokens } from './tokens.ts';
 import { PASS, Reason, refuseStatement, type Verdict } from './verdict.ts';
@@ -71,9 +73,10 @@ export class Judge {
   readonly #objects: NamedObjects;
   readonly #test: TokenTest;
   #lastMode: { readonly sqlMode: SqlMode | undefined; readonly mode: LexerMode | undefined } = NO_MODE;
-  readonly #cache = new LruMap<string, readonly Verdict[] | 'per text'>({ entriesMax: JUDGE_CACHE_ENTRIES_MAX });
+  readonly #cache = new LruMap<string, Decided | 'per text'>({ entriesMax: JUDGE_CACHE_ENTRIES_MAX });
 
-  constructor(policy: CompiledPolicy, catalog: Catalog, server: ServerKind) {
+  /** @param hides which indexes of protected columns statements are kept from */
+  constructor(policy: CompiledPolicy, catalog: Catalog, server: ServerKind, hides: HidesIndexes = 'all') {
     this.policy = policy;
     this.catalog = catalog;
     this.server = server;
@@ -85,6 +88,7 @@ export class Judge {
       catalog,
       dependents: this.dependents,
       readView: (view) => this.#readView(view),
+      hiding: new IndexHiding(policy, catalog, hides),
       relations: new Map(),
       views: new Map(),
     };
@@ -143,33 +147,37 @@ export class Judge {
     if (tokens.tooMany) return [refuseStatement(Reason.TOO_COMPLEX, 'the statement is too large to be judged')];
     const temporary = context.temporary ?? NO_NAMES;
     if (context.text.length > JUDGE_CACHE_KEY_BYTES_MAX)
-      return this.#decide(tokens, mode, context.schema, temporary).verdicts;
+      return withEdits(this.#decide(tokens, mode, context.schema, temporary), tokens);
     const session = temporary.size === 0 ? '' : `${[...temporary].join('\0')}\0`;
     const circumstances = `${session}${context.schema}\0${mode.ansiQuotes ? 'a' : ''}${mode.backslashEscapes ? 'b' : ''}\0${context.charset}\0`;
     const shapeKey = circumstances + tokens.shape();
     const byShape = this.#cache.get(shapeKey);
-    if (byShape !== undefined && byShape !== 'per text') return byShape;
+    if (byShape !== undefined && byShape !== 'per text') return withEdits(byShape, tokens);
     const textKey = `${circumstances}\0${Buffer.from(context.text).toString('latin1')}`;
     const byText = byShape === 'per text' ? this.#cache.get(textKey) : undefined;
-    if (byText !== undefined && byText !== 'per text') return byText;
-    const { verdicts, usedLiteral } = this.#decide(tokens, mode, context.schema, temporary);
-    this.#cache.set(shapeKey, usedLiteral ? 'per text' : verdicts);
-    if (usedLiteral) this.#cache.set(textKey, verdicts);
-    return verdicts;
+    if (byText !== undefined && byText !== 'per text') return withEdits(byText, tokens);
+    const decided = this.#decide(tokens, mode, context.schema, temporary);
+    const { usedLiteral } = decided;
+    this.#cache.set(shapeKey, usedLiteral ? 'per text' : decided);
+    if (usedLiteral) this.#cache.set(textKey, decided);
+    return withEdits(decided, tokens);
   }
 
   #decide(tokens: Tokens, mode: LexerMode, schema: string, temporary: ReadonlySet<string>): Decided {
-    const inner = (text: string, current: string, known: ReadonlySet<string>): Decided => {
+    const inner = (text: string, current: string, known: ReadonlySet<string>): DecidedWithin => {
       const bytes = Buffer.from(text);
       const within = new Tokens(bytes, { ...mode, reading: CATALOG_READING });
       if (within.ambiguous && this.#test.mayTouch(bytes)) {
         const refused = refuseStatement(Reason.AMBIGUOUS, 'servers may read the text to run in more than one way');
-        return { verdicts: [refused], usedLiteral: true, changesReading: false };
+        return { verdicts: [refused], usedLiteral: true, changesReading: false, edits: [], text: bytes, places: [] };
       }
-      return this.#decide(within, mode, current, known);
+      const decided = this.#decide(within, mode, current, known);
+      return { ...decided, text: bytes, places: located(decided.edits, within) };
     };
     const reader = new StatementReader(tokens, mode.mariadb, this.#knowledge, { schema, temporary }, inner);
-    return { verdicts: reader.all(), usedLiteral: reader.usedLiteral, changesReading: reader.changesReading };
+    const verdicts = reader.all();
+    const { usedLiteral, changesReading, edits } = reader;
+    return { verdicts, usedLiteral, changesReading, edits };
   }
 
   /** Mostly the same as for the statement before. */
@@ -198,4 +206,11 @@ export class Judge {
     if (!parser.atEnd()) parser.fail();
     return new Resolver(this.#knowledge, view.schema, NO_NAMES).query(query, undefined);
   }
+}
+
+/** Of texts with the same shape, verdicts are the same and places are not. */
+function withEdits({ verdicts, edits }: Decided, tokens: Tokens): readonly Verdict[] {
+  const [first, ...others] = verdicts;
+  if (edits.length === 0 || first === undefined || verdicts.at(-1)?.kind === 'refuse') return verdicts;
+  return first.kind === 'refuse' ? verdicts : [{ ...first, edits: located(edits, tokens) }, ...others];
 }

@@ -93,8 +93,11 @@ export interface Query extends CommonTables {
   readonly kind: 'query';
 }
 
+/** USE or FORCE. */
 export interface IndexHint {
   readonly indexes: readonly string[];
+  /** FOR JOIN, ORDER BY or GROUP BY only. */
+  readonly scoped: boolean;
 }
 
 export type JoinTree =
@@ -104,6 +107,10 @@ export type JoinTree =
       readonly alias: string | undefined;
       readonly hints: readonly IndexHint[];
       readonly partitions: boolean;
+      /** Index of the last token before the hints. */
+      readonly end: number;
+      /** Index of the word TABLE where that stands for SELECT * FROM. */
+      readonly verb?: number;
     }
   | {
       readonly kind: 'derived';

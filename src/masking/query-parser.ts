@@ -80,10 +80,11 @@ export class QueryParser extends JoinParser {
     }
     if (this.takeWord('VALUES')) return this.#valuesRows();
     if (this.takeWord('TABLE')) {
+      const verb = this.at - 1;
       const name = this.tableName();
       const block = emptyBlock();
       block.items.push({ kind: 'star', table: undefined });
-      block.from = { kind: 'table', name, alias: undefined, hints: [], partitions: false };
+      block.from = { kind: 'table', name, alias: undefined, hints: [], partitions: false, end: this.at - 1, verb };
       return block;
     }
     this.needWord('SELECT');

@@ -10,11 +10,13 @@ import type {
   CommonTable,
   CommonTables,
   Expression,
+  IndexHint,
   Item,
   JoinTree,
   Query,
   TableName,
 } from './query-ast.ts';
+import type { TableIndexes } from './row-order.ts';
 import {
   addNamed,
   find,
@@ -27,6 +29,7 @@ import {
 } from './scope.ts';
 import { isValueBearingFunction } from './system-objects.ts';
 import { type Columns, type Knowledge, Tables } from './tables.ts';
+import { hintBehind, selectInstead, type TokenEdit } from './text-edits.ts';
 import { NOT_UNDERSTOOD, TOO_COMPLEX } from './token-cursor.ts';
 import { around, isProtected, Refused, refuse, USES, type Use } from './uses.ts';
 import { Reason, refuseStatement } from './verdict.ts';
@@ -47,6 +50,10 @@ export class Resolver {
   met: ScopeColumn | undefined;
   /** The session's diagnostics are read. */
   diagnostics = false;
+  /** What the text is kept as outlives the catalog: a view's. */
+  lasting = false;
+  /** By the token they are at: a part of a query may be resolved more than once. */
+  readonly edits = new Map<number, TokenEdit>();
 
   readonly #knowledge: Knowledge;
   /** Current schema, '' for none. */
@@ -342,11 +349,7 @@ export class Resolver {
     }
   }
 
-  #namedTable(
-    name: TableName,
-    alias: string | undefined,
-    how: { hints: readonly { indexes: readonly string[] }[]; partitions: boolean },
-  ): Relation {
+  #namedTable(name: TableName, alias: string | undefined, how: Extract<JoinTree, { kind: 'table' }>): Relation {
     const known = fold(alias ?? name.name);
     if (name.schema === undefined) {
       const common = this.#findCommonTable(name.name);
@@ -358,7 +361,33 @@ export class Resolver {
       refuse(shown, { code: Reason.WHERE, words: 'rows are chosen by PARTITION, which may depend on it' });
     }
     if (how.hints.length > 0 && shown !== undefined) this.#tables.checkHints(name, shown, how.hints);
+    this.#hideIndexes(how);
     return relation;
+  }
+
+  /** The server may read a base table by any index: by those of protected columns it must not. */
+  #hideIndexes({ name, hints, end, verb }: Extract<JoinTree, { kind: 'table' }>): void {
+    const indexes = this.#tables.indexes(name);
+    // Indexes that the statement names are harmless, and no other one is used.
+    if (indexes === undefined || hints.some(({ scoped }) => !scoped)) return;
+    if (verb !== undefined) this.edits.set(verb, selectInstead(verb));
+    const form = this.#formFor(name, hints);
+    if (form === 'ignore' && indexes.hidden.length === 0) return;
+    this.edits.set(end, hintBehind(end, form, indexes));
+  }
+
+  #formFor(name: TableName, hints: readonly IndexHint[]): 'use' | 'ignore' | 'none' {
+    if (this.#tables.mayBeTemporary(name)) {
+      // A temporary table has other indexes.
+      if (hints.length > 0) throw NOT_UNDERSTOOD;
+      return 'none';
+    }
+    return hints.length > 0 || this.lasting ? 'ignore' : 'use';
+  }
+
+  /** Indexes of a base table that have to be hidden. */
+  indexes(name: TableName): TableIndexes | undefined {
+    return this.#tables.indexes(name);
   }
 
   /** A table of any kind, as a relation of the given folded alias. */

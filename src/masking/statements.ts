@@ -15,6 +15,7 @@ import { newScope, type ScopeColumn } from './scope.ts';
 import { judgeShow } from './show.ts';
 import { isSystemSchema, isValueBearingAnywhere, isValueBearingFunction } from './system-objects.ts';
 import type { Knowledge } from './tables.ts';
+import { type TextEdit, type TokenEdit, withinLiteral } from './text-edits.ts';
 import { COMMA, NotUnderstood, OPEN, PART } from './token-cursor.ts';
 import type { Tokens } from './tokens.ts';
 import { isProtected, Refused, refuse, USES } from './uses.ts';
@@ -36,10 +37,17 @@ export interface Decided {
   readonly usedLiteral: boolean;
   /** It changes the current schema, or how later texts are read. */
   readonly changesReading: boolean;
+  readonly edits: readonly TokenEdit[];
+}
+
+/** What became of a text within a text. */
+export interface DecidedWithin extends Decided {
+  readonly text: Buffer;
+  readonly places: readonly TextEdit[];
 }
 
 /** Judges a text that a statement carries as a literal: PREPARE, EXECUTE IMMEDIATE. */
-export type InnerJudge = (text: string, schema: string, temporary: ReadonlySet<string>) => Decided;
+export type InnerJudge = (text: string, schema: string, temporary: ReadonlySet<string>) => DecidedWithin;
 
 /** What the server's session knows that texts depend on. */
 export interface SessionNames {
@@ -62,6 +70,8 @@ export class StatementReader extends QueryParser {
   schema: string;
   /** The text changes the current schema, or how later texts are read. */
   changesReading = false;
+  /** What the text has to get on its way to the server. */
+  readonly edits: TokenEdit[] = [];
   /** Of the statement being judged. */
   resolver: Resolver;
   #temporary: ReadonlySet<string>;
@@ -122,6 +132,7 @@ export class StatementReader extends QueryParser {
       if (INDEX_HINT.test(this.tokens.hints) && this.touches(start)) {
         return refuseStatement(Reason.ORDER_BY, 'an optimizer hint may have rows read in the order of an index');
       }
+      for (const edit of this.resolver.edits.values()) this.edits.push(edit);
       return verdict;
     } catch (error) {
       if (error instanceof Refused) return error.verdict;
@@ -428,7 +439,9 @@ export class StatementReader extends QueryParser {
     const usesLiteral =
       this.kind() === Kind.STRING && (next === Kind.END || next === SEMICOLON || this.word(1) === 'USING');
     if (!usesLiteral) throw new Refused(refuseStatement(Reason.DYNAMIC, 'the text to run is not a literal'));
-    const { verdicts, changesReading } = this.#judgeInner(this.literal(), this.schema, this.#temporary);
+    const token = this.at;
+    const within = this.#judgeInner(this.literal(), this.schema, this.#temporary);
+    const { verdicts, changesReading } = within;
     if (this.takeWord('USING')) for (const expression of this.expressions()) this.alone(expression);
     this.#unsettled = true;
     const [verdict] = verdicts;
@@ -445,6 +458,13 @@ export class StatementReader extends QueryParser {
       throw new Refused(refuseStatement(Reason.DYNAMIC, 'a text prepared in SQL may not show them'));
     }
     if (verdict.kind === 'pass') this.#manyResults = true;
+    if (within.places.length > 0) {
+      const edits = withinLiteral(within.places, within.text, this.tokens, token);
+      if (edits === undefined) {
+        throw new Refused(refuseStatement(Reason.DYNAMIC, 'the text to run cannot be followed byte by byte'));
+      }
+      this.edits.push(...edits);
+    }
     return verdict.kind === 'pass' && verdict.prepared ? PASS_PREPARED : verdict;
   }
 

@@ -7,6 +7,7 @@ import type { Dependents } from './dependents.ts';
 import { fold } from './identifiers.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { TableName } from './query-ast.ts';
+import { type IndexHiding, isHarmlessIndex, type TableIndexes } from './row-order.ts';
 import { type Relation, relationOf, type Scope, type ScopeColumn } from './scope.ts';
 import { isSystemSchema, isValueBearing } from './system-objects.ts';
 import { NotUnderstood } from './token-cursor.ts';
@@ -34,6 +35,7 @@ export interface Knowledge {
   readonly catalog: Catalog;
   readonly dependents: Dependents;
   readonly readView: ViewReader;
+  readonly hiding: IndexHiding;
   /** Base tables met so far, without an alias. */
   readonly relations: Map<string, Relation>;
   readonly views: Map<string, ResolvedView | 'in progress'>;
@@ -56,13 +58,22 @@ export class Tables {
   relation(name: TableName, alias: string): Relation {
     const { catalog, dependents, policy } = this.#knowledge;
     const lasting = this.#lastingTable(name, alias);
-    if (this.#temporary.size === 0 || !this.#temporary.has(fold(name.name))) return lasting;
+    if (!this.mayBeTemporary(name)) return lasting;
     // It is either of the two. Of the temporary one nothing is known, and nothing of it is protected.
     const schema = name.schema ?? this.#schema;
     const table = catalog.table(schema, name.name);
     const leads = policy.touchesTable(schema, name.name) || dependents.views.has(tableKey(schema, name.name));
     if (table === undefined || !leads) return relationOf(alias, fold(schema), [], { open: true });
     return { ...lasting, open: true, openNames: true };
+  }
+
+  /** Of a base table, when some of them have to be hidden. */
+  indexes(name: TableName): TableIndexes | undefined {
+    return this.#knowledge.hiding.of(name.schema ?? this.#schema, name.name);
+  }
+
+  mayBeTemporary(name: TableName): boolean {
+    return this.#temporary.size > 0 && this.#temporary.has(fold(name.name));
   }
 
   /** A base table or a view. */
@@ -147,12 +158,7 @@ export class Tables {
     const { catalog, policy } = this.#knowledge;
     const table = catalog.table(name.schema ?? this.#schema, name.name);
     for (const wanted of hints.flatMap(({ indexes }) => indexes)) {
-      const index = table?.indexes?.find((candidate) => fold(candidate.name) === fold(wanted));
-      const harmless =
-        table !== undefined &&
-        (fold(wanted) === 'primary' ||
-          index?.columns.every((column) => policy.protects(table.schema, table.name, column) < 0) === true);
-      if (!harmless)
+      if (table === undefined || !isHarmlessIndex(policy, table, wanted))
         refuse(shown, { code: Reason.ORDER_BY, words: `rows may be read in its order by index ${wanted}` });
     }
   }

@@ -21,8 +21,8 @@ export class Tokens {
   /** Hints for the optimizer, as they are. */
   hints = '';
 
+  readonly mode: LexerMode;
   readonly #text: Buffer;
-  readonly #mode: LexerMode;
   #kinds: Uint8Array;
   #starts: Uint32Array;
   #ends: Uint32Array;
@@ -30,7 +30,7 @@ export class Tokens {
 
   constructor(text: Uint8Array, mode: LexerMode) {
     this.#text = Buffer.from(text.buffer, text.byteOffset, text.length);
-    this.#mode = mode;
+    this.mode = mode;
     const room = 64 + (text.length >> 2);
     this.#kinds = new Uint8Array(room);
     this.#starts = new Uint32Array(room);
@@ -83,6 +83,15 @@ export class Tokens {
     return word;
   }
 
+  /** Where a token begins and ends in the text, in bytes. */
+  start(i: number): number {
+    return this.#starts[i]!;
+  }
+
+  end(i: number): number {
+    return this.#ends[i]!;
+  }
+
   /** Nothing between this token and the next one. */
   adjacent(i: number): boolean {
     return i + 1 < this.count && this.#ends[i] === this.#starts[i + 1];
@@ -117,13 +126,13 @@ export class Tokens {
     const decoded = this.#decode(this.#starts[i]! + from + 1, this.#ends[i]! - 1);
     if (decoded === undefined) return undefined;
     const quote = bytes[from] === 0x27 ? "'" : '"';
-    const doubled = new RegExp(this.#mode.backslashEscapes ? `\\\\[\\s\\S]|${quote}${quote}` : `${quote}${quote}`, 'g');
+    const doubled = new RegExp(this.mode.backslashEscapes ? `\\\\[\\s\\S]|${quote}${quote}` : `${quote}${quote}`, 'g');
     return decoded.replace(doubled, (found) => (found[0] === '\\' ? unescaped(found[1] ?? '') : quote));
   }
 
   #decode(start: number, end: number): string | undefined {
     for (let i = start; i < end; i += 1) {
-      if (this.#text[i]! >= 0x80) return this.#mode.reading.decode(this.#text.subarray(start, end));
+      if (this.#text[i]! >= 0x80) return this.mode.reading.decode(this.#text.subarray(start, end));
     }
     return this.#text.toString('latin1', start, end);
   }

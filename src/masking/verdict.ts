@@ -2,6 +2,7 @@
  * What the judge says about a statement: the verdict, its plan per output column, and the stable reason codes.
  * It decides nothing; docs/MASKING.md explains each code.
  */
+import type { TextEdit } from './text-edits.ts';
 
 /** A column of a base table or a view, spelled as the catalog (or, without one, the policy or the statement) spells it. */
 export interface SourceColumn {
@@ -71,12 +72,16 @@ export interface PassVerdict {
   readonly prepared: boolean;
   /** Folded names of temporary tables that the statement makes: from then on these names mean other tables. */
   readonly temporary?: readonly string[];
+  /** What the text has to get on its way to the server, in order; at the first verdict, for all of them. */
+  readonly edits?: readonly TextEdit[];
 }
 
 /** Every result set of the statement has exactly these columns. */
 export interface MaskVerdict {
   readonly kind: 'mask';
   readonly columns: readonly OutputColumn[];
+  /** See PassVerdict. */
+  readonly edits?: readonly TextEdit[];
 }
 
 export interface RefuseVerdict {

@@ -187,7 +187,7 @@ function assignments(reader: StatementReader, scope: Scope): void {
 export function judgeUpdate(reader: StatementReader): Verdict {
   reader.at += 1;
   while (reader.takeWord(...MODIFIERS));
-  const scope = joined(reader);
+  const { scope } = joined(reader);
   reader.needWord('SET');
   assignments(reader, scope);
   conditions(reader, scope);
@@ -197,22 +197,39 @@ export function judgeUpdate(reader: StatementReader): Verdict {
 export function judgeDelete(reader: StatementReader): Verdict {
   reader.at += 1;
   while (reader.takeWord(...MODIFIERS));
-  const scope = deleteTables(reader);
-  conditions(reader, scope);
+  const { scope, single } = deleteTables(reader);
+  const ends = conditions(reader, scope);
+  const inOrder = ends.limited || reader.word() === 'RETURNING';
+  if (single !== undefined && inOrder) refuseUnordered(reader, single, ends.orderedBy);
   return returning(reader, undefined, scope);
 }
 
-/** DELETE FROM t …, DELETE t FROM joins …, DELETE FROM t USING joins …: the tables in reach. */
-function deleteTables(reader: StatementReader): Scope {
+/** DELETE FROM one table takes no index hint: rows of one value may be taken in the order of the next part of an index. */
+function refuseUnordered(reader: StatementReader, name: TableName, orderedBy: ReadonlySet<string>): void {
+  const mixed = reader.resolver.indexes(name)?.mixed;
+  const table = reader.knowledge.catalog.table(name.schema ?? reader.schema, name.name);
+  if (mixed === undefined || table === undefined) return;
+  const primary = table.indexes?.find((index) => fold(index.name) === 'primary');
+  if (primary?.columns.every((column) => orderedBy.has(fold(column))) === true) return;
+  const { schema, name: tableName } = table;
+  const words = `rows may be taken in its order by index ${mixed.index}, unless the primary key orders them`;
+  throw new Refused(refuseColumn(Reason.ORDER_BY, { schema, table: tableName, column: mixed.column }, words));
+}
+
+/** DELETE FROM t …, DELETE t FROM joins …, DELETE FROM t USING joins …: the tables in reach, and the one of the first kind. */
+function deleteTables(reader: StatementReader): { readonly scope: Scope; readonly single?: TableName } {
   if (!reader.takeWord('FROM')) {
     deleteTargets(reader);
     reader.needWord('FROM');
-    return joined(reader);
+    return { scope: joined(reader).scope };
   }
   const start = reader.at;
-  if (deleteTargets(reader) && reader.takeWord('USING')) return joined(reader);
+  if (deleteTargets(reader) && reader.takeWord('USING')) return { scope: joined(reader).scope };
   reader.at = start;
-  return joined(reader);
+  const { tree, scope } = joined(reader);
+  if (tree.kind !== 'table') return { scope };
+  reader.resolver.edits.delete(tree.end);
+  return { scope, single: tree.name };
 }
 
 /** `t, s.t.*`; false when something else is there. */
@@ -228,14 +245,14 @@ function deleteTargets(reader: StatementReader): boolean {
   return true;
 }
 
-function joined(reader: StatementReader): Scope {
+function joined(reader: StatementReader): { readonly tree: JoinTree; readonly scope: Scope } {
   const scope = newScope(undefined);
   const later: (() => void)[] = [];
   const tree = reader.joinList();
   reader.resolver.from(tree, scope, later);
   for (const condition of later) condition();
   for (const name of tablesOf(tree)) refuseTriggers(reader, name);
-  return scope;
+  return { tree, scope };
 }
 
 function tablesOf(tree: JoinTree): TableName[] {
@@ -243,17 +260,25 @@ function tablesOf(tree: JoinTree): TableName[] {
   return tree.kind === 'join' ? [...tablesOf(tree.left), ...tablesOf(tree.right)] : [];
 }
 
-function conditions(reader: StatementReader, scope: Scope): void {
+function conditions(
+  reader: StatementReader,
+  scope: Scope,
+): { readonly limited: boolean; readonly orderedBy: ReadonlySet<string> } {
+  const orderedBy = new Set<string>();
   const check = (expression: Expression, use: Use): void => reader.resolver.expression(expression, scope, use);
   if (reader.takeWord('WHERE')) check(reader.expression(), USES.where);
   if (reader.takeWord('ORDER')) {
     reader.needWord('BY');
     do {
-      check(reader.expression(), USES.orderBy);
+      const key = reader.expression();
+      check(key, USES.orderBy);
+      if (key.bare !== undefined) orderedBy.add(fold(key.bare.column));
       reader.takeWord('ASC', 'DESC');
     } while (reader.take(COMMA));
   }
-  if (reader.takeWord('LIMIT')) for (const expression of reader.expressions()) check(expression, USES.expression);
+  const limited = reader.takeWord('LIMIT');
+  if (limited) for (const expression of reader.expressions()) check(expression, USES.expression);
+  return { limited, orderedBy };
 }
 
 /** MariaDB: RETURNING gives a result set of the changed rows. */

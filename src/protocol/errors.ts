@@ -78,6 +78,13 @@ export const errors = {
     protocolError(1300, 'HY000', `Invalid ${charset} character string: '${shown}'`),
   /** The text of a rule's error_msg, and refusals of the proxy that look like one. */
   notAllowed: (message: string) => protocolError(1148, '42000', message),
+  /** An index that the proxy named to the server is gone. */
+  indexGone: () =>
+    protocolError(
+      1412,
+      'HY000',
+      'Table definition has changed, please run the statement again: an index is gone (SLUICE-M42)',
+    ),
   unknownStatement: (statementId: number) =>
     protocolError(1243, 'HY000', `Unknown prepared statement handler (${statementId}) given to mysql_stmt_precheck`),
   noOpenCursor: (statementId: number) =>

@@ -107,6 +107,7 @@ export class Mirror {
           : session.user.defaultHostgroup;
     const statement: Draft = { ...original, ...NO_HOOKS, hostgroup, startedAt: performance.now() };
     rewrite(statement, decision, session.runtime.digests, session.quoting());
+    if (decision.rewrittenQuery !== undefined) statement.sentText = undefined;
     statement.frame = Buffer.from(statement.frame);
     statement.decision = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1 };
     const copy: Copy = {

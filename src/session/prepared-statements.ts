@@ -48,7 +48,7 @@ export interface PreparedStatement {
     | { readonly filter: { forFetch(): AnswerFilter | undefined }; readonly maskingGeneration: number }
     | undefined;
   /** The name of the statement on a connection in the state it ran in last; see statementKey. */
-  keyMemo?: { readonly stateKey: string; readonly key: string };
+  keyMemo?: { readonly stateKey: string; readonly text: Buffer; readonly key: string };
   /** What masking made of the text, and what that depends on. */
   judged?: JudgedOnce;
 }

@@ -48,6 +48,7 @@ import { Leases, pinNames } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
 import { logStatement } from './log-statement.ts';
 import { mayDefine } from './masking/definitions.ts';
+import { isIndexGone } from './masking/error-texts.ts';
 import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
@@ -587,6 +588,7 @@ export class Session implements RunOwner {
   }
 
   serverRefused(statement: Statement, { home }: BackendConnection, error: ProtocolError): void {
+    if (isIndexGone(statement, error)) this.context.masking.definitionsChanged();
     this.context.errorStats.record(home, this.user.username, this.client.address, statement.schema, error);
   }
 
@@ -594,7 +596,9 @@ export class Session implements RunOwner {
     if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, false);
     this.record(statement, 0, 0);
     if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
-    if (!this.client.closed) this.answerError(error);
+    const indexGone = isIndexGone(statement, error);
+    if (indexGone) this.context.masking.definitionsChanged();
+    if (!this.client.closed) this.answerError(indexGone ? errors.indexGone() : error);
   }
 
   get throttle(): Throttle | undefined {

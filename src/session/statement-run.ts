@@ -543,14 +543,19 @@ export class StatementRun implements AnswerOwner {
     const serverId = connection.statements.get(keyOf(connection, statement, prepared));
     if (serverId !== undefined) return this.#execute(connection, statement, serverId);
     this.phase = 'preparing';
-    connection.send(commandFrame(Command.COM_STMT_PREPARE, prepared.text), 'prepare', this);
+    connection.send(commandFrame(Command.COM_STMT_PREPARE, statement.sentText ?? prepared.text), 'prepare', this);
   }
 
   #prepareDone(connection: BackendConnection, walker: ResponseWalker): void {
     const statement = this.statement as Statement;
     if (walker.ended === 'error' || statement.prepared === undefined) return this.#answerCaptured(connection, walker);
     this.#captured = [];
-    this.#remember(connection, statement.prepared.text, walker.statementId, cursorOwner(statement));
+    this.#remember(
+      connection,
+      statement.sentText ?? statement.prepared.text,
+      walker.statementId,
+      cursorOwner(statement),
+    );
     this.#execute(connection, statement, walker.statementId);
   }
 
@@ -573,7 +578,7 @@ export class StatementRun implements AnswerOwner {
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
-    if (!connection.send(statement.frame, answerKindOf(statement), this)) this.#pauseClient(connection);
+    if (!connection.send(frameOf(statement), answerKindOf(statement), this)) this.#pauseClient(connection);
   }
 
   /** The server does not keep up: no more from the client until it does, or until the statement is over. */
@@ -596,7 +601,7 @@ export class StatementRun implements AnswerOwner {
     }
     counters.Sluice_pipelining_statements += 1;
     (connection.home as Server).noteQuery();
-    connection.send(statement.frame, answerKindOf(statement), this);
+    connection.send(frameOf(statement), answerKindOf(statement), this);
     return true;
   }
 
@@ -618,7 +623,7 @@ export class StatementRun implements AnswerOwner {
       const told = Buffer.concat(this.#captured);
       answer = statement.filter === undefined ? told : statement.filter.push(told);
       if (outcome.ok && statement.preparing !== undefined)
-        this.#remember(connection, statement.preparing.text, walker.statementId);
+        this.#remember(connection, statement.sentText ?? statement.preparing.text, walker.statementId);
     } else if (statement.prepared !== undefined) {
       this.#noteCursor(connection, statement, statement.prepared, walker);
     }
@@ -840,6 +845,12 @@ function outcomeOf(walker: ResponseWalker): StatementOutcome {
   };
 }
 
+/** What the server gets: almost always the client's own bytes. */
+function frameOf({ sentText, command, frame }: Statement): Buffer {
+  if (sentText === undefined || command === 'execute') return frame;
+  return commandFrame(command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY, sentText);
+}
+
 /** The same text means something else in another schema or sql_mode: the whole mirrored state is part of the key. */
 function statementKey(connection: BackendConnection, text: Buffer, cursorOf = ''): string {
   return `${connection.state.key}\0${cursorOf}\0${text.toString('latin1')}`;
@@ -847,10 +858,11 @@ function statementKey(connection: BackendConnection, text: Buffer, cursorOf = ''
 
 /** The key of the statement at work, made once for all its executions in the same state. */
 function keyOf(connection: BackendConnection, statement: Statement, prepared: PreparedStatement): string {
-  if (wantsCursor(statement.frame)) return statementKey(connection, prepared.text, cursorOwner(statement));
+  const text = statement.sentText ?? prepared.text;
+  if (wantsCursor(statement.frame)) return statementKey(connection, text, cursorOwner(statement));
   const stateKey = connection.state.key;
-  if (prepared.keyMemo?.stateKey !== stateKey)
-    prepared.keyMemo = { stateKey, key: statementKey(connection, prepared.text) };
+  if (prepared.keyMemo?.stateKey !== stateKey || prepared.keyMemo.text !== text)
+    prepared.keyMemo = { stateKey, text, key: statementKey(connection, text) };
   return prepared.keyMemo.key;
 }
 

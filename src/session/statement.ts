@@ -53,13 +53,15 @@ export interface Statement {
   readonly schema: string;
   /** Absent for almost all statements. */
   readonly tee?: AnswerTee | undefined;
-  // These three are set once, by the guard when it admits the statement: a copy would cost more than the judgement.
+  // These four are set once, by the guard when it admits the statement: a copy would cost more than the judgement.
   /** Undefined for users who are exempt from masking. */
   filter?: AnswerGate | undefined;
   /** Columns of the answer are to be masked. */
   masked?: boolean;
   /** What masking makes of the answer depends on this: answers under another key are other answers. */
   viewKey?: string | undefined;
+  /** The text as the server gets it, where masking changed it: of a query in the place of the frame, else for PREPARE. */
+  sentText?: Buffer | undefined;
   /** The connection is brought to the session's state, and that is all: whether a server takes what a SET says. */
   readonly stateOnly?: boolean;
   /** The SELECT that stands for a COM_FIELD_LIST. */
@@ -94,6 +96,7 @@ export function draftOf(
     filter: undefined,
     masked: false,
     viewKey: undefined,
+    sentText: undefined,
     stateOnly: false,
     fieldListText: undefined,
   };

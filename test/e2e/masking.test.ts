@@ -519,6 +519,7 @@ for (const [family, missing] of SERVERS) {
           ['verdict', 'masked', ''],
           ['column 1', 'as it is', 'clinic.patients.id'],
           ['column 2', 'mask full', 'clinic.patients.phone'],
+          ['text', 'sent with index hints', 'SELECT id, phone FROM patients USE INDEX (`ft`, `PRIMARY`)'],
         ],
       );
     });

@@ -9,6 +9,7 @@ import type { BackendUser, Connect } from '../../hostgroup/connector.ts';
 import type { HostgroupManager } from '../../hostgroup/hostgroup-manager.ts';
 import { catalogOf } from '../../masking/catalog.ts';
 import { Judge } from '../../masking/judge.ts';
+import { ordersThatStay } from '../../masking/row-order.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { WorkerRuntime } from '../context.ts';
@@ -60,6 +61,8 @@ interface Entry {
   judges: Judges | undefined;
   /** The generation of the masking the judges are for. */
   maskingGeneration: number;
+  /** What the log has been told of them. */
+  orders: ReadonlySet<string>;
 }
 
 export interface CatalogsOptions {
@@ -97,7 +100,7 @@ export class Catalogs {
     if (nowMs - entry.loadedAtMs > interval || nowMs > entry.againAtMs) {
       void this.#loading(runtime, hostgroup, user).catch(() => undefined);
     } else if (unchecked > checkInterval) void this.#checking(runtime, hostgroup, user, entry).catch(() => undefined);
-    return judgesOf(entry, runtime.masking);
+    return this.#judgesOf(entry, runtime.masking);
   }
 
   /** Brings the catalog of a hostgroup up to date, together with all others who ask. Rejects when no server tells. */
@@ -118,7 +121,36 @@ export class Catalogs {
   #judges(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Judges {
     const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
     if (entry === undefined || entry.catalogs.length === 0) throw new Error('the catalog could not be read');
-    return judgesOf(entry, runtime.masking);
+    return this.#judgesOf(entry, runtime.masking);
+  }
+
+  #judgesOf(entry: Entry, masking: MaskingRuntime): Judges {
+    if (entry.judges !== undefined && entry.maskingGeneration === masking.generation) return entry.judges;
+    generations += 1;
+    entry.maskingGeneration = masking.generation;
+    entry.judges = {
+      generation: generations,
+      key: `${masking.generation}.${generations}`,
+      list: entry.catalogs.map(({ facts, kind, sqlMode }) => ({
+        judge: new Judge(masking.policy, catalogOf(facts), kind, masking.hidesIndexes),
+        sqlMode,
+      })),
+    };
+    this.#tellOrders(entry, masking);
+    return entry.judges;
+  }
+
+  /** The operator is told once what a masked user may still learn from the order of rows. */
+  #tellOrders(entry: Entry, { policy, hidesIndexes }: MaskingRuntime): void {
+    if (hidesIndexes === 'off') return;
+    const orders = new Set<string>();
+    for (const { judge } of entry.judges?.list ?? []) {
+      for (const sentence of ordersThatStay(policy, judge.catalog, hidesIndexes)) orders.add(sentence);
+    }
+    for (const sentence of orders) {
+      if (!entry.orders.has(sentence)) this.#options.logger.warn(`masking: ${sentence}`);
+    }
+    entry.orders = orders;
   }
 
   #serves(runtime: WorkerRuntime, { catalogs, loadedAtMs }: Entry): boolean {
@@ -195,6 +227,7 @@ export class Catalogs {
         readingCounts: undefined,
         judges: undefined,
         maskingGeneration: 0,
+        orders: new Set(),
       };
       byReader.set(reader.username, entry);
     }
@@ -265,21 +298,6 @@ function whatChanged(
     if (known.tables !== counts.tables) changed = 'tables';
   }
   return changed;
-}
-
-function judgesOf(entry: Entry, masking: MaskingRuntime): Judges {
-  if (entry.judges !== undefined && entry.maskingGeneration === masking.generation) return entry.judges;
-  generations += 1;
-  entry.maskingGeneration = masking.generation;
-  entry.judges = {
-    generation: generations,
-    key: `${masking.generation}.${generations}`,
-    list: entry.catalogs.map(({ facts, kind, sqlMode }) => ({
-      judge: new Judge(masking.policy, catalogOf(facts), kind),
-      sqlMode,
-    })),
-  };
-  return entry.judges;
 }
 
 /** The account the catalog is read with: one for all when it is configured, else the session's own. */

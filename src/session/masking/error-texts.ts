@@ -3,6 +3,7 @@
  * columns: those whose text is made of the statement's own words and of names. Every other text may quote a value.
  */
 import type { ProtocolError } from '../../protocol/errors.ts';
+import type { Statement } from '../statement.ts';
 
 /** Codes of MySQL and MariaDB whose texts quote no values of rows. */
 const HARMLESS: ReadonlySet<number> = new Set([
@@ -19,4 +20,20 @@ export const WITHHELD = 'The text of this error is withheld: it may hold a prote
 export function withoutValues(error: ProtocolError): ProtocolError {
   // A foreign key's error quotes names only, whatever its number.
   return HARMLESS.has(error.code) ? error : { ...error, message: WITHHELD };
+}
+
+/** ER_KEY_DOES_NOT_EXITS: a hint names an index that is not there. */
+const UNKNOWN_INDEX = 1176;
+
+type Texts = Pick<Statement, 'sentText' | 'frame' | 'prepared' | 'preparing'>;
+
+/**
+ * The server knows an index no more that the client's own text does not name: the catalog that told of it is old, and
+ * another attempt will find the table as it is.
+ */
+export function isIndexGone({ sentText, frame, prepared, preparing }: Texts, error: ProtocolError): boolean {
+  if (error.code !== UNKNOWN_INDEX || sentText === undefined) return false;
+  const name = /'(.*?)'/.exec(error.message)?.[1]?.toLowerCase() ?? '';
+  const own = prepared?.text ?? preparing?.text ?? frame;
+  return !own.toString('utf8').toLowerCase().includes(name);
 }

@@ -33,7 +33,7 @@ export async function explainMasking(context: WorkerContext, route: MaskedRoute)
     ];
   }
   const { text, state } = route;
-  const { verdicts, disagreement } = judgeText(judges, {
+  const { verdicts, disagreement, sent } = judgeText(judges, {
     text,
     state,
     schema: state.schema,
@@ -56,6 +56,8 @@ export async function explainMasking(context: WorkerContext, route: MaskedRoute)
         break;
     }
   }
+  const refused = verdicts.some(({ kind }) => kind === 'refuse');
+  if (sent !== undefined && !refused) steps.push(step('text', 'sent with index hints', sent.toString('utf8')));
   return steps;
 }
 

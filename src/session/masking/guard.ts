@@ -20,6 +20,7 @@ import type { Session } from '../session.ts';
 import type { AnswerGate, Statement } from '../statement.ts';
 import type { Judges } from './catalogs.ts';
 import { GuardReason, guardError } from './codes.ts';
+import { isIndexGone } from './error-texts.ts';
 import {
   type JudgedText,
   type Judgement,
@@ -245,6 +246,7 @@ export class Guard {
     this.#follow(statement, text, quiet);
     this.#followTemporary(statement, judgement.verdicts);
     this.#notePrepare(statement, viewKey);
+    if (statement.command !== 'field-list') statement.sentText = judgement.sent;
     statement.filter = this.#gateFor(statement, view, judges, judgement.verdicts, quiet);
     statement.masked = masks;
     statement.viewKey = viewKey;
@@ -285,7 +287,7 @@ export class Guard {
   #refusal(
     statement: Statement,
     view: MaskingView,
-    { verdicts: given, disagreement }: Judgement,
+    { verdicts: given, disagreement, sent, unwritable }: Judgement,
     viewKey: string,
   ): { readonly error: ProtocolError; readonly code: string } | undefined {
     const refuse = (code: GuardReason, why: string) => ({ error: guardError(code, why), code });
@@ -300,6 +302,10 @@ export class Guard {
         : refuse(GuardReason.CATALOG, 'the servers of the hostgroup differ');
     }
     if (given.length === 0) return refuse(GuardReason.CATALOG, "the servers' catalog is not known");
+    if (unwritable) return refuse(GuardReason.CHARSET, 'an index cannot be named in the character set of the session');
+    if (sent !== undefined && sent.length + 1 >= MAX_FRAME_BYTES) {
+      return refuse(GuardReason.RESULTS, 'with hints for the indexes the statement is longer than one packet');
+    }
     const masks = given.some(({ kind }) => kind === 'mask');
     if (masks && view.policy === 'deny') return refuse(GuardReason.DENIED, 'the user may not see protected columns');
     if (!masks) {
@@ -446,6 +452,7 @@ export class Guard {
       verdicts: given,
       charset,
       quiet,
+      isOwn: (error) => isIndexGone(statement, error),
       passed,
       onMasked: (row, cells) => this.#count('masked', view.masking.names[row] ?? '', cells),
       onSurprise: (what, column) => {

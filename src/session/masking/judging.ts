@@ -3,8 +3,10 @@
  * EXPLAIN ROUTE asks the same code as a session does.
  */
 import type { MirroredState } from '../../backend/mirrored-state.ts';
+import { readingOf } from '../../masking/charset.ts';
 import { CLEAR } from '../../masking/judge.ts';
 import { sqlModeOf } from '../../masking/sql-mode.ts';
+import { agreed, edited, type TextEdit } from '../../masking/text-edits.ts';
 import type { Verdict } from '../../masking/verdict.ts';
 import { clientCharset } from '../client-text.ts';
 import type { Judges } from './catalogs.ts';
@@ -13,6 +15,10 @@ export interface Judgement {
   readonly verdicts: readonly Verdict[];
   /** The servers of the hostgroup, or the ways to read the text, do not agree. */
   readonly disagreement: boolean;
+  /** What the server gets in the place of the text; undefined: the text itself. */
+  readonly sent: Buffer | undefined;
+  /** It would have to get another text, which cannot be written in the client's character set. */
+  readonly unwritable: boolean;
 }
 
 /** A judgement of a prepared text, which does not change, and all else that it came from. */
@@ -73,20 +79,39 @@ export function judgeText(judges: Judges, what: JudgedText): Judgement {
   const charset = clientCharset(state);
   let verdicts: readonly Verdict[] | undefined;
   let disagreement = false;
+  const lists: (readonly TextEdit[])[] = [];
   for (const { judge, sqlMode } of judges.list) {
     const mode = modeOf(what, sqlMode);
     // A text may be read in the known character set, or, when that is uncertain, in both kinds there are.
     for (const reading of uncertain ? [charset, 'utf8mb4', 'gbk'] : [charset]) {
       const given = judge.judge({ text, schema, sqlMode: mode, charset: reading, multiStatements, temporary });
+      const [head] = given;
+      if (head?.kind !== 'refuse' && head?.edits !== undefined) lists.push(head.edits);
       if (verdicts === undefined) verdicts = given;
       else if (verdicts !== given) {
-        if (JSON.stringify(verdicts) !== JSON.stringify(given)) disagreement = true;
+        if (comparable(verdicts) !== comparable(given)) disagreement = true;
         // Only what is clear to all of them is clear.
         if (verdicts === CLEAR) verdicts = given;
       }
     }
   }
-  return { verdicts: verdicts ?? [], disagreement };
+  if (lists.length === 0) return { verdicts: verdicts ?? [], disagreement, sent: undefined, unwritable: false };
+  const [first = [], ...others] = lists;
+  const edits = others.length === 0 ? first : agreed(lists);
+  // What is uncertain is at least ASCII.
+  const reading = readingOf(uncertain ? 'ascii' : charset);
+  const sent = edits === undefined || reading === undefined ? undefined : edited(text, edits, reading);
+  return {
+    verdicts: verdicts ?? [],
+    disagreement: disagreement || edits === undefined,
+    sent,
+    unwritable: sent === undefined,
+  };
+}
+
+/** Servers may have other indexes. */
+function comparable(verdicts: readonly Verdict[]): string {
+  return JSON.stringify(verdicts, (key, value: unknown) => (key === 'edits' ? undefined : value));
 }
 
 /** Character sets in which no byte of a letter beyond ASCII looks like another letter, a quote or a backslash. */

@@ -6,13 +6,15 @@ import type { MysqlVariables } from '../../../runtime/variables.ts';
 import type { BackendUser, Connect } from '../../hostgroup/connector.ts';
 import type { ServerAddress } from '../../hostgroup/hostgroup-manager.ts';
 import { readRows, type TextRow } from '../../hostgroup/read-rows.ts';
-import type {
-  CatalogFacts,
-  CatalogIndex,
-  CatalogReference,
-  CatalogRoutine,
-  CatalogTable,
-  CatalogTrigger,
+import {
+  type CatalogFacts,
+  type CatalogIndex,
+  type CatalogReference,
+  type CatalogRoutine,
+  type CatalogTable,
+  type CatalogTrigger,
+  columnsIn,
+  type GeneratedColumn,
 } from '../../masking/catalog.ts';
 import type { ServerKind } from '../../masking/judge.ts';
 
@@ -26,10 +28,24 @@ export interface ServerCatalog {
 const NOT_SYSTEM = "NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')";
 
 const VERSION = 'SELECT VERSION(), @@session.sql_mode';
-const COLUMNS = `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, EXTRA FROM information_schema.COLUMNS
+
+/** What older servers do not tell they do not have either. */
+function columnsSql({ family, version = 0 }: ServerKind): string {
+  const generated = version >= (family === 'mariadb' ? 100_205 : 50_706) ? 'GENERATION_EXPRESSION' : "''";
+  return `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, EXTRA, ${generated} FROM information_schema.COLUMNS
   WHERE TABLE_SCHEMA ${NOT_SYSTEM} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`;
-const INDEXES = `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NON_UNIQUE FROM information_schema.STATISTICS
-  WHERE TABLE_SCHEMA ${NOT_SYSTEM} ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`;
+}
+
+function indexesSql({ family, version = 0 }: ServerKind): string {
+  const [unseen, expression] =
+    family === 'mariadb'
+      ? [version >= 100_600 ? "IGNORED = 'YES'" : '0', 'NULL']
+      : [version >= 80_000 ? "IS_VISIBLE = 'NO'" : '0', version >= 80_013 ? 'EXPRESSION' : 'NULL'];
+  return `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, NON_UNIQUE, INDEX_TYPE, ${unseen}, ${expression}
+  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA ${NOT_SYSTEM}
+  ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`;
+}
+
 const REFERENCES = `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
   REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE
   WHERE TABLE_SCHEMA ${NOT_SYSTEM} AND REFERENCED_TABLE_NAME IS NOT NULL`;
@@ -61,13 +77,13 @@ export async function loadCatalog(
     // init_connect may have left another character set; names and definitions are read as utf8mb4.
     const version = await readRows(connection, VERSION);
     await readRows(connection, 'SET NAMES utf8mb4');
-    const columns = await readRows(connection, COLUMNS);
-    const indexes = await readRows(connection, INDEXES);
+    const [versionText, sqlMode] = version[0] ?? [];
+    const kind = kindOf(versionText ?? '');
+    const columns = await readRows(connection, columnsSql(kind));
+    const indexes = await readRows(connection, indexesSql(kind));
     const views = await readRows(connection, VIEWS);
     const routines = await readRows(connection, ROUTINES);
     const triggers = await readRows(connection, TRIGGERS);
-    const [versionText, sqlMode] = version[0] ?? [];
-    const kind = kindOf(versionText ?? '');
     const references = await readRows(connection, REFERENCES);
     // Old servers have no CHECKs.
     const checks = await readRows(connection, CHECKS[kind.family]).catch(() => []);
@@ -97,14 +113,23 @@ export function kindOf(version: string): ServerKind {
 const text = (cell: string | null | undefined): string => cell ?? '';
 const keyOf = (row: TextRow): string => `${row[0]}\0${row[1]}`;
 
+interface IndexDraft {
+  readonly name: string;
+  readonly columns: string[];
+  unique?: true;
+  leading?: readonly string[];
+  unseen?: true;
+  unordered?: true;
+}
+
 interface TableDraft {
   readonly columns: string[];
   readonly invisible: string[];
-  readonly indexes: Map<string, string[]>;
-  readonly unique: Set<string>;
+  readonly generated: GeneratedColumn[];
+  readonly indexes: Map<string, IndexDraft>;
   readonly references: CatalogReference[];
   readonly checks: string[];
-  /** A key on an expression: any column may be in it. */
+  /** A key on an expression that may not be seen: any column may be in it. */
   opaque: boolean;
 }
 
@@ -117,7 +142,7 @@ interface TableRows {
 }
 
 function newDraft(opaque: boolean): TableDraft {
-  return { columns: [], invisible: [], indexes: new Map(), unique: new Set(), references: [], checks: [], opaque };
+  return { columns: [], invisible: [], generated: [], indexes: new Map(), references: [], checks: [], opaque };
 }
 
 function tablesOf({ columns, indexes, views, references, checks }: TableRows): CatalogTable[] {
@@ -130,14 +155,12 @@ function tablesOf({ columns, indexes, views, references, checks }: TableRows): C
     }
     const hidden = /\binvisible\b/i.test(text(row[3]));
     (hidden ? draft.invisible : draft.columns).push(text(row[2]));
+    const expression = text(row[4]);
+    if (expression !== '') draft.generated.push({ column: text(row[2]), expression });
   }
   for (const row of indexes) {
     const draft = drafts.get(keyOf(row));
-    if (draft === undefined) continue;
-    const name = text(row[2]);
-    if (row[3] === null || row[3] === undefined) draft.opaque = true;
-    else draft.indexes.set(name, [...(draft.indexes.get(name) ?? []), row[3]]);
-    if (row[4] === '0') draft.unique.add(name);
+    if (draft !== undefined) addIndexPart(draft, row);
   }
   for (const row of references) {
     const [, , column, schema, table, of] = row.map(text) as [string, string, string, string, string, string];
@@ -152,21 +175,33 @@ function tablesOf({ columns, indexes, views, references, checks }: TableRows): C
   return [...drafts].map(([key, draft]) => tableOf(key, draft, definitions.get(key)));
 }
 
+function addIndexPart(draft: TableDraft, row: TextRow): void {
+  const [, , name, column, nonUnique, type, unseen, expression] = row.map(text);
+  if (name === undefined) return;
+  let index = draft.indexes.get(name);
+  if (index === undefined) {
+    index = { name, columns: [] };
+    draft.indexes.set(name, index);
+    if (nonUnique === '0') index.unique = true;
+    if (unseen === '1') index.unseen = true;
+    if (/^(FULLTEXT|SPATIAL|RTREE)$/i.test(type ?? '')) index.unordered = true;
+    if (expression !== '' && expression !== undefined) index.leading = columnsIn(expression, draft);
+  }
+  if (column !== '' && column !== undefined) index.columns.push(column);
+  else if (expression !== '' && expression !== undefined) index.columns.push(...columnsIn(expression, draft));
+  else draft.opaque = true;
+}
+
 function tableOf(key: string, draft: TableDraft, definition: string | undefined): CatalogTable {
   const [schema = '', name = ''] = key.split('\0');
-  const indexes = [...draft.indexes].map(
-    ([index, columns]): CatalogIndex => ({
-      name: index,
-      columns,
-      ...(draft.unique.has(index) ? { unique: true } : {}),
-    }),
-  );
+  const indexes: CatalogIndex[] = [...draft.indexes.values()];
   return {
     schema,
     name,
     columns: draft.columns,
     ...(draft.invisible.length > 0 ? { invisible: draft.invisible } : {}),
     ...(draft.opaque ? {} : { indexes }),
+    ...(draft.generated.length > 0 ? { generated: draft.generated } : {}),
     ...(draft.references.length > 0 ? { references: draft.references } : {}),
     ...(draft.checks.length > 0 ? { checks: draft.checks } : {}),
     ...(definition === undefined ? {} : { view: { definition } }),

@@ -5,6 +5,7 @@
 import type { MaskingColumnEntry, MaskingPolicy, MaskingUserEntry } from '../../../runtime/masking.ts';
 import type { SluiceVariables } from '../../../runtime/variables.ts';
 import { type CompiledPolicy, compilePolicy } from '../../masking/policy.ts';
+import type { HidesIndexes } from '../../masking/row-order.ts';
 import { type MaskSpec, parseMask } from '../../masks/mask-spec.ts';
 import type { MaskSecrets } from '../../masks/mask-text.ts';
 
@@ -32,6 +33,7 @@ export class MaskingRuntime {
   /** How statistics and logs name the rows: `clinic.patients.phone`. */
   readonly names: readonly string[];
   readonly secrets: MaskSecrets;
+  readonly hidesIndexes: HidesIndexes;
   readonly catalogUser: { readonly username: string; readonly password: string } | undefined;
   readonly #byUser: ReadonlyMap<string, MaskingView | undefined>;
   readonly #others: MaskingView | undefined;
@@ -41,6 +43,7 @@ export class MaskingRuntime {
     this.masks = columns.map(({ mask, maskArgs }) => parseMask(mask, maskArgs).spec);
     this.names = columns.map(({ schema, table, column }) => `${schema}.${table}.${column}`);
     this.secrets = { hashKey: sluice.maskingHashKey };
+    this.hidesIndexes = sluice.maskingHideIndexes as HidesIndexes;
     const { maskingCatalogUsername: username, maskingCatalogPassword: password } = sluice;
     this.catalogUser = username === '' ? undefined : { username, password };
     // Without a protected column there is nothing to protect from anybody.

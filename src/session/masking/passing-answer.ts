@@ -6,6 +6,8 @@ import type { Verdict } from '../../masking/verdict.ts';
 import type { AnswerFilter } from '../../masks/answer-filter.ts';
 import { passesWhole } from '../../masks/whole-answer.ts';
 import type { ProtocolError } from '../../protocol/errors.ts';
+import { HEADER_BYTES } from '../../protocol/framer.ts';
+import { ERR_HEADER } from '../../protocol/ok-err-eof.ts';
 import type { AnswerGate, Statement } from '../statement.ts';
 import type { Judges } from './catalogs.ts';
 import type { MaskingView } from './masking-runtime.ts';
@@ -71,7 +73,9 @@ export class PassingAnswer implements AnswerGate {
 
   push(bytes: Buffer): Buffer {
     if (this.#filter === undefined) {
-      if (bytes.length === 0 || passesWhole(bytes, this.#head, this.deprecateEof)) return bytes;
+      // Of a statement that was sent with index hints the error may be theirs.
+      const seen = this.statement.sentText === undefined || bytes[HEADER_BYTES] !== ERR_HEADER;
+      if (bytes.length === 0 || (seen && passesWhole(bytes, this.#head, this.deprecateEof))) return bytes;
       this.#filter = this.#source.filterUnknown(this);
     }
     return this.#filter.push(bytes);

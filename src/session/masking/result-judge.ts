@@ -10,7 +10,7 @@ import type { AnswerJudge, ResultJudgement } from '../../masks/answer-filter.ts'
 import { type CellCharset, cellCharsetOf } from '../../masks/cell-charset.ts';
 import { bindMask, type ColumnMask } from '../../masks/column-mask.ts';
 import type { ResultColumn } from '../../masks/result-columns.ts';
-import type { ProtocolError } from '../../protocol/errors.ts';
+import { errors, type ProtocolError } from '../../protocol/errors.ts';
 import { GuardReason, guardError } from './codes.ts';
 import { withoutValues } from './error-texts.ts';
 import type { MaskingView } from './masking-runtime.ts';
@@ -23,6 +23,8 @@ export interface ResultJudgeOptions {
   readonly charset: string;
   /** The statement touches protected tables: warnings and texts of errors are withheld. */
   readonly quiet: boolean;
+  /** The error is one of the hints that the server got with the statement. */
+  readonly isOwn: (error: ProtocolError) => boolean;
   /** See AnswerJudge; only for a statement that touches nothing protected. */
   readonly passed: ((head: Buffer) => void) | undefined;
   /** Cells were masked; by the index of the configured row. */
@@ -51,6 +53,7 @@ export class ResultJudge implements AnswerJudge {
   }
 
   judgeError(error: ProtocolError): ProtocolError {
+    if (this.#options.isOwn(error)) return errors.indexGone();
     return this.quiet ? withoutValues(error) : error;
   }
 
