@@ -134,7 +134,10 @@ export const MYSQL_VARIABLES = {
   query_digests_max_query_length: int(65_000, 16, 1_048_576, ACTS),
   query_digests_grouping_limit: int(3, 1, 2089, ACTS),
   query_digests_groups_grouping_limit: int(10, 0, 2089, ACTS),
-  automatic_detect_sqli: bool(false),
+  automatic_detect_sqli: bool(false, {
+    unmet:
+      'statements are not searched for SQL injection, and none is stopped; the firewall whitelist says which may run',
+  }),
   firewall_whitelist_enabled: bool(false, ACTS),
   firewall_whitelist_errormsg: text('Firewall blocked this query', 'any', ACTS),
   mirror_max_concurrency: int(16, 1, 8192, ACTS),

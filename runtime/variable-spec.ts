@@ -10,6 +10,8 @@ interface CommonSpec {
   readonly readOnly?: boolean;
   /** Whether sluice acts on it (`yes`) or only keeps, checks and shows it (`none`); a test compares with the sources. */
   readonly effect: 'yes' | 'none';
+  /** Told at every LOAD while the value is not the default: what somebody who set it would wrongly rely on. */
+  readonly unmet?: string;
 }
 
 export interface IntSpec extends CommonSpec {

@@ -60,7 +60,7 @@ export function setVariable(
 /** Nobody should wait for what a setting does that does nothing here. Its default asks for nothing. */
 function withoutEffect({ spec, defaultText }: NamedVariable, value: string): string | undefined {
   if (spec.effect === 'yes' || value === defaultText) return undefined;
-  return 'has no effect in sluice; the value is kept';
+  return spec.unmet ?? 'has no effect in sluice; the value is kept';
 }
 
 function warning(name: string, reason: string): Problem {

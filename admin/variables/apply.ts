@@ -107,7 +107,8 @@ function judge(variable: NamedVariable, text: string, kept: string, startingUp: 
       problem: problem(name, 'can be changed by a restart only (after SAVE … TO DISK)', 'error'),
     };
   }
-  const note = normalised.note === undefined ? {} : { problem: problem(name, normalised.note, 'warning') };
+  const reason = normalised.note ?? (normalised.value === variable.defaultText ? undefined : spec.unmet);
+  const note = reason === undefined ? {} : { problem: problem(name, reason, 'warning') };
   // An empty charset stands for the default, which memory then shows.
   const restore = text === '' && normalised.value !== '';
   return { value: normalised.value, ...note, ...(restore ? { restore } : {}) };
