@@ -4,8 +4,10 @@
  * state that could not be set.
  */
 import {
+  BIG_SELECTS,
   CHARSET_VARIABLES,
   type CharacterSet,
+  JOIN_LIMIT,
   type MirroredState,
   mirroredState,
   withNames,
@@ -112,11 +114,13 @@ function differences(
   wanted: ReadonlyMap<string, string>,
   target: SyncTarget,
 ): string[] {
-  const assignments: string[] = [];
-  const assign = (name: string, value: string) => {
-    assignments.push(`SESSION ${target.mariadb ? (MARIADB_NAMES[name] ?? name) : name} = ${value}`);
-  };
-  for (const [name, value] of wanted) if (actual.get(name) !== value) assign(name, value);
-  for (const name of actual.keys()) if (!wanted.has(name)) assign(name, defaultOf(name, target));
-  return assignments;
+  const values = new Map<string, string>();
+  if (wanted.get(JOIN_LIMIT) !== actual.get(JOIN_LIMIT)) {
+    // It sets the other one too, so that has to be said again, after it.
+    for (const name of [JOIN_LIMIT, BIG_SELECTS]) values.set(name, wanted.get(name) ?? 'DEFAULT');
+  }
+  for (const [name, value] of wanted) if (actual.get(name) !== value) values.set(name, value);
+  for (const name of actual.keys()) if (!wanted.has(name)) values.set(name, defaultOf(name, target));
+  const nameOf = (name: string): string => (target.mariadb ? (MARIADB_NAMES[name] ?? name) : name);
+  return [...values].map(([name, value]) => `SESSION ${nameOf(name)} = ${value}`);
 }

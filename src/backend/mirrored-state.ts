@@ -50,12 +50,26 @@ export function withNames(state: MirroredState, names: CharacterSet): MirroredSt
   return mirroredState(state.schema, names, variables);
 }
 
+/** What SET of this limit does to `sql_big_selects` besides: no other tracked variable sets another. */
+export const JOIN_LIMIT = 'max_join_size';
+export const BIG_SELECTS = 'sql_big_selects';
+/** No limit. */
+const JOIN_LIMIT_MAX = 2n ** 64n - 1n;
+
+function bigSelectsAfter(limit: string): string {
+  return /^\d+$/.test(limit) && BigInt(limit) >= JOIN_LIMIT_MAX ? '1' : '0';
+}
+
 /** Sets variables; the value DEFAULT makes a variable what a fresh connection has, so it is forgotten. */
 export function withVariables(state: MirroredState, assignments: Iterable<readonly [string, string]>): MirroredState {
   const variables = new Map(state.variables);
   for (const [name, value] of assignments) {
-    if (value.toUpperCase() === 'DEFAULT') variables.delete(name);
+    const isDefault = value.toUpperCase() === 'DEFAULT';
+    if (isDefault) variables.delete(name);
     else variables.set(name, value);
+    if (name !== JOIN_LIMIT) continue;
+    if (isDefault) variables.delete(BIG_SELECTS);
+    else variables.set(BIG_SELECTS, bigSelectsAfter(value));
   }
   return mirroredState(state.schema, state.names, variables);
 }

@@ -23,10 +23,6 @@ export interface ClassifyOptions {
   readonly asciiTrailBytes?: boolean;
 }
 
-/** A text of more statements than this is not read to its end: it may do anything. */
-export const STATEMENTS_MAX = 1000;
-const ALL_EFFECTS = Object.values(SessionEffect).reduce((all, effect) => all | effect, 0);
-
 /** First words of a statement that are kept to tell its kind: enough for `CREATE OR REPLACE … TEMPORARY TABLE`. */
 const HEAD_WORDS = 12;
 
@@ -163,7 +159,6 @@ function readAs(text: Uint8Array, start: number, end: number, reading: Reading):
       if (begun) addStatement(facts, kindOf(head));
       lockingRead ||= head.lockingRead;
       if (token === Token.END) break;
-      if (facts.statements > STATEMENTS_MAX) return { ...facts, effects: ALL_EFFECTS, pureRead: false };
       if (begun) {
         finder.beginStatement();
         head.clear();

@@ -362,6 +362,14 @@ describe('session state on one shared connection', () => {
     for (const client of clients) client.destroy();
   };
 
+  test('max_join_size, which sets sql_big_selects as well', () =>
+    eachKeepsItsOwn('SELECT @@sql_big_selects', [
+      ['SET max_join_size = 2', '0'],
+      ['SET sql_big_selects = 1', '1'],
+      ['SET max_join_size = 2', '0'],
+      ['SET max_join_size = DEFAULT', '1'],
+    ]));
+
   test('sql_mode', async () => {
     const standard = await stage.withClient((client) => scalar(client, 'SELECT @@sql_mode'));
     await eachKeepsItsOwn('SELECT @@sql_mode', [

@@ -119,6 +119,45 @@ const php = (extension: string): Suite => ({
     lineResults(output, /(?<word>PASS|FAIL|XFAIL|BORK) [^\n[]*\[(?<name>ext\/\S+)\]/g, (word) => word === 'PASS'),
 });
 
+const JAVA_TESTS = 'src/test/java/org/mariadb/jdbc';
+const JARS = ['mariadb-java-client', 'junit4', 'hamcrest-all', 'HikariCP', 'jna', 'slf4j-api', 'slf4j-nop']
+  .map((name) => `/usr/share/java/${name}.jar`)
+  .join(':');
+
+/** JUnit's own tells of failures alone. */
+const TELLING_RUNNER = `
+import org.junit.runner.*;
+import org.junit.runner.notification.*;
+public class TellingRunner extends RunListener {
+  private boolean good;
+  private long begun;
+  public static void main(String[] names) throws Exception {
+    JUnitCore core = new JUnitCore();
+    core.addListener(new TellingRunner());
+    for (String name : names) core.run(Class.forName(name));
+    System.exit(0);
+  }
+  private static String nameOf(Description test) {
+    return test.getClassName() + "." + test.getMethodName();
+  }
+  public void testStarted(Description test) {
+    good = true;
+    begun = System.currentTimeMillis();
+  }
+  public void testFailure(Failure failure) {
+    good = false;
+    Description test = failure.getDescription();
+    System.out.println("\\n" + nameOf(test) + " " + (System.currentTimeMillis() - begun) + " ms: " + failure.getTrace());
+  }
+  public void testAssumptionFailure(Failure failure) {
+    good = false;
+  }
+  public void testFinished(Description test) {
+    System.out.println("\\nTOLD " + (good ? "pass " : "fail ") + nameOf(test));
+  }
+}
+`;
+
 const SUITES: readonly Suite[] = [
   {
     name: 'go-sql-driver',
@@ -167,6 +206,31 @@ const SUITES: readonly Suite[] = [
       cwd,
     }),
     results: (output) => lineResults(output, /^(?<word>not ok|ok) \d+ (?<name>\S+)/gm, (word) => word === 'ok'),
+  },
+  {
+    name: 'connector-j',
+    source: /^mariadb-connector-j-/,
+    prepare: ({ scratch, source }) => {
+      writeFileSync(join(scratch, 'TellingRunner.java'), TELLING_RUNNER);
+      const tests = execFileSync('find', [join(source, 'src/test/java'), '-name', '*.java'], { encoding: 'utf8' });
+      execFileSync('javac', [
+        ...['-nowarn', '-encoding', 'UTF-8', '-cp', JARS, '-d', scratch],
+        ...tests.trim().split('\n'),
+        join(scratch, 'TellingRunner.java'),
+      ]);
+    },
+    command: ({ port, scratch, source }) => ({
+      program: 'java',
+      args: [
+        `-DdbUrl=jdbc:mariadb://${HOST}:${port}/test?user=root`,
+        ...['-cp', `${JARS}:${scratch}:${join(source, 'src/test/resources')}`, 'TellingRunner'],
+        ...readdirSync(join(source, JAVA_TESTS))
+          .filter((file) => file.endsWith('Test.java') && file !== 'BaseTest.java')
+          .map((file) => `org.mariadb.jdbc.${file.slice(0, -'.java'.length)}`),
+      ],
+      cwd: source,
+    }),
+    results: (output) => lineResults(output, /^TOLD (?<word>\w+) (?<name>\S+)/gm, (word) => word === 'pass'),
   },
   {
     name: 'mysqlclient',

@@ -17,6 +17,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
     servers: [{ address: '127.0.0.1', port: portOf('through'), hostgroup: 0, max_connections: 500 }],
   });
   try {
+    await useCertificates(sluice);
     writeAccounts(folder, wanted);
     const clients = {
       direct: clientFolder(folder, portOf('direct')),
@@ -142,6 +144,15 @@ async function main(): Promise<void> {
     wanted.map(({ name }) => name),
     state,
   );
+}
+
+/** mysqltest trusts the runner's authority alone. */
+async function useCertificates(sluice: SluiceProcess): Promise<void> {
+  const files = { ca: 'cacert', cert: 'server-cert', key: 'server-key' };
+  for (const [kind, file] of Object.entries(files)) {
+    copyFileSync(join(ROOT, 'std_data', `${file}.pem`), join(sluice.dataDir, `proxysql-${kind}.pem`));
+  }
+  await sluice.admin('PROXYSQL RELOAD TLS');
 }
 
 const suites = (): readonly string[] => (process.env.SLUICE_MTR_SUITES ?? 'main').split(',');

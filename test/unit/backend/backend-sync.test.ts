@@ -88,6 +88,23 @@ describe('making a backend connection look like a session', () => {
     assert.equal(stepsInstead(single[1] as typeof set, 1231), undefined, 'a wrong value is the client’s to hear of');
   });
 
+  it('knows that max_join_size sets sql_big_selects, and says it in that order', () => {
+    const limited = withVariables(fresh, [['max_join_size', '2']]);
+    const free = withVariables(limited, [['sql_big_selects', '1']]);
+    assert.equal(withVariables(free, [['max_join_size', '2']]).key, limited.key);
+    assert.deepEqual(sqlOf(planSync(free, limited, MARIADB)), ['SET SESSION sql_big_selects = 0']);
+    assert.deepEqual(sqlOf(planSync(fresh, free, MARIADB)), [
+      'SET SESSION max_join_size = 2, SESSION sql_big_selects = 1',
+    ]);
+    const onlyFree = withVariables(fresh, [['sql_big_selects', '1']]);
+    assert.deepEqual(sqlOf(planSync(free, onlyFree, MARIADB)), [
+      'SET SESSION max_join_size = DEFAULT, SESSION sql_big_selects = 1',
+    ]);
+    assert.equal(withVariables(free, [['max_join_size', 'DEFAULT']]).key, fresh.key);
+    const unlimited = withVariables(fresh, [['max_join_size', '18446744073709551615']]);
+    assert.equal(unlimited.variables.get('sql_big_selects'), '1');
+  });
+
   it('tells apart states that differ in one value only', () => {
     const a = withVariables(fresh, [['sql_mode', "'ANSI'"]]);
     const b = withVariables(fresh, [['sql_mode', "'TRADITIONAL'"]]);
