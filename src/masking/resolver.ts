@@ -360,7 +360,11 @@ export class Resolver {
     if (shown !== undefined && how.partitions) {
       refuse(shown, { code: Reason.WHERE, words: 'rows are chosen by PARTITION, which may depend on it' });
     }
-    if (how.hints.length > 0 && shown !== undefined) this.#tables.checkHints(name, shown, how.hints);
+    if (how.hints.length > 0) {
+      // One that `*` leaves out is in indexes all the same.
+      const secret = shown ?? [...relation.byName.values()].flat().find(isProtected);
+      if (secret !== undefined) this.#tables.checkHints(name, secret, how.hints);
+    }
     this.#hideIndexes(how);
     return relation;
   }

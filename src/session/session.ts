@@ -48,7 +48,7 @@ import { Leases, pinNames } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
 import { logStatement } from './log-statement.ts';
 import { mayDefine } from './masking/definitions.ts';
-import { isIndexGone } from './masking/error-texts.ts';
+import { isIndexGone, isStalePrepared } from './masking/error-texts.ts';
 import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { connectionFlags } from './processlist-row.ts';
@@ -588,7 +588,7 @@ export class Session implements RunOwner {
   }
 
   serverRefused(statement: Statement, { home }: BackendConnection, error: ProtocolError): void {
-    if (isIndexGone(statement, error)) this.context.masking.definitionsChanged();
+    if (isIndexGone(statement, error) || isStalePrepared(statement, error)) this.context.masking.definitionsChanged();
     this.context.errorStats.record(home, this.user.username, this.client.address, statement.schema, error);
   }
 

@@ -1,29 +1,36 @@
 /**
  * Random statements over two clinics that differ in their protected values only: what the judge lets through, with the
- * cells left out that it wants masked, shows no protected value and is the same in both; where it is not, a control
- * experiment says whether that follows the values. Statements that touch no protected column are let through.
+ * hints it gives servers and the cells left out that it wants masked, shows no protected value and is the same in both, the
+ * order of rows included; where it is not, a control experiment says whether that follows the values. Statements that
+ * touch no protected column are let through.
  *
- * SLUICE_MASKING_STATEMENTS says how many (per server; up to a few thousand in the time a test file has), SLUICE_MASKING_SEED
+ * SLUICE_MASKING_HIDES=off leaves the hints out: the order of rows then does tell. SLUICE_MASKING_STATEMENTS says how many (per server; up to a few thousand in the time a test file has), SLUICE_MASKING_SEED
  * where they begin. `node dist/test/e2e/masking-generator.test.js` has no time limit.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Connection } from 'mysql2/promise';
+import { readingOf } from '../../src/masking/charset.ts';
 import { Judge, type ServerKind } from '../../src/masking/judge.ts';
+import { edited } from '../../src/masking/text-edits.ts';
+import type { Verdict } from '../../src/masking/verdict.ts';
 import { type DatabaseServer, type MariadbOptions, startMariadb } from '../helpers/mariadb.ts';
-import { clinicCatalog, clinicPolicy } from '../helpers/masking/clinic.ts';
+import { clinicPolicy } from '../helpers/masking/clinic.ts';
 import { answerOf, type Cause, causeOf, haveThemPlanDifferently } from '../helpers/masking/control.ts';
-import { QueryGenerator, type RandomStatement } from '../helpers/masking/random-query.ts';
-import { type Shown, show, twinSetup } from '../helpers/masking/twin-clinics.ts';
+import { QueryGenerator, type RandomStatement, sortsRows } from '../helpers/masking/random-query.ts';
+import { type Shown, show, twinCatalog, twinSetup } from '../helpers/masking/twin-clinics.ts';
 import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { Random } from '../helpers/random.ts';
 
 const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 250);
 const SEED = Number(process.env.SLUICE_MASKING_SEED ?? 20_261_127);
+/** `off` shows what the order of rows tells without hints. */
+const HIDES = process.env.SLUICE_MASKING_HIDES === 'off' ? 'off' : 'all';
 /** Long runs tell how far they are. */
 const PROGRESS_EVERY = 5000;
 /** Of statements that touch no protected column, how many may be refused. */
 const WRONG_REFUSALS_MAX = 0.01;
+const LIMITS = [' LIMIT 1000', ' LIMIT 1', ' LIMIT 2', ' LIMIT 1, 1'];
 
 interface Target {
   readonly server: ServerKind;
@@ -157,15 +164,16 @@ async function compare(server: ServerKind, twins: Twins) {
     serverErrors: 0,
     untouched: 0,
     untouchedRefused: 0,
+    hinted: 0,
+    inOrder: 0,
     byPlan: 0,
-    byOrder: 0,
   };
   const errors: Record<string, number> = {};
   const failures: string[] = [];
   const wronglyRefused: string[] = [];
   const acquitted: string[] = [];
-  const judge = new Judge(clinicPolicy(), clinicCatalog(), server);
-  const generator = new QueryGenerator(new Random(SEED), server.family);
+  const judge = new Judge(clinicPolicy(), twinCatalog(), server, HIDES);
+  const generator = new QueryGenerator(new Random(SEED), server.family, LIMITS);
   for (; counts.statements < STATEMENTS && failures.length < 10; counts.statements += 1) {
     if (counts.statements > 0 && counts.statements % PROGRESS_EVERY === 0) {
       process.stderr.write(`${server.family}, seed ${SEED}: ${JSON.stringify(counts)}, ${failures.length} failures\n`);
@@ -190,7 +198,10 @@ async function compare(server: ServerKind, twins: Twins) {
     }
     const plan = verdict.kind === 'mask' ? verdict.columns : undefined;
     const masked = new Set(plan?.flatMap(({ mask }, i) => (mask === undefined ? [] : [i])));
-    const shown = await showBoth(twins, statement, masked);
+    const sent = sentOf(statement, verdict, server);
+    if (sent.sql !== statement.sql) counts.hinted += 1;
+    if (sent.inOrder === true) counts.inOrder += 1;
+    const shown = await showBoth(twins, sent, masked);
     if (shown === undefined) {
       process.stderr.write(`a server did not survive: ${statement.sql}\n`);
       continue;
@@ -202,13 +213,23 @@ async function compare(server: ServerKind, twins: Twins) {
     const wrong = whatIsWrong(shown, plan?.length);
     const differs = wrong === undefined ? difference(statement, shown) : undefined;
     if (wrong === undefined && differs === undefined) continue;
-    const told = `${wrong ?? differs} (${verdict.kind} ${[...masked].join()}): ${statement.sql}`;
-    const cause = wrong === undefined ? await causeFound(twins, statement, masked, shown) : 'values';
+    const told = `${wrong ?? differs} (${verdict.kind} ${[...masked].join()}): ${sent.sql}`;
+    const cause = wrong === undefined ? await causeFound(twins, sent, masked, shown) : 'values';
     if (cause === 'plan') counts.byPlan += 1;
-    if (cause === 'order') counts.byOrder += 1;
-    (cause === 'values' ? failures : acquitted).push(`${cause}: ${told}`);
+    (cause === 'plan' ? acquitted : failures).push(`${cause}: ${told}`);
   }
   return { counts: { ...counts, errors, crashes: twins.crashes }, failures, acquitted, wronglyRefused };
+}
+
+/** As the server gets it. */
+function sentOf(statement: RandomStatement, verdict: Verdict, { family }: ServerKind): RandomStatement {
+  const inOrder = family === 'mysql' || !sortsRows(statement.sql);
+  const reading = readingOf('utf8mb4');
+  if (verdict.kind === 'refuse' || verdict.edits === undefined || reading === undefined)
+    return { ...statement, inOrder };
+  const text = edited(Buffer.from(statement.sql), verdict.edits, reading);
+  assert.ok(text !== undefined);
+  return { ...statement, sql: text.toString(), inOrder };
 }
 
 /** An experiment that did not come to its end acquits nobody. */

@@ -136,6 +136,8 @@ const WRITES: readonly (readonly [string, string])[] = [
   ],
   ['DELETE v FROM visits v JOIN phones p ON p.id = v.id WHERE p.id < 5', 'SELECT COUNT(*) FROM visits'],
   ['DELETE FROM visits WHERE id IN (SELECT id FROM phones WHERE id < 4)', 'SELECT COUNT(*) FROM visits'],
+  ['SET @n = (SELECT id FROM phones LIMIT 1)', 'SELECT @n'],
+  ['DO @n := (SELECT GROUP_CONCAT(id) FROM phones)', 'SELECT @n'],
   ['SET @n = 0', 'SELECT @n := @n + 1 AS n, id FROM phones'],
   ["PREPARE s FROM 'SELECT id FROM phones LIMIT 3'", 'EXECUTE s'],
   [`PREPARE s FROM 'SELECT id, \\'b\\' AS b, "c" AS c, ''\u00e4'' AS d FROM phones LIMIT 3'`, 'EXECUTE s'],
@@ -385,12 +387,14 @@ for (const [family, missing] of SERVERS) {
       assert.ok((told[0] ?? '').length > 200);
     });
 
-    // One server's: what is refused is so before a server has it.
-    test('a text that only fits its packet without the hint', { skip: family !== 'mariadb' }, async () => {
-      const head = 'SELECT id FROM phones LIMIT 3 /*';
-      const text = `${head}${'x'.repeat(PACKET_BYTES - head.length - 2)}*/`;
-      assert.match((await refusal((clients[0] as Connection).query(text), 1148)).message, /SLUICE-M48/);
-    });
+    if (family === 'mariadb') {
+      // It is refused before a server has it.
+      test('a text that only fits its packet without the hint', async () => {
+        const head = 'SELECT id FROM phones LIMIT 3 /*';
+        const text = `${head}${'x'.repeat(PACKET_BYTES - head.length - 2)}*/`;
+        assert.match((await refusal((clients[0] as Connection).query(text), 1148)).message, /SLUICE-M48/);
+      });
+    }
   });
 }
 

@@ -25,6 +25,11 @@ export function withoutValues(error: ProtocolError): ProtocolError {
 /** ER_KEY_DOES_NOT_EXITS: a hint names an index that is not there. */
 const UNKNOWN_INDEX = 1176;
 
+/** A text that was prepared by SQL has hints of then. */
+export function isStalePrepared({ facts, viewKey }: Statement, { code }: ProtocolError): boolean {
+  return code === UNKNOWN_INDEX && viewKey !== undefined && facts.kind === 'execute';
+}
+
 type Texts = Pick<Statement, 'sentText' | 'frame' | 'prepared' | 'preparing'>;
 
 /**

@@ -7,18 +7,16 @@ import type { Connection } from 'mysql2/promise';
 import { Random } from '../random.ts';
 import { within } from '../wait.ts';
 import type { RandomStatement } from './random-query.ts';
-import { type Shown, show, twinSetup } from './twin-clinics.ts';
+import { ORDERED_INDEXES, type Shown, show, twinSetup } from './twin-clinics.ts';
 
 /**
  * `plan`: with everything but the values the same, both clinics answer alike, and both give either of the two answers under
- * other statistics or settings. `order`: only because rows are read in the order of an index of a protected column (a limit
- * that docs/MASKING.md tells of); it goes when the optimizer may not read that index, which stays unique. `values`: all else.
+ * other statistics or settings. `order`: only because rows are read in the order of an index of a protected column; it
+ * goes when the optimizer may not read that index, which stays unique. `values`: all else.
  */
 export type Cause = 'values' | 'plan' | 'order';
 
 const TABLES = ['patients', 'clinics', 'guesses', 'appointments', 'scratch', 'audited'] as const;
-/** The index whose order is that of a protected column. */
-const ORDERED_INDEX = 'uq_phone';
 const CONTROL_MS_MAX = 120_000;
 
 /** How many rows the optimizer believes each table to have. */
@@ -115,7 +113,7 @@ export async function causeOf(
     return 'values';
   };
   const order = async (circumstances: readonly Circumstances[]): Promise<Cause> => {
-    await Promise.all(connections.map(hideOrderedIndex));
+    await Promise.all(connections.map(hideOrderedIndexes));
     const unordered = await answers(connections, statement, masked, circumstances, [new Set(), new Set()]);
     const runs = unordered.seen.every((seen) => [...seen].some((answer) => !isError(answer)));
     return !unordered.differ && (runs || wanted.every(isError)) ? 'order' : 'values';
@@ -172,10 +170,12 @@ async function fixStatistics(connection: Connection): Promise<void> {
   for (const table of TABLES) await connection.query(`ALTER TABLE clinic.${table} STATS_AUTO_RECALC = 0`);
 }
 
-async function hideOrderedIndex(connection: Connection): Promise<void> {
+async function hideOrderedIndexes(connection: Connection): Promise<void> {
   const [[row]] = (await connection.query('SELECT VERSION() AS version')) as unknown as [{ version: string }[]];
   const hidden = /mariadb/i.test(row?.version ?? '') ? 'IGNORED' : 'INVISIBLE';
-  await connection.query(`ALTER TABLE clinic.patients ALTER INDEX ${ORDERED_INDEX} ${hidden}`);
+  for (const index of ORDERED_INDEXES) {
+    await connection.query(`ALTER TABLE clinic.patients ALTER INDEX ${index} ${hidden}`);
+  }
 }
 
 async function believe(connection: Connection, rows: (typeof STATISTICS)[number]): Promise<void> {

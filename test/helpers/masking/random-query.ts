@@ -14,6 +14,8 @@ export interface RandomStatement {
   readonly untouched: boolean;
   /** What to ask afterwards, where the statement shows nothing itself. */
   readonly after: readonly string[];
+  /** The order of its rows is part of the answer. */
+  readonly inOrder?: boolean;
 }
 
 interface Column {
@@ -52,9 +54,12 @@ export class QueryGenerator {
   #aliases = 0;
   #touched = false;
   readonly #mysql: boolean;
+  readonly #limits: readonly string[];
 
-  constructor(random: Random, family: 'mariadb' | 'mysql') {
+  /** @param limits what may stand at the end of a query, the first of which takes all rows */
+  constructor(random: Random, family: 'mariadb' | 'mysql', limits: readonly string[] = [' LIMIT 1000']) {
     this.#random = random;
+    this.#limits = limits;
     this.#mysql = family === 'mysql';
   }
 
@@ -166,8 +171,11 @@ export class QueryGenerator {
       else orders.push(this.#value(sources, 1));
     }
     const order = orders.length > 0 ? ` ORDER BY ${orders.join(', ')}${random.pick(['', ' DESC', ' ASC'])}` : '';
-    const limit = random.chance(15) ? ' LIMIT 1000' : '';
-    return { sql: `SELECT ${modifier}${sql} FROM ${fromOf(sources)}${where}${order}${limit}`, columns };
+    const text = `SELECT ${modifier}${sql} FROM ${fromOf(sources)}${where}${order}`;
+    if (!random.chance(15)) return { sql: text, columns };
+    const [all = ''] = this.#limits;
+    const limit = random.pick(this.#limits);
+    return { sql: `${text}${!this.#mysql && sortsRows(text) ? all : limit}`, columns };
   }
 
   #grouped(sources: readonly Source[], where: string, depth: number, width = 2): { sql: string; columns: Column[] } {
@@ -455,6 +463,11 @@ export class QueryGenerator {
     }
     return text;
   }
+}
+
+/** MariaDB orders sorted rows that are equal by where they lie in its memory: which ones come first depends on nothing. */
+export function sortsRows(sql: string): boolean {
+  return /\b(ORDER|OVER)\b/i.test(sql);
 }
 
 function fromOf(sources: readonly Source[]): string {

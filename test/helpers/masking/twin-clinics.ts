@@ -3,7 +3,8 @@
  * protected value, and must be the same for both: then it depends on none. Used directly, and through a proxy.
  */
 import type { Connection, FieldPacket } from 'mysql2/promise';
-import { CLINIC_SETUP, SECRETS } from './clinic.ts';
+import { type Catalog, catalogOf } from '../../../src/masking/catalog.ts';
+import { CLINIC_FACTS, CLINIC_SETUP, SECRETS } from './clinic.ts';
 import { LeakChecker } from './leaks.ts';
 import type { RandomStatement } from './random-query.ts';
 
@@ -36,8 +37,25 @@ export const TWIN_SECRETS = [
   ],
 ] as const;
 
+/** An index that is of use to whoever may not see what comes second in it. */
+const MIXED_INDEX = { name: 'city_phone', columns: ['city', 'phone'] } as const;
+
+/** Those whose order is that of a protected column. */
+export const ORDERED_INDEXES = ['uq_phone', MIXED_INDEX.name] as const;
+
+export function twinCatalog(): Catalog {
+  const tables = CLINIC_FACTS.tables.map((table) =>
+    table.schema === 'clinic' && table.name === 'patients'
+      ? { ...table, indexes: [...(table.indexes ?? []), MIXED_INDEX] }
+      : table,
+  );
+  return catalogOf({ ...CLINIC_FACTS, tables });
+}
+
 export function twinSetup(twin: 0 | 1): string[] {
-  return CLINIC_SETUP.map((statement) =>
+  const { name, columns } = MIXED_INDEX;
+  const setup = [...CLINIC_SETUP, `ALTER TABLE clinic.patients ADD KEY ${name} (${columns.join(', ')})`];
+  return setup.map((statement) =>
     SECRETS.reduce((text, secret, i) => text.replaceAll(secret, TWIN_SECRETS[twin][i] ?? ''), statement),
   );
 }
@@ -51,7 +69,7 @@ const WARNINGS_EVERY = 8;
 
 /** What one server showed. */
 export interface Shown {
-  /** Sorted rows of every result, masked cells left out. */
+  /** Rows of every result, sorted unless their order counts, masked cells left out. */
   readonly results: readonly string[];
   /** Number and message of the error that ended it. */
   readonly error: string | undefined;
@@ -70,7 +88,7 @@ export async function show(
   statement: RandomStatement,
   masked: ReadonlySet<number>,
 ): Promise<Shown> {
-  const { kind, sql, after } = statement;
+  const { kind, sql, after, inOrder = false } = statement;
   const undo = kind === 'write' || kind === 'copy';
   if (undo) await connection.query('BEGIN');
   const results: string[] = [];
@@ -80,7 +98,13 @@ export async function show(
   try {
     for (const [i, text] of [sql, ...after].entries()) {
       const [rows, fields] = await connection.query({ sql: text, rowsAsArray: true });
-      const answer = cellsOf(rows, fields, i === 0 ? masked : new Set(), kind === 'explain' ? planChecker : checker);
+      const answer = cellsOf(
+        rows,
+        fields,
+        i === 0 ? masked : new Set(),
+        kind === 'explain' ? planChecker : checker,
+        inOrder,
+      );
       leak ??= answer.leak;
       // A plan may differ in its estimates.
       if (kind !== 'explain') results.push(answer.text);
@@ -90,7 +114,7 @@ export async function show(
     // How many warnings there are may depend on the order in which rows were read.
     if (kind === 'query' && sql.length % WARNINGS_EVERY === 0) {
       const [rows, fields] = await connection.query({ sql: 'SHOW WARNINGS', rowsAsArray: true });
-      leak ??= cellsOf(rows, fields, new Set(), checker).leak;
+      leak ??= cellsOf(rows, fields, new Set(), checker, true).leak;
     }
     return { results, error: undefined, refusal: undefined, leak, columns };
   } catch (error) {
@@ -111,6 +135,7 @@ function cellsOf(
   fields: unknown,
   masked: ReadonlySet<number>,
   leaks: LeakChecker,
+  inOrder: boolean,
 ): { text: string; leak: string | undefined } {
   if (!Array.isArray(rows) || !Array.isArray(fields)) {
     const { affectedRows, info, changedRows } = rows as { affectedRows?: number; info?: string; changedRows?: number };
@@ -120,13 +145,8 @@ function cellsOf(
   for (const field of fields as FieldPacket[]) leak ??= leaks.leakIn(field.name);
   const shown = (rows as unknown[][]).map((row) => row.filter((_, at) => !masked.has(at)));
   for (const cell of shown.flat()) leak ??= leaks.leakInCell(cell);
-  return {
-    text: shown
-      .map((row) => JSON.stringify(row.map(comparable)))
-      .sort()
-      .join('\n'),
-    leak,
-  };
+  const lines = shown.map((row) => JSON.stringify(row.map(comparable)));
+  return { text: (inOrder ? lines : lines.sort()).join('\n'), leak };
 }
 
 /** JSON is an object to the driver when the server says so, and a text when it does not. */
