@@ -28,6 +28,10 @@ export const SLUICE_VARIABLES = {
     int(0, 0, 1000, ACTS),
     'how long a worker that works for one client at the time may wait awake for the next answer or command, in µs; 0: it sleeps at once. Quicker for that client, and costs processor time',
   ),
+  query_attributes: described(
+    bool(false, ACTS),
+    'clients of MySQL 8 and later may send query attributes, which go on to servers that take them (MySQL 8.0.23); servers of fast_forward users must',
+  ),
   query_annotations: described(
     bool(true, ACTS),
     'comments in front of a statement such as `/* hostgroup=1 */` are obeyed as ProxySQL does',

@@ -12,6 +12,7 @@ import { busyPoll } from '../net/busy-poll.ts';
 import { lendReads, readBytesMax } from '../net/lent-reads.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { type AttributeCarrier, withAttributes } from '../protocol/query-attributes.ts';
 import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import { RingQueue } from '../util/ring-queue.ts';
@@ -73,6 +74,8 @@ export interface BackendConnectionOptions {
   /** The capabilities that shape answers; a session may only use a connection of its own shape. */
   readonly shape: number;
   readonly deprecateEof: boolean;
+  /** The server was promised query attributes. */
+  readonly queryAttributes?: boolean;
   readonly threadId: number;
   readonly serverVersion: string;
   readonly state: MirroredState;
@@ -89,6 +92,8 @@ export class BackendConnection {
   readonly mariadb: boolean;
   readonly serverVersion: string;
   readonly ignoreSpace: boolean;
+  /** What it is sent has the form that CLIENT_QUERY_ATTRIBUTES gives it. */
+  readonly queryAttributes: boolean;
   readonly createdAtMs: number;
   /** When it was last given back or pinged, by the pool's coarse clock. */
   quietSinceMs: number;
@@ -138,6 +143,7 @@ export class BackendConnection {
     this.mariadb = /mariadb/i.test(options.serverVersion);
     this.serverVersion = options.serverVersion;
     this.ignoreSpace = (options.shape & Capability.IGNORE_SPACE) !== 0;
+    this.queryAttributes = options.queryAttributes ?? false;
     this.state = options.state;
     this.statusFlags = options.statusFlags;
     this.createdAtMs = options.createdAtMs;
@@ -208,8 +214,11 @@ export class BackendConnection {
     return this.pins === 0 && !this.inTransaction;
   }
 
-  /** Sends a command that will be answered; false when the kernel's buffer is full (wait for `drained`). */
-  send(frame: Buffer, kind: ResponseKind, owner: AnswerOwner): boolean {
+  /**
+   * Sends a command that will be answered; false when the kernel's buffer is full (wait for `drained`).
+   * @param carrier what the command is of, if it may have attributes or parameters
+   */
+  send(frame: Buffer, kind: ResponseKind, owner: AnswerOwner, carrier?: AttributeCarrier): boolean {
     if (this.lostError !== undefined) {
       owner.answerLost(this, this.lostError, false);
       return true;
@@ -217,7 +226,7 @@ export class BackendConnection {
     this.#queue.push({ kind, owner });
     if (this.#queue.length === 1) this.#begin(kind, performance.now());
     if (kind !== 'query') this.home.commandSent(kind);
-    return this.write(frame);
+    return this.write(this.queryAttributes ? withAttributes(frame, carrier) : frame);
   }
 
   /** Sends bytes that have no answer of their own (COM_STMT_CLOSE, COM_STMT_SEND_LONG_DATA, the file of LOAD DATA). */

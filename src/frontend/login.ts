@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { SESSION_ID_BITS } from '../../runtime/messages.ts';
 import type { UserEntry } from '../../runtime/snapshot.ts';
-import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
@@ -27,8 +27,9 @@ const OFFERED_CAPABILITIES =
   SERVING_CAPABILITIES | Capability.SESSION_TRACK | Capability.IGNORE_SIGPIPE | Capability.RESERVED;
 
 /** What the variables let clients have besides. */
-function offeredCapabilities(variables: MysqlVariables): number {
+function offeredCapabilities(variables: MysqlVariables, sluice: SluiceVariables): number {
   let offered = OFFERED_CAPABILITIES;
+  if (sluice.queryAttributes) offered |= Capability.QUERY_ATTRIBUTES;
   if (variables.enableLoadDataLocalInfile) offered |= Capability.LOCAL_FILES;
   if (!variables.enableClientDeprecateEof) offered &= ~Capability.DEPRECATE_EOF;
   if (variables.haveCompress) offered |= Capability.COMPRESS | Capability.ZSTD_COMPRESSION_ALGORITHM;
@@ -208,7 +209,7 @@ export class Frontend {
   }
 
   #policy(): LoginPolicy {
-    const { variables, frontendUsers } = this.#context.runtime;
+    const { variables, sluice, frontendUsers } = this.#context.runtime;
     const collation = collationByName(variables.defaultCollationConnection)?.id ?? GREETING_COLLATION_ID;
     return {
       serverVersion: variables.serverVersion,
@@ -216,7 +217,7 @@ export class Frontend {
         variables.defaultAuthenticationPlugin === 'caching_sha2_password'
           ? 'caching_sha2_password'
           : 'mysql_native_password',
-      capabilities: offeredCapabilities(variables),
+      capabilities: offeredCapabilities(variables, sluice),
       charset: charsetById(collation) === undefined || collation > 255 ? GREETING_COLLATION_ID : collation,
       statusFlags: StatusFlag.AUTOCOMMIT,
       secureContext: () => (variables.haveSsl ? this.#tls().secureContext : undefined),

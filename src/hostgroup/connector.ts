@@ -35,7 +35,8 @@ export const SHAPE_CAPABILITIES =
   Capability.MULTI_RESULTS |
   Capability.PS_MULTI_RESULTS |
   Capability.IGNORE_SPACE |
-  Capability.SESSION_TRACK;
+  Capability.SESSION_TRACK |
+  Capability.QUERY_ATTRIBUTES;
 
 /** Of the shape, what a server has to have; it may lack the others, and then just never makes use of them. */
 const NEEDED_CAPABILITIES = Capability.DEPRECATE_EOF | Capability.FOUND_ROWS;
@@ -118,6 +119,7 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
       username: user.username,
       shape,
       deprecateEof: (shape & Capability.DEPRECATE_EOF) !== 0,
+      queryAttributes: (login.capabilities & Capability.QUERY_ATTRIBUTES) !== 0,
       threadId: login.threadId,
       serverVersion: login.serverVersion,
       state: mirroredState('', names === undefined ? undefined : { charset: names.charset, collation: names.name }),

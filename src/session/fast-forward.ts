@@ -62,6 +62,12 @@ export class FastForward implements AnswerOwner {
   }
 
   #begin(connection: BackendConnection): void {
+    const { hostgroups, takesAttributes } = this.#session;
+    if (takesAttributes !== connection.queryAttributes) {
+      // Every command would have a form that the server does not understand.
+      hostgroups.giveBack(connection);
+      return this.#fail(errors.maxConnectFailure(connection.home.hostgroup));
+    }
     connection.pins |= FAST_FORWARD_PIN;
     this.#session.leases.hold(connection);
     this.#steps = planSync(connection.state, this.#session.state, connection);

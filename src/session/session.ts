@@ -25,7 +25,9 @@ import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
+import { MalformedPacket } from '../protocol/packet-reader.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
+import { type QueryAttributes, splitQuery } from '../protocol/query-attributes.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import type { CachedAnswer } from '../query-cache/query-cache.ts';
 import { type Annotations, annotated, mayAnnotate, parseAnnotations } from '../rules/annotations.ts';
@@ -67,7 +69,7 @@ import {
   onStatementClose,
   onStatementReset,
 } from './statement-commands.ts';
-import { frameOf, isBlank, textOf } from './statement-frames.ts';
+import { frameOf, isBlank, payloadFrame, textOf } from './statement-frames.ts';
 import { type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { Throttle } from './throttle.ts';
 import { TimeLimits } from './time-limits.ts';
@@ -102,6 +104,8 @@ export class Session implements RunOwner {
   readonly backendUser: BackendUser;
   readonly capabilities: number;
   shape: number;
+  /** Commands have the form that CLIENT_QUERY_ATTRIBUTES gives them. */
+  readonly takesAttributes: boolean;
   readonly leases: Leases;
   readonly cursors: Cursors;
   client!: ClientConnection;
@@ -149,6 +153,7 @@ export class Session implements RunOwner {
     this.backendUser = login.backendUser;
     this.capabilities = login.capabilities;
     this.shape = (login.capabilities & SHAPE_CAPABILITIES) >>> 0;
+    this.takesAttributes = (login.capabilities & Capability.QUERY_ATTRIBUTES) !== 0;
     this.leases = new Leases(context.hostgroups, context.lingering, () => this.variables);
     this.cursors = new Cursors(this.leases);
     this.#run = new StatementRun(this);
@@ -220,6 +225,7 @@ export class Session implements RunOwner {
     }
     switch (command) {
       case Command.COM_QUERY:
+        if (this.takesAttributes) return this.#onAttributedQuery(buffer, start + 1, end);
         return this.#onQuery(buffer, start + 1, end);
       case Command.COM_STMT_EXECUTE:
         return onExecute(this, buffer, start, end);
@@ -275,7 +281,21 @@ export class Session implements RunOwner {
 
   // ---------------------------------------------------------------- COM_QUERY
 
-  #onQuery(buffer: Buffer, start: number, end: number): void {
+  /** Rules, masking and all that follows see the text alone. */
+  #onAttributedQuery(buffer: Buffer, start: number, end: number): void {
+    let split: ReturnType<typeof splitQuery>;
+    try {
+      split = splitQuery(buffer, start, end);
+    } catch (error) {
+      if (error instanceof MalformedPacket) return this.answerError(errors.malformedPacket());
+      throw error;
+    }
+    const { text, attributes } = split;
+    const payload = payloadFrame(Command.COM_QUERY, text);
+    this.#onQuery(payload, HEADER_BYTES + 1, payload.length, attributes);
+  }
+
+  #onQuery(buffer: Buffer, start: number, end: number, attributes?: QueryAttributes): void {
     const startedAt = this.#commandSince;
     this.context.counters.Questions += 1;
     const entry = this.runtime.digests.lookup(buffer, start, end);
@@ -287,6 +307,7 @@ export class Session implements RunOwner {
     this.begin('Query', frame, HEADER_BYTES + 1);
     const draft = draftOf('query', frame, entry, facts, this.state.schema, startedAt);
     draft.faithful = this.runtime.digests.faithful;
+    if (attributes !== undefined) draft.attributes = attributes;
     this.decide(draft, entry, buffer, start, end, true, this.annotations());
   }
 
@@ -431,7 +452,8 @@ export class Session implements RunOwner {
     if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#lockIfNeeded(statement);
     if (statement.facts.command === 'SELECT_FOR_UPDATE' && this.state.variables.get('autocommit') === '0')
       this.context.counters.Selects_for_update__autocommit0 += 1;
-    if (statement.decision.cacheTtlMs > 0) {
+    // An answer may be made of the attributes.
+    if (statement.decision.cacheTtlMs > 0 && statement.attributes === undefined) {
       const cached = throughCache(this, statement, this.context.queryCache);
       if ('answer' in cached) return this.#answerFromCache(statement, cached.answer);
       return this.#start(cached.statement);

@@ -8,6 +8,8 @@ import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
+import { MalformedPacket } from '../protocol/packet-reader.ts';
+import { type QueryAttributes, splitExecute } from '../protocol/query-attributes.ts';
 import {
   dropLongData,
   executeFrame,
@@ -18,7 +20,7 @@ import {
 } from './prepared-statements.ts';
 import type { Session } from './session.ts';
 import { draftOf, type Statement } from './statement.ts';
-import { commandFrameOf, frameOf } from './statement-frames.ts';
+import { commandFrameOf, frameOf, payloadFrame } from './statement-frames.ts';
 import type { StatementOutcome } from './statement-run.ts';
 
 /** Command byte, statement id, number of rows. */
@@ -89,6 +91,15 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
     dropLongData(prepared);
     return session.answerError(errors.packetTooLarge());
   }
+  let attributes: QueryAttributes | undefined;
+  if (session.takesAttributes) {
+    const split = withoutAttributes(buffer, start, end, prepared);
+    if (split === undefined) return session.answerError(errors.executeMalformed());
+    attributes = split.attributes;
+    buffer = payloadFrame(Command.COM_STMT_EXECUTE, split.payload.subarray(1));
+    start = HEADER_BYTES;
+    end = buffer.length;
+  }
   if (!isExecutePayload(buffer, start, end, prepared)) return session.answerError(errors.executeMalformed());
   const frame = executeFrame(buffer, start, end, prepared);
   const { entry, facts, originalText } = prepared;
@@ -96,7 +107,24 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   const draft = draftOf('execute', frame, entry, facts, session.state.schema, startedAt);
   draft.faithful = prepared.faithful;
   draft.prepared = prepared;
+  if (attributes !== undefined) draft.attributes = attributes;
   session.decide(draft, prepared.originalEntry, originalText, 0, originalText.length, false, annotations);
+}
+
+function withoutAttributes(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  { paramCount, longData }: PreparedStatement,
+): ReturnType<typeof splitExecute> | undefined {
+  // Command and statement id stand before the number of the parameter.
+  const sentAhead = (index: number) => longData.some((frame) => frame.readUInt16LE(HEADER_BYTES + 5) === index);
+  try {
+    return splitExecute(buffer, start, end, paramCount, sentAhead);
+  } catch (error) {
+    if (error instanceof MalformedPacket) return undefined;
+    throw error;
+  }
 }
 
 /** Rows of an open cursor, from the connection that has it. No rule is asked: they were when it was opened. */

@@ -29,6 +29,16 @@ export function commandFrameOf(payload: Buffer): Buffer {
   return commandFrame(payload[0] ?? 0, payload.subarray(1));
 }
 
+/** A command with room for its header in front, as the client's connection delivers them. */
+export function payloadFrame(command: number, rest: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + 1 + rest.length);
+  frame.writeUIntLE(Math.min(rest.length + 1, MAX_FRAME_BYTES), 0, 3);
+  frame[3] = 0;
+  frame[HEADER_BYTES] = command;
+  rest.copy(frame, HEADER_BYTES + 1);
+  return frame;
+}
+
 /** The SQL text of a statement that goes out as COM_QUERY. */
 export function textOf(statement: Statement): string {
   return statement.frame.toString('utf8', HEADER_BYTES + 1);

@@ -578,7 +578,7 @@ export class StatementRun implements AnswerOwner {
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
-    if (!connection.send(frameOf(statement), answerKindOf(statement), this)) this.#pauseClient(connection);
+    if (!connection.send(frameOf(statement), answerKindOf(statement), this, statement)) this.#pauseClient(connection);
   }
 
   /** The server does not keep up: no more from the client until it does, or until the statement is over. */
@@ -601,7 +601,7 @@ export class StatementRun implements AnswerOwner {
     }
     counters.Sluice_pipelining_statements += 1;
     (connection.home as Server).noteQuery();
-    connection.send(frameOf(statement), answerKindOf(statement), this);
+    connection.send(frameOf(statement), answerKindOf(statement), this, statement);
     return true;
   }
 

@@ -4,6 +4,7 @@
  */
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { ProtocolError } from '../protocol/errors.ts';
+import type { QueryAttributes } from '../protocol/query-attributes.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import type { Annotations } from '../rules/annotations.ts';
 import { type Decision, NO_DECISION } from '../rules/decision.ts';
@@ -64,6 +65,8 @@ export interface Statement {
   sentText?: Buffer | undefined;
   /** The connection is brought to the session's state, and that is all: whether a server takes what a SET says. */
   readonly stateOnly?: boolean;
+  /** What the client sent along; absent for almost all statements. */
+  readonly attributes?: QueryAttributes | undefined;
   /** The SELECT that stands for a COM_FIELD_LIST. */
   readonly fieldListText?: Buffer | undefined;
 }

@@ -11,7 +11,7 @@ import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { SluiceProcess } from '../helpers/sluice-process.ts';
 import { APP, accountSql } from '../helpers/stage.ts';
 import { eventually } from '../helpers/wait.ts';
-import { WireClient } from '../helpers/wire-client.ts';
+import { type WireAnswer, WireClient } from '../helpers/wire-client.ts';
 
 const SETUP = [
   ...accountSql(APP.user, APP.password),
@@ -89,7 +89,48 @@ async function shareConnections(sluice: SluiceProcess): Promise<number> {
   return shared;
 }
 
-async function withServer(server: DatabaseServer): Promise<void> {
+const lenenc = (text: string): Buffer => Buffer.concat([Buffer.of(text.length), Buffer.from(text)]);
+/** One query attribute: no NULLs, with types, a string. */
+const attribute = (name: string, value: string): Buffer =>
+  Buffer.concat([Buffer.of(1, 1, 0, 1, 0xfe, 0), lenenc(name), lenenc(value)]);
+
+/** What a server has of the attributes that come with statements, by text and prepared; NULL where there are none. */
+async function queryAttributes(port: number, known: boolean): Promise<void> {
+  const client = await WireClient.connect({ port, ...APP, schema: 'test', queryAttributes: true });
+  const value = known ? "mysql_query_attribute_string('trace')" : 'NULL';
+  const ask = async (attributes: Buffer, text: string): Promise<string | undefined> =>
+    (await client.command(Command.COM_QUERY, Buffer.concat([attributes, Buffer.from(text)]))).lines.at(-2);
+  const none = Buffer.of(0, 1);
+  const row = ({ packets }: WireAnswer): string => packets.at(-2)?.toString('latin1') ?? '';
+  await ask(none, "SET time_zone = '+00:00'");
+  const asked = await ask(attribute('trace', 'abc'), `SELECT ${value}, 'text'`);
+  assert.match(asked ?? '', known ? /abc.*text/ : /text/);
+  assert.doesNotMatch((await ask(none, `SELECT ${value}, 'none'`)) ?? '', /abc/);
+  await ask(none, 'BEGIN');
+  assert.match((await ask(attribute('trace', 'within'), `SELECT ${value}`)) ?? '', known ? /within/ : /./);
+  await ask(none, 'COMMIT');
+  const { statementId } = await client.prepare(`SELECT ?, ${value}, ?`);
+  const execute = (parts: readonly Buffer[]) => {
+    const head = Buffer.alloc(9);
+    head.writeUInt32LE(statementId);
+    // The number of parameters follows.
+    head[4] = 8;
+    head[5] = 1;
+    return client.command(Command.COM_STMT_EXECUTE, Buffer.concat([head, ...parts]), 'execute');
+  };
+  const types = Buffer.of(0xfd, 0, 0, 0xfd, 0, 0);
+  const bound = [Buffer.of(2, 0, 1), types, lenenc('first'), lenenc('second')];
+  assert.match(row(await execute(bound)), /first.*second/s);
+  // Types as before, the second parameter NULL.
+  assert.match(row(await execute([Buffer.of(2, 2, 0), lenenc('third')])), /third/);
+  const named = [Buffer.of(3, 0, 1), types, Buffer.of(0xfe, 0), lenenc('trace')];
+  const answer = await execute([...named, lenenc('a'), lenenc('b'), lenenc('along')]);
+  assert.match(row(answer), known ? /a.*along.*b/s : /a.*b/s);
+  assert.equal((await client.command(Command.COM_QUERY, Buffer.of(1))).errorCode, 1835);
+  client.destroy();
+}
+
+async function withServer(server: DatabaseServer, attributes: boolean): Promise<void> {
   const sluice = await SluiceProcess.start({
     users: [{ username: APP.user, password: APP.password }],
     servers: [{ address: server.host, port: server.port, hostgroup: 0 }],
@@ -98,13 +139,25 @@ async function withServer(server: DatabaseServer): Promise<void> {
     assert.deepEqual(await changingTable(sluice.mysqlPort), await changingTable(server.port));
     assert.deepEqual(await longData(sluice.mysqlPort), await longData(server.port));
     assert.ok((await shareConnections(sluice)) > 0);
+    await sluice.admin('SET sluice-query_attributes = true', 'LOAD SLUICE VARIABLES TO RUNTIME');
+    await queryAttributes(sluice.mysqlPort, attributes);
+    if (attributes) {
+      // What clients say of themselves stays with the proxy, whose connections serve many.
+      const names = await server.query(
+        "SELECT DISTINCT ATTR_VALUE AS name FROM performance_schema.session_connect_attrs JOIN performance_schema.threads USING (PROCESSLIST_ID) WHERE ATTR_NAME = 'program_name' AND PROCESSLIST_USER = 'app'",
+      );
+      assert.deepEqual(names, [{ name: 'sluice' }]);
+    }
   } finally {
     await sluice.stop();
     await server.stop();
   }
 }
 
-describe('DDL under a prepared statement, long data over 16 MB, several sessions on one connection', () => {
-  test('MariaDB', async () => withServer(await startMariadb({ setup: SETUP })));
-  test('MySQL 9', { skip: missingMysql9() }, async () => withServer(await startMysql9({ setup: SETUP })));
+describe('DDL under a prepared statement, long data over 16 MB, several sessions on one connection, attributes', () => {
+  test('MariaDB', async () => withServer(await startMariadb({ setup: SETUP }), false));
+  test('MySQL 9', { skip: missingMysql9() }, async () => {
+    const setup = [...SETUP, "INSTALL COMPONENT 'file://component_query_attributes'"];
+    await withServer(await startMysql9({ setup, args: ['--performance-schema=ON'] }), true);
+  });
 });

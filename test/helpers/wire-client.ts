@@ -40,6 +40,8 @@ export interface WireClientOptions {
   readonly password: string;
   readonly schema?: string;
   readonly deprecateEof?: boolean;
+  /** Commands are written by the test in the form of CLIENT_QUERY_ATTRIBUTES. */
+  readonly queryAttributes?: boolean;
 }
 
 export class WireClient {
@@ -80,7 +82,10 @@ export class WireClient {
       username: options.user,
       secret: { clear: options.password },
       schema: options.schema,
-      capabilities: (SERVING_CAPABILITIES & ~unwanted) >>> 0,
+      capabilities:
+        ((SERVING_CAPABILITIES | (options.queryAttributes === true ? Capability.QUERY_ATTRIBUTES : 0)) & ~unwanted) >>>
+        0,
+      attributes: { program_name: 'wire' },
       charset: COLLATION_ID,
       loginTimeoutMs: 10_000,
     });
