@@ -364,7 +364,8 @@ export class Worker {
   }
 }
 
-function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
+/** What holds until the first generation is there: nobody may log in, and nothing has a rule. */
+export function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
   const empty = emptyWorkerSnapshot();
   const sluice = readSluiceVariables({});
   return {

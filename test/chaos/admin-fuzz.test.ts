@@ -25,7 +25,7 @@ const PATIENCE_MS = 20_000;
 
 /** What would end the process or change who gets in, what would write where a mutation says, and what waits as long as it says. */
 const LEFT_OUT =
-  /pull\s+version.*\d\d|shutdown|proxysql\s+kill|proxysql\s+(stop|restart)|attach|vacuum|outfile|to\s+file|admin\s+variables|admin_credentials|recursive|randomblob|zeroblob|read_?only|readwrite|heap_limit|proxysqltest|simulator/i;
+  /pull\s+version.*\d\d|shutdown|coredump|proxysql\s+kill|proxysql\s+(stop|restart)|attach|vacuum|outfile|to\s+file|admin\s+variables|admin_credentials|recursive|randomblob|zeroblob|read_?only|readwrite|heap_limit|proxysqltest|simulator/i;
 
 const EXTRA: readonly string[] = [
   "EXPLAIN ROUTE FOR 'app' AT '10.0.0.1' IN 'db' PORT 6033 AS 'SELECT 1'",

@@ -2,8 +2,7 @@
  * The data plane of one worker in simulated time: sessions, rules without rules, pools and lanes, as worker.ts puts them
  * together, with clients that have logged in and servers that a test simulates. It holds no expectation.
  */
-import { emptyWorkerSnapshot } from '../../runtime/subscriber.ts';
-import { readMysqlVariables, readSluiceVariables } from '../../runtime/variables.ts';
+import { readMysqlVariables } from '../../runtime/variables.ts';
 import { ClientConnection } from '../../src/frontend/client-connection.ts';
 import type { Connect } from '../../src/hostgroup/connector.ts';
 import { HostgroupManager } from '../../src/hostgroup/hostgroup-manager.ts';
@@ -14,13 +13,10 @@ import { DigestStats } from '../../src/observe/digest-stats.ts';
 import { ErrorStats } from '../../src/observe/error-stats.ts';
 import type { Logger } from '../../src/observe/logger.ts';
 import { SERVING_CAPABILITIES } from '../../src/protocol/capabilities.ts';
-import { compileRules } from '../../src/rules/compile.ts';
 import type { WorkerContext } from '../../src/session/context.ts';
-import { DecisionClasses } from '../../src/session/decide.ts';
 import { Lingering } from '../../src/session/leases.ts';
-import { MaskingRuntime } from '../../src/session/masking/masking-runtime.ts';
 import { Session } from '../../src/session/session.ts';
-import { DigestCache } from '../../src/sql/digest-cache.ts';
+import { emptyRuntime } from '../../src/worker.ts';
 import { ALL_PLACES, serverEntry } from './fake-servers.ts';
 import type { FakeSocket } from './fake-socket.ts';
 import type { SimulatedTime } from './simulated-time.ts';
@@ -44,7 +40,7 @@ export class SimulatedWorker {
 
   constructor({ time, logger, servers, connect, maxConnections }: SimulatedWorkerOptions) {
     const variables = readMysqlVariables({ monitor_enabled: 'false' });
-    const sluice = readSluiceVariables({});
+    const runtime = emptyRuntime(variables);
     const counters = new Counters();
     const lingering = new Lingering(time);
     const hostgroups = new HostgroupManager({
@@ -59,23 +55,8 @@ export class SimulatedWorker {
       onPressure: () => lingering.sweep(0),
       onFull: () => undefined,
     });
-    const empty = emptyWorkerSnapshot();
     this.context = {
-      runtime: {
-        generation: 1,
-        variables,
-        sluice,
-        masking: new MaskingRuntime({ columns: [], users: [], sluice }),
-        rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
-        rulesGeneration: 0,
-        fastRouting: empty.fastRouting,
-        firewall: undefined,
-        nothingToDecide: true,
-        classes: new DecisionClasses(),
-        frontendUsers: empty.users.frontend,
-        backendUsers: empty.users.backend,
-        digests: new DigestCache(),
-      },
+      runtime,
       workerIndex: 0,
       logger,
       clock: time,
@@ -92,7 +73,7 @@ export class SimulatedWorker {
       kill: ((connection, what, user) =>
         killOnServer({ connection, what, user, variables, logger, connect })) satisfies WorkerContext['kill'],
     } as unknown as WorkerContext;
-    hostgroups.setFewConnections(sluice.pipelining);
+    hostgroups.setFewConnections(runtime.sluice.pipelining);
     hostgroups.setHostgroupAttributes([{ hostgroup: 0, pipelining: true, connectsPerSecond: 1_000_000 }]);
     hostgroups.apply(servers.map((hostname) => serverEntry(0, hostname, { maxConnections })));
     const sweep = (): void => {
