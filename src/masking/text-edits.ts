@@ -132,10 +132,15 @@ function plainAt(bytes: Buffer, at: number, reading: TextReading) {
 /** The text with its edits; undefined when the name of an index cannot be written in its character set. */
 export function edited(text: Buffer, edits: readonly TextEdit[], reading: TextReading): Buffer | undefined {
   const parts: Buffer[] = [];
+  /** A text may name one table a thousand times. */
+  const known = new Map<TableIndexes, Buffer>();
   let at = 0;
   for (const edit of edits) {
-    const made = written(edit, reading);
+    const { indexes } = edit;
+    const again = edit.form === 'use' && edit.quoting.length === 0 && indexes !== undefined;
+    const made = (again ? known.get(indexes) : undefined) ?? written(edit, reading);
     if (made === undefined) return undefined;
+    if (again) known.set(indexes, made);
     parts.push(text.subarray(at, edit.from), made);
     at = edit.to;
   }

@@ -199,7 +199,8 @@ export function judgeDelete(reader: StatementReader): Verdict {
   while (reader.takeWord(...MODIFIERS));
   const { scope, single } = deleteTables(reader);
   const ends = conditions(reader, scope);
-  const inOrder = ends.limited || reader.word() === 'RETURNING';
+  // All rows are read as they are stored.
+  const inOrder = ends.chosen && (ends.limited || reader.word() === 'RETURNING');
   if (single !== undefined && inOrder) refuseUnordered(reader, single, ends.orderedBy);
   return returning(reader, undefined, scope);
 }
@@ -263,9 +264,10 @@ function tablesOf(tree: JoinTree): TableName[] {
 function conditions(
   reader: StatementReader,
   scope: Scope,
-): { readonly limited: boolean; readonly orderedBy: ReadonlySet<string> } {
+): { readonly chosen: boolean; readonly limited: boolean; readonly orderedBy: ReadonlySet<string> } {
   const orderedBy = new Set<string>();
   const check = (expression: Expression, use: Use): void => reader.resolver.expression(expression, scope, use);
+  const chosen = reader.word() === 'WHERE' || reader.word() === 'ORDER';
   if (reader.takeWord('WHERE')) check(reader.expression(), USES.where);
   if (reader.takeWord('ORDER')) {
     reader.needWord('BY');
@@ -278,7 +280,7 @@ function conditions(
   }
   const limited = reader.takeWord('LIMIT');
   if (limited) for (const expression of reader.expressions()) check(expression, USES.expression);
-  return { limited, orderedBy };
+  return { chosen, limited, orderedBy };
 }
 
 /** MariaDB: RETURNING gives a result set of the changed rows. */

@@ -8,6 +8,7 @@ import type { Connection } from 'mysql2/promise';
 import { type Family, MaskingStage, outcomeOf } from '../helpers/masking-stage.ts';
 import { missingMysql9 } from '../helpers/mysql9.ts';
 import { refusal, rowsOf } from '../helpers/stage.ts';
+import { within } from '../helpers/wait.ts';
 import { WireClient } from '../helpers/wire-client.ts';
 
 const SERVERS: readonly (readonly [Family, string | false])[] = [
@@ -38,6 +39,8 @@ function setup(family: Family): string[] {
       `CREATE TABLE ${twin}.phones (id INT PRIMARY KEY, phone VARCHAR(20), word CHAR(50), UNIQUE KEY uq_phone (phone))`,
       `INSERT INTO ${twin}.phones SELECT id, phone, '' FROM ${twin}.patients`,
       `CREATE TABLE ${twin}.numbered (n INT AUTO_INCREMENT PRIMARY KEY, id INT)`,
+      `CREATE VIEW ${twin}.hinted AS SELECT id, word FROM ${twin}.phones IGNORE INDEX (uq_phone)`,
+      `CREATE VIEW ${twin}.unhinted AS SELECT id FROM ${twin}.phones`,
       `CREATE TABLE ${twin}.visits (id INT PRIMARY KEY, patient_id INT)`,
       `INSERT INTO ${twin}.visits SELECT id, id FROM ${twin}.patients`,
       `ANALYZE TABLE ${twin}.patients, ${twin}.phones`,
@@ -56,6 +59,9 @@ const READS: readonly string[] = [
   'SELECT id FROM phones',
   'SELECT id FROM patients',
   'SELECT id FROM phones LIMIT 3',
+  // The remedy for views.
+  'SELECT id FROM hinted',
+  'SELECT h.id, p.id FROM hinted h JOIN phones p ON p.id = h.id',
   'SELECT id, phone FROM phones',
   'SELECT * FROM phones',
   'SELECT id FROM patients WHERE clinic_id = 3',
@@ -344,6 +350,15 @@ for (const [family, missing] of SERVERS) {
       } finally {
         client.destroy();
       }
+    });
+
+    test('the log names what no hint hides', async () => {
+      const { log } = stage.sluice;
+      await within(
+        log.waitFor((line) => line.includes('view north.unhinted may come in the order')),
+        'a warning',
+      );
+      assert.doesNotMatch(String(log), /view north\.hinted/);
     });
 
     test('sluice-masking_hide_indexes', async () => {
