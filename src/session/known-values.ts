@@ -60,8 +60,8 @@ const RANGES: Readonly<Record<string, Range>> = {
 /** Character sets and collations that one of the server families lacks, or that are for other purposes. */
 const RARE_CHARSETS: ReadonlySet<string> = new Set(['filename', 'gb18030']);
 
-/** Collations of this kind exist wherever their character set does. */
-const COMMON_COLLATION = /_(?:bin|general_ci|unicode_ci|unicode_520_ci)$/;
+/** Collations of this kind exist wherever their character set does; `utf8mb4_0900_bin` and `…_nopad_bin` are others. */
+const COMMON_COLLATION = /^[^_]+_(?:bin|general_ci|unicode_ci|unicode_520_ci)$/;
 /** What MySQL clients ask for; SET NAMES goes without it where there is none (backend/backend-sync.ts). */
 const MYSQL_COLLATION = 'utf8mb4_0900_ai_ci';
 
