@@ -87,7 +87,8 @@ export interface BackendConnectionOptions {
 export class BackendConnection {
   readonly home: ConnectionHome;
   readonly username: string;
-  readonly shape: number;
+  /** Changed only while one session holds it, by COM_SET_OPTION. */
+  shape: number;
   readonly threadId: number;
   readonly mariadb: boolean;
   readonly serverVersion: string;

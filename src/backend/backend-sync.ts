@@ -3,6 +3,8 @@
  * variable that differs. Pure: it plans, the statement runner sends and waits, because a query must never run under a
  * state that could not be set.
  */
+import { commandFrame } from '../protocol/command-frame.ts';
+import { Command } from '../protocol/commands.ts';
 import {
   BIG_SELECTS,
   CHARSET_VARIABLES,
@@ -16,7 +18,8 @@ import {
 export type SyncStep =
   | { readonly kind: 'init-db'; readonly schema: string; readonly reached: MirroredState }
   | { readonly kind: 'query'; readonly sql: string; readonly reached: MirroredState }
-  | { readonly kind: 'set'; readonly assignments: readonly string[]; readonly reached: MirroredState };
+  | { readonly kind: 'set'; readonly assignments: readonly string[]; readonly reached: MirroredState }
+  | { readonly kind: 'set-option'; readonly multiStatements: boolean; readonly reached: MirroredState };
 
 /**
  * Errors by which a server says that it does not have a variable, or not like this. Source: ProxySQL ignores these, so
@@ -31,8 +34,26 @@ export function stepsInstead(step: SyncStep, errorCode: number): SyncStep[] | un
   return step.assignments.map((assignment) => ({ ...step, assignments: [assignment] }));
 }
 
+/** The command of a step. */
+export function stepFrame(step: SyncStep): Buffer {
+  switch (step.kind) {
+    case 'init-db':
+      return commandFrame(Command.COM_INIT_DB, step.schema);
+    case 'set-option':
+      // 16 bits: MYSQL_OPTION_MULTI_STATEMENTS_ON is 0, _OFF is 1.
+      return commandFrame(Command.COM_SET_OPTION, step.multiStatements ? '\0\0' : '\x01\0');
+    default:
+      return commandFrame(Command.COM_QUERY, stepSql(step));
+  }
+}
+
+/** What answers a step. */
+export function stepAnswer(step: SyncStep): 'query' | 'simple' {
+  return step.kind === 'set-option' ? 'simple' : 'query';
+}
+
 /** The text of a step that is a statement. */
-export function stepSql(step: Exclude<SyncStep, { kind: 'init-db' }>): string {
+export function stepSql(step: Extract<SyncStep, { kind: 'query' | 'set' }>): string {
   return step.kind === 'query' ? step.sql : `SET ${step.assignments.join(', ')}`;
 }
 

@@ -4,9 +4,7 @@
  * document §4.16.
  */
 import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
-import { planSync, type SyncStep, stepSql } from '../backend/backend-sync.ts';
-import { commandFrame } from '../protocol/command-frame.ts';
-import { Command } from '../protocol/commands.ts';
+import { planSync, type SyncStep, stepAnswer, stepFrame } from '../backend/backend-sync.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { FAST_FORWARD_PIN } from './leases.ts';
@@ -77,11 +75,7 @@ export class FastForward implements AnswerOwner {
   #next(connection: BackendConnection): void {
     const step = this.#steps[0];
     if (step !== undefined) {
-      const frame =
-        step.kind === 'init-db'
-          ? commandFrame(Command.COM_INIT_DB, step.schema)
-          : commandFrame(Command.COM_QUERY, stepSql(step));
-      connection.send(frame, 'query', this);
+      connection.send(stepFrame(step), stepAnswer(step), this);
       return;
     }
     const { client } = this.#session;

@@ -133,7 +133,8 @@ export function checkNames(charset: string, collation: string | undefined): Char
   if (known === undefined) return errors.unknownCharset(charset);
   if (!isParseable(charset)) return errors.clientCharset(charset);
   if (collation === undefined) return { charset: known.charset, collation: '' };
-  const wanted = collationByName(collation);
+  // MariaDB's own collations are one for all character sets.
+  const wanted = collationByName(/^uca1400_/i.test(collation) ? `${known.charset}_${collation}` : collation);
   if (wanted === undefined || wanted.charset !== known.charset) {
     return errors.unknownCharsetOrCollation(charset, collation);
   }

@@ -8,13 +8,14 @@
 import { performance } from 'node:perf_hooks';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
-import { planSync, type SyncStep, stepSql, stepsInstead } from '../backend/backend-sync.ts';
+import { planSync, type SyncStep, stepAnswer, stepFrame, stepsInstead } from '../backend/backend-sync.ts';
 import { type MirroredState, withSchema } from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { ConnectionWish, Server } from '../hostgroup/server.ts';
 import type { Counters } from '../observe/counters.ts';
+import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -466,8 +467,15 @@ export class StatementRun implements AnswerOwner {
     const wanted = this.#wanted();
     // What is left of another connection's is nothing to this one.
     this.#steps = connection.state.key === wanted.key ? [] : planSync(connection.state, wanted, connection);
+    if (((connection.shape ^ this.#owner.shape) & Capability.MULTI_STATEMENTS) !== 0) this.#followOption(connection);
     this.#addSteps(statement, connection, heldBefore);
     this.#nextStep(connection);
+  }
+
+  /** COM_SET_OPTION came while this connection was held: it is the one part of a shape that a login does not fix. */
+  #followOption(connection: BackendConnection): void {
+    const multiStatements = (this.#owner.shape & Capability.MULTI_STATEMENTS) !== 0;
+    this.#steps.unshift({ kind: 'set-option', multiStatements, reached: connection.state });
   }
 
   /** What must be set right before this very statement. */
@@ -506,11 +514,7 @@ export class StatementRun implements AnswerOwner {
     if (step === undefined) return this.#syncDone(connection);
     this.phase = 'syncing';
     (connection.home as Server).noteSyncStep(step);
-    const frame =
-      step.kind === 'init-db'
-        ? commandFrame(Command.COM_INIT_DB, step.schema)
-        : commandFrame(Command.COM_QUERY, stepSql(step));
-    connection.send(frame, 'query', this);
+    connection.send(stepFrame(step), stepAnswer(step), this);
   }
 
   #syncStepDone(connection: BackendConnection, walker: ResponseWalker): void {
@@ -519,7 +523,10 @@ export class StatementRun implements AnswerOwner {
       const instead = step === undefined ? undefined : stepsInstead(step, walker.errorCode);
       if (instead === undefined) return this.#answerCaptured(connection, walker);
       this.#steps.unshift(...instead);
-    } else if (step !== undefined) connection.state = step.reached;
+    } else if (step !== undefined) {
+      connection.state = step.reached;
+      if (step.kind === 'set-option') connection.shape ^= Capability.MULTI_STATEMENTS;
+    }
     this.#captured = [];
     this.#nextStep(connection);
   }

@@ -1,6 +1,6 @@
 /**
- * What depends on the server's family: DDL between PREPARE and EXECUTE, long data, several sessions on one connection;
- * on MariaDB and on MySQL 9.
+ * What depends on the server's family: DDL between PREPARE and EXECUTE, long data, COM_SET_OPTION, several sessions on one
+ * connection; on MariaDB and on MySQL 9.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -65,6 +65,24 @@ async function longData(port: number): Promise<string[]> {
   const answer = await client.command(Command.COM_STMT_EXECUTE, execute, 'execute');
   client.destroy();
   return answer.lines.slice(-2);
+}
+
+/** Several statements in one text, forbidden and allowed by COM_SET_OPTION while a transaction holds the connection. */
+async function severalStatements(port: number): Promise<string[]> {
+  const client = await connect(port);
+  const lines: string[] = [];
+  await client.query('BEGIN');
+  await client.query("UPDATE marks SET mark = 'ten' WHERE id = 1");
+  for (const option of [1, 0, 1]) {
+    await client.command(Command.COM_SET_OPTION, Buffer.from([option, 0]), 'simple');
+    const { errorCode, packets } = await client.query('SELECT mark FROM marks WHERE id = 1; SELECT 2');
+    lines.push(`${option}: error ${errorCode}, ${errorCode === 0 ? packets.length : 0} packets`);
+    const own = await client.query('SELECT mark FROM marks WHERE id = 1');
+    lines.push(String(own.packets.at(-2)?.toString('utf8', 1)));
+  }
+  await client.query('ROLLBACK');
+  client.destroy();
+  return lines;
 }
 
 /** Returns how many statements ran on a connection that others were under way on. */
@@ -138,6 +156,12 @@ async function withServer(server: DatabaseServer, attributes: boolean): Promise<
   try {
     assert.deepEqual(await changingTable(sluice.mysqlPort), await changingTable(server.port));
     assert.deepEqual(await longData(sluice.mysqlPort), await longData(server.port));
+    const direct = await severalStatements(server.port);
+    assert.deepEqual(
+      direct.map((line) => line.split(',')[0]),
+      ['1: error 1064', 'ten', '0: error 0', 'ten', '1: error 1064', 'ten'],
+    );
+    assert.deepEqual(await severalStatements(sluice.mysqlPort), direct);
     assert.ok((await shareConnections(sluice)) > 0);
     await sluice.admin('SET sluice-query_attributes = true', 'LOAD SLUICE VARIABLES TO RUNTIME');
     await queryAttributes(sluice.mysqlPort, attributes);
@@ -154,7 +178,7 @@ async function withServer(server: DatabaseServer, attributes: boolean): Promise<
   }
 }
 
-describe('DDL under a prepared statement, long data over 16 MB, several sessions on one connection, attributes', () => {
+describe('DDL under a prepared statement, long data over 16 MB, COM_SET_OPTION, several sessions on one connection, attributes', () => {
   test('MariaDB', async () => withServer(await startMariadb({ setup: SETUP }), false));
   test('MySQL 9', { skip: missingMysql9() }, async () => {
     const setup = [...SETUP, "INSTALL COMPONENT 'file://component_query_attributes'"];

@@ -406,6 +406,7 @@ describe('session state on one shared connection', () => {
       [
         ['SET NAMES latin1', 'latin1 latin1 latin1_swedish_ci'],
         ['SET NAMES utf8mb4 COLLATE utf8mb4_polish_ci', 'utf8mb4 utf8mb4 utf8mb4_polish_ci'],
+        ['SET NAMES utf8mb4 COLLATE uca1400_ai_ci', 'utf8mb4 utf8mb4 utf8mb4_uca1400_ai_ci'],
         ["SET NAMES 'ascii'", 'ascii ascii ascii_general_ci'],
       ],
     ));

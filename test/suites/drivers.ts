@@ -314,7 +314,9 @@ async function compare(suite: Suite, sources: string, scratch: string): Promise<
   }
   const source = join(sources, folder);
   suite.prepare?.({ port: 0, scratch, source });
-  const setup = ['CREATE DATABASE IF NOT EXISTS test CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci'];
+  const setup = ['test', 'dj1', 'dj2'].map(
+    (name) => `CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`,
+  );
   const server: DatabaseServer = await startMariadb({ setup, args: ['--local-infile=1', '--max-connections=200'] });
   const sluice = await SluiceProcess.start({
     mysqlVariables: { enable_load_data_local_infile: 'true', server_version: '10.11.19-MariaDB' },

@@ -9,7 +9,10 @@ const UTF8MB4 = { charset: 'utf8mb4', collation: 'utf8mb4_general_ci' };
 const fresh = mirroredState('', UTF8MB4);
 
 function sqlOf(steps: ReturnType<typeof planSync>): string[] {
-  return steps.map((step) => (step.kind === 'init-db' ? `USE ${step.schema}` : stepSql(step)));
+  return steps.map((step) => {
+    if (step.kind === 'set-option') return `several statements: ${step.multiStatements}`;
+    return step.kind === 'init-db' ? `USE ${step.schema}` : stepSql(step);
+  });
 }
 
 describe('making a backend connection look like a session', () => {
