@@ -92,6 +92,14 @@ export async function haveThemPlanDifferently(connections: readonly [Connection,
   }
 }
 
+/** Has the optimizers of both clinics believe the same from now on: with the order of rows, plans are part of an answer. */
+export async function haveThemPlanAlike(connections: readonly Connection[]): Promise<void> {
+  for (const connection of connections) {
+    await fixStatistics(connection);
+    await believe(connection, STATISTICS[0]!);
+  }
+}
+
 /**
  * @param connections to a server that is clinic 0 and to one that is clinic 1; both are built anew in the end.
  * @param given what they answered
