@@ -238,6 +238,8 @@ export class Leases {
   }
 
   #mayNotBeReused(connection: BackendConnection): boolean {
+    // After XA PREPARE and a reset MariaDB fails statements of the next XA transaction there (1031).
+    if ((connection.pins & SessionEffect.XA) !== 0) return true;
     return autocommitIsOff(connection) && this.#policy().autocommitFalseNotReusable;
   }
 

@@ -525,7 +525,7 @@ export class StatementRun implements AnswerOwner {
       this.#steps.unshift(...instead);
     } else if (step !== undefined) {
       connection.state = step.reached;
-      if (step.kind === 'set-option') connection.shape ^= Capability.MULTI_STATEMENTS;
+      if (step.kind === 'set-option') connection.shape = (connection.shape ^ Capability.MULTI_STATEMENTS) >>> 0;
     }
     this.#captured = [];
     this.#nextStep(connection);

@@ -39,6 +39,25 @@ describe('one connection for everybody', () => {
       assert.equal(await scalar(client, 'SELECT id FROM t'), '77');
     }));
 
+  test('a client that leaves after XA PREPARE loses nothing, and the next XA transaction works', async () => {
+    for (let round = 0; round < 2; round += 1) {
+      await stage.withClient(async (client) => {
+        for (const sql of ["XA START 'x'", 'INSERT INTO t (v) VALUES (9)', "XA END 'x'", "XA PREPARE 'x'"])
+          await client.query(sql);
+      });
+      await released();
+      const commit = () =>
+        stage
+          .withClient((client) => client.query("XA COMMIT 'x'"))
+          .then(
+            () => true,
+            () => false,
+          );
+      await eventually('the server has seen the client leave', commit, (done) => done);
+    }
+    assert.equal(await stage.withClient((client) => scalar(client, 'SELECT COUNT(*) FROM t WHERE v = 9')), '2');
+  });
+
   test('SET TRANSACTION that no transaction used up is nobody else’s', async () => {
     await stage.withClient(async (client) => {
       await client.query('SET TRANSACTION READ ONLY');
