@@ -25,8 +25,8 @@ export const SLUICE_VARIABLES = {
     'statements of several clients may be under way on one connection to a server',
   ),
   busy_poll: described(
-    int(0, 0, 1000, ACTS),
-    'how long a worker that works for one client at the time may wait awake for the next answer or command, in µs; 0: it sleeps at once. Quicker for that client, and costs processor time',
+    int(200, 0, 1000, ACTS),
+    'how long a worker that works for one client at the time may wait awake for the next answer or command, in µs; 0: it sleeps at once. Quicker for that client, and costs processor time; where waiting mostly is in vain, or there is but one processor, it is not done',
   ),
   query_attributes: described(
     bool(false, ACTS),

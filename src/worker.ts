@@ -25,6 +25,7 @@ import { Counters } from './observe/counters.ts';
 import { DigestStats } from './observe/digest-stats.ts';
 import { ErrorStats } from './observe/error-stats.ts';
 import type { Logger } from './observe/logger.ts';
+import { usableProcessors } from './processors.ts';
 import { QueryCache } from './query-cache/query-cache.ts';
 import { compileRules } from './rules/compile.ts';
 import { Firewall } from './rules/firewall.ts';
@@ -49,6 +50,9 @@ import { nextTurn } from './util/turn.ts';
 export const sweepIntervalMs = 100;
 
 const MIB = 1024 * 1024;
+
+/** Who has but one processor would wait awake in the way of everybody else. */
+const mayPoll = usableProcessors() > 1;
 
 export interface WorkerOptions {
   readonly index: number;
@@ -276,7 +280,7 @@ export class Worker {
     }
     if (maskingChanged) for (const session of context.sessions.values()) session.maskingChanged();
     context.hostgroups.setVariables(variables);
-    busyPoll.setLimit(context.runtime.sluice.busyPoll);
+    busyPoll.setLimit(mayPoll ? context.runtime.sluice.busyPoll : 0);
     context.eventsLog.configure(variables);
     context.hostgroups.setFewConnections(context.runtime.sluice.pipelining);
     context.queryCache.setBytesMax(Math.floor((variables.queryCacheSizeMB * MIB) / this.#options.count));
