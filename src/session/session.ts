@@ -39,6 +39,7 @@ import { droppedSchemas } from '../sql/dropped-schemas.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { afterRules } from './after-rules.ts';
 import { throughCache } from './cached-statement.ts';
+import { decodeText } from './client-text.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
 import { classMemo, isInput, tryDecide } from './decide.ts';
@@ -604,7 +605,8 @@ export class Session implements RunOwner {
   #afterDrop(statement: Statement): void {
     const { command, prepared } = statement;
     if (command !== 'query' && command !== 'execute') return;
-    const text = prepared === undefined ? textOf(statement) : prepared.text.toString('utf8');
+    const bytes = prepared === undefined ? statement.frame.subarray(HEADER_BYTES + 1) : prepared.text;
+    const text = decodeText(bytes, 0, bytes.length, this.state) ?? bytes.toString('utf8');
     if (!droppedSchemas(text).includes(this.state.schema)) return;
     this.state = withSchema(this.state, SCHEMA_OF_EVERY_SERVER);
   }

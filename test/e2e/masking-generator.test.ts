@@ -22,7 +22,7 @@ import { type Shown, show, twinCatalog, twinSetup } from '../helpers/masking/twi
 import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
 import { Random } from '../helpers/random.ts';
 
-const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 250);
+const STATEMENTS = Number(process.env.SLUICE_MASKING_STATEMENTS ?? 160);
 const SEED = Number(process.env.SLUICE_MASKING_SEED ?? 20_261_127);
 /** `off` shows what the order of rows tells without hints. */
 const HIDES = process.env.SLUICE_MASKING_HIDES === 'off' ? 'off' : 'all';

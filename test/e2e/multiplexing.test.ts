@@ -450,6 +450,9 @@ describe('session state on one shared connection', () => {
     await client.query('SET NAMES utf8mb4');
     const [refused] = (await client.command(Command.COM_INIT_DB, latin1('café'), 'simple')).lines;
     assert.match(refused ?? '', /1300.*Invalid utf8mb4 character string: 'caf\\xE9'/);
+    await client.query('SET NAMES latin1');
+    assert.equal((await client.command(Command.COM_QUERY, latin1('DROP DATABASE `café`'))).errorCode, 0);
+    assert.equal((await client.query('SELECT 1')).errorCode, 0);
     client.destroy();
   });
 
