@@ -91,8 +91,9 @@ export class Catalogs {
   /** The judges for a hostgroup, when its catalog is known and new enough; else undefined: ask `load`. */
   current(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Judges | undefined {
     const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
-    if (entry === undefined || !this.#serves(runtime, entry)) return undefined;
+    if (entry === undefined) return undefined;
     const nowMs = this.#options.clock.nowMs();
+    if (!serves(runtime, entry, nowMs)) return undefined;
     const { maskingDefinitionsInterval: checkInterval, maskingCatalogInterval: interval } = runtime.sluice;
     const unchecked = checkInterval === 0 ? 0 : nowMs - entry.checkedAtMs;
     if (unchecked > 2 * checkInterval) return undefined;
@@ -106,7 +107,8 @@ export class Catalogs {
   /** Brings the catalog of a hostgroup up to date, together with all others who ask. Rejects when no server tells. */
   async load(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Promise<Judges> {
     const known = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);
-    if (known !== undefined && this.#serves(runtime, known)) await this.#checking(runtime, hostgroup, user, known);
+    const isOfUse = known !== undefined && serves(runtime, known, this.#options.clock.nowMs());
+    if (isOfUse) await this.#checking(runtime, hostgroup, user, known);
     else await this.#loading(runtime, hostgroup, user);
     return this.#judges(runtime, hostgroup, user);
   }
@@ -151,11 +153,6 @@ export class Catalogs {
       if (!entry.orders.has(sentence)) this.#options.logger.warn(`masking: ${sentence}`);
     }
     entry.orders = orders;
-  }
-
-  #serves(runtime: WorkerRuntime, { catalogs, loadedAtMs }: Entry): boolean {
-    if (catalogs.length === 0 || loadedAtMs === NEVER) return false;
-    return this.#options.clock.nowMs() - loadedAtMs <= 2 * runtime.sluice.maskingCatalogInterval;
   }
 
   #checking(runtime: WorkerRuntime, hostgroup: number, user: BackendUser, entry: Entry): Promise<void> {
@@ -286,6 +283,11 @@ export class Catalogs {
   }
 }
 
+function serves(runtime: WorkerRuntime, { catalogs, loadedAtMs }: Entry, nowMs: number): boolean {
+  if (catalogs.length === 0 || loadedAtMs === NEVER) return false;
+  return nowMs - loadedAtMs <= 2 * runtime.sluice.maskingCatalogInterval;
+}
+
 /** A server that does not tell has changed nothing; one that tells for the first time may have. */
 function whatChanged(
   before: ReadonlyMap<string, DefinitionCounts>,
@@ -302,7 +304,5 @@ function whatChanged(
 
 /** The account the catalog is read with: one for all when it is configured, else the session's own. */
 function readerOf(masking: MaskingRuntime, user: BackendUser): BackendUser {
-  const { catalogUser } = masking;
-  if (catalogUser === undefined) return user;
-  return { username: catalogUser.username, secret: { clear: catalogUser.password } };
+  return masking.catalogReader ?? user;
 }

@@ -4,6 +4,7 @@
  */
 import type { MaskingColumnEntry, MaskingPolicy, MaskingUserEntry } from '../../../runtime/masking.ts';
 import type { SluiceVariables } from '../../../runtime/variables.ts';
+import type { BackendUser } from '../../hostgroup/connector.ts';
 import { type CompiledPolicy, compilePolicy } from '../../masking/policy.ts';
 import type { HidesIndexes } from '../../masking/row-order.ts';
 import { type MaskSpec, parseMask } from '../../masks/mask-spec.ts';
@@ -34,7 +35,8 @@ export class MaskingRuntime {
   readonly names: readonly string[];
   readonly secrets: MaskSecrets;
   readonly hidesIndexes: HidesIndexes;
-  readonly catalogUser: { readonly username: string; readonly password: string } | undefined;
+  /** Who reads catalogs for all; undefined: each session's own account. */
+  readonly catalogReader: BackendUser | undefined;
   readonly #byUser: ReadonlyMap<string, MaskingView | undefined>;
   readonly #others: MaskingView | undefined;
 
@@ -45,7 +47,7 @@ export class MaskingRuntime {
     this.secrets = { hashKey: sluice.maskingHashKey };
     this.hidesIndexes = sluice.maskingHideIndexes as HidesIndexes;
     const { maskingCatalogUsername: username, maskingCatalogPassword: password } = sluice;
-    this.catalogUser = username === '' ? undefined : { username, password };
+    this.catalogReader = username === '' ? undefined : { username, secret: { clear: password } };
     // Without a protected column there is nothing to protect from anybody.
     const view = (policy: MaskingPolicy, dryRun: boolean): MaskingView | undefined =>
       policy === 'exempt' || columns.length === 0 ? undefined : { masking: this, policy, dryRun };
