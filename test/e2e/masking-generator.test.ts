@@ -55,7 +55,8 @@ describe('what the judge lets through', () => {
         assert.deepEqual(outcome.failures, []);
         const { untouched, untouchedRefused } = outcome.counts;
         const share = `${untouchedRefused} of ${untouched} refused, e.g. ${outcome.wronglyRefused.slice(0, 3).join('\n')}`;
-        assert.ok(untouchedRefused <= untouched * WRONG_REFUSALS_MAX, share);
+        // One may be more than that share of a short run.
+        assert.ok(untouchedRefused <= Math.max(1, untouched * WRONG_REFUSALS_MAX), share);
       } finally {
         await twins.stop();
       }
