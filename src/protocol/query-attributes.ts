@@ -11,6 +11,7 @@ import { commandFrame } from './command-frame.ts';
 import { Command } from './commands.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './framer.ts';
 import { MalformedPacket, PacketReader } from './packet-reader.ts';
+import { PacketWriter } from './packet-writer.ts';
 
 export interface QueryAttributes {
   /** Which are NULL, one entry for each. */
@@ -33,6 +34,7 @@ const FLAGS_AT = 5;
 const PARAMETERS_MAX = 0xffff;
 /** Of COM_STMT_EXECUTE: command, id, flags, iterations. */
 const EXECUTE_HEAD_BYTES = 10;
+const LENENC_BYTES_MAX = 9;
 
 /**
  * Takes the attributes off a COM_QUERY; `buffer[start, end)` is what follows the command byte.
@@ -234,10 +236,5 @@ function bitmapOf(bits: readonly boolean[]): Buffer {
 }
 
 function lenenc(value: number): Buffer {
-  if (value < 251) return Buffer.of(value);
-  if (value < 0x1_0000) return Buffer.of(0xfc, value & 0xff, value >> 8);
-  if (value < 0x100_0000) return Buffer.of(0xfd, value & 0xff, (value >> 8) & 0xff, value >> 16);
-  const bytes = Buffer.alloc(9, 0xfe);
-  bytes.writeBigUInt64LE(BigInt(value), 1);
-  return bytes;
+  return new PacketWriter(LENENC_BYTES_MAX).lenencInt(value).take();
 }

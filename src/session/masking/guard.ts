@@ -421,32 +421,8 @@ export class Guard {
     charset: string,
     passed: ((head: Buffer) => void) | undefined,
   ): AnswerFilter {
-    const judge = this.#judgeFor(statement, view, judges, given, quiet, charset, passed);
-    const deprecateEof = (this.#session.shape & Capability.DEPRECATE_EOF) !== 0;
-    return new AnswerFilter(judge, { kind: answerKind(statement), deprecateEof });
-  }
-
-  /** Of the session as it is now. */
-  #resultsCharset(): string {
-    const { state } = this.#session;
-    if (state !== this.#charsetOf) {
-      this.#charsetOf = state;
-      this.#charset = resultsCharset(state);
-    }
-    return this.#charset;
-  }
-
-  #judgeFor(
-    statement: Statement,
-    view: MaskingView,
-    judges: Judges,
-    given: readonly Verdict[],
-    quiet: boolean,
-    charset: string,
-    passed: ((head: Buffer) => void) | undefined,
-  ): ResultJudge {
     const session = this.#session;
-    return new ResultJudge({
+    const judge = new ResultJudge({
       view,
       catalogs: judges.list.map((known) => known.judge.catalog),
       verdicts: given,
@@ -461,6 +437,18 @@ export class Guard {
         session.context.logger.warn({ user: session.user.username, column, digest: digestHex }, `masking: ${what}`);
       },
     });
+    const deprecateEof = (session.shape & Capability.DEPRECATE_EOF) !== 0;
+    return new AnswerFilter(judge, { kind: answerKind(statement), deprecateEof });
+  }
+
+  /** Of the session as it is now. */
+  #resultsCharset(): string {
+    const { state } = this.#session;
+    if (state !== this.#charsetOf) {
+      this.#charsetOf = state;
+      this.#charset = resultsCharset(state);
+    }
+    return this.#charset;
   }
 
   #count(kind: 'masked' | 'refused' | 'cut' | 'dry-run', item: string, count: number): void {
