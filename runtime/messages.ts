@@ -62,6 +62,12 @@ export interface ServerFull {
   readonly username: string | undefined;
 }
 
+/** Connections that these accounts logged in with before are to log in again; an empty list: all. */
+export interface RightsChanged {
+  readonly type: 'rights-changed';
+  readonly usernames: readonly string[];
+}
+
 /** What is answered in one message. */
 export type CollectKind = Exclude<StatsKind, 'query-digest'>;
 
@@ -93,6 +99,7 @@ export type PrimaryToWorker =
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
   | ServerFull
+  | RightsChanged
   | { readonly type: 'order'; readonly requestId: number; readonly order: WorkerOrder }
   | { readonly type: 'drain'; readonly deadlineMs: number }
   | QuotaToWorker;
@@ -117,6 +124,7 @@ export type WorkerToPrimary =
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
   | ServerFull
+  | RightsChanged
   /** `found`: there was something to do it to. */
   | { readonly type: 'obeyed'; readonly requestId: number; readonly found: boolean }
   | { readonly type: 'drained' }

@@ -214,7 +214,8 @@ export class Publisher implements DataPlane {
   receive(link: WorkerLink, message: WorkerToPrimary): void {
     if (isQuotaMessage(message)) return this.#ledger.receive(link, message);
     if (message.type === 'kill-session') return this.killSession(message.order);
-    if (message.type === 'definitions-changed' || message.type === 'server-full') {
+    const { type } = message;
+    if (type === 'definitions-changed' || type === 'server-full' || type === 'rights-changed') {
       for (const other of this.#links.keys()) if (other !== link) other.send(message);
       return;
     }

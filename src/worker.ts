@@ -140,6 +140,10 @@ export class Worker {
           if (options.count > 1) options.send({ type: 'definitions-changed' });
         },
       },
+      rightsChanged: (usernames) => {
+        hostgroups.renew(usernames);
+        if (options.count > 1) options.send({ type: 'rights-changed', usernames });
+      },
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
       killSession: (order) => {
@@ -202,6 +206,9 @@ export class Worker {
         return;
       case 'definitions-changed':
         this.#context.masking.catalogs.outdated();
+        return;
+      case 'rights-changed':
+        this.#context.hostgroups.renew(message.usernames);
         return;
       case 'server-full':
         this.#context.hostgroups.closeFree(message);

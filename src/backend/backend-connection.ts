@@ -108,6 +108,8 @@ export class BackendConnection {
   statusFlags: number;
   /** An error left it open whether a transaction goes on; cleared by the next answer that says so. */
   transactionUnknown = false;
+  /** What its account may do has changed since the login: it serves nobody but its holder any more. */
+  outdated = false;
   /** Statements for which a session keeps this connection although nothing pins it (last insert id, warnings). */
   lingerStatements = 0;
   /** Warnings that SHOW WARNINGS would tell here are not the holder's: a statement without tables leaves them. */

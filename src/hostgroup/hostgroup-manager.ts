@@ -128,6 +128,8 @@ export class HostgroupManager {
     () => this.#serveDeferred(),
   );
   #nextUpkeepMs = 0;
+  /** When accounts' rights changed last, as far as is known; milliseconds since the epoch. */
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
   #variables: MysqlVariables;
   #closed = false;
 
@@ -303,8 +305,8 @@ export class HostgroupManager {
     const server = connection.home as Server;
     if (connection.lost) return;
     this.#counters.MyHGM_myconnpoll_push += 1;
-    if (server.contested) {
-      // Another worker's sessions wait, and this one has had its share: the place is theirs now.
+    if (server.contested || connection.outdated) {
+      // Another worker's sessions wait, and this one has had its share: the place is theirs now. Or it is to log in again.
       connection.destroy();
       return;
     }
@@ -378,6 +380,12 @@ export class HostgroupManager {
   *free(): Generator<readonly [Server, BackendConnection]> {
     for (const group of this.#hostgroups.values())
       for (const server of group.servers) for (const connection of server.free) yield [server, connection];
+  }
+
+  /** What these accounts may do has changed; an empty list: what anybody may do. Servers read it at the login. */
+  renew(usernames: readonly string[]): void {
+    this.#renewedAtMs = this.#clock.nowMs();
+    for (const server of this.#servers()) server.renew(usernames);
   }
 
   rows(reset: boolean): ConnectionPoolRow[] {
@@ -509,6 +517,7 @@ export class HostgroupManager {
   async #connect(group: Hostgroup, waiting: Waiting, server: Server): Promise<void> {
     waiting.connecting = true;
     server.connecting += 1;
+    const begunAtMs = this.#clock.nowMs();
     let connection: BackendConnection;
     try {
       connection = await this.#connectTo({
@@ -532,6 +541,8 @@ export class HostgroupManager {
     server.connecting -= 1;
     waiting.connecting = false;
     server.admit(connection);
+    // Who logged in while rights changed may have the old ones.
+    connection.outdated = begunAtMs <= this.#renewedAtMs;
     if (!waiting.over && server.entry.status === 'ONLINE') this.#satisfy(group, waiting, connection);
     else {
       this.giveBack(connection);

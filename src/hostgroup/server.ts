@@ -252,6 +252,18 @@ export class Server implements ConnectionHome {
     for (const connection of this.free.slice(0, count)) connection.destroy();
   }
 
+  /** What these accounts (none named: all) logged in with is closed: now when it is free, else when it is given back. */
+  renew(usernames: readonly string[]): void {
+    const concerned = ({ username }: BackendConnection): boolean =>
+      usernames.length === 0 || usernames.includes(username);
+    for (const connection of this.free.filter(concerned)) connection.destroy();
+    for (const connection of this.inUse) {
+      if (!concerned(connection)) continue;
+      connection.outdated = true;
+      this.lanes.close(connection);
+    }
+  }
+
   row(reset: boolean): ConnectionPoolRow {
     const row = {
       hostgroup: this.entry.hostgroup,

@@ -66,6 +66,8 @@ export interface MaskingContext {
 
 export interface WorkerContext {
   runtime: WorkerRuntime;
+  /** What these accounts may do is another thing now; an empty list: what anybody may do. */
+  rightsChanged(usernames: readonly string[]): void;
   /** Seconds since the epoch, as of the worker's last sweep: good enough for statistics. */
   nowS: number;
   readonly workerIndex: number;

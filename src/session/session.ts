@@ -39,6 +39,7 @@ import { droppedSchemas } from '../sql/dropped-schemas.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { afterRules } from './after-rules.ts';
 import { throughCache } from './cached-statement.ts';
+import { accountsChanged } from './changed-rights.ts';
 import { decodeText } from './client-text.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
@@ -586,6 +587,7 @@ export class Session implements RunOwner {
   ): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
+    if (outcome.ok) this.#tellOfRights(statement);
     if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, outcome.ok);
     if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) this.#afterDrop(statement);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
@@ -596,6 +598,11 @@ export class Session implements RunOwner {
     this.#limits.statementDone(this);
     if (statement.stateOnly) return this.answerOk();
     this.ready(endedAt);
+  }
+
+  #tellOfRights(statement: Statement): void {
+    const accounts = accountsChanged(statement, this.user.username, this.context.runtime.backendUsers);
+    if (accounts !== undefined) this.context.rightsChanged(accounts);
   }
 
   /**

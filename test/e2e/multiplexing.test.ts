@@ -23,7 +23,10 @@ describe('multiplexing', () => {
         'INSERT INTO test.t VALUES (1, 1)',
         'CREATE TABLE test.locked (id INT)',
         'CREATE TABLE test.numbered (id INT AUTO_INCREMENT PRIMARY KEY)',
+        "GRANT GRANT OPTION ON *.* TO 'app'@'%'",
+        "CREATE USER poor IDENTIFIED BY 'poor'",
       ],
+      users: [{ username: 'poor', password: 'poor', default_hostgroup: 0 }],
     });
   });
 
@@ -162,6 +165,25 @@ describe('multiplexing', () => {
         }
       }),
     ));
+
+  test('who logs in after a GRANT or REVOKE has the rights of now, by whatever account or role', () =>
+    twoSessions(async () => {
+      const poor = { user: 'poor', password: 'poor', database: '' };
+      const read = () => stage.withClient((client) => client.query('SELECT id FROM test.t'), poor);
+      const denied = () => refusal(read(), 1142);
+      await denied();
+      await a.query('GRANT SELECT ON *.* TO `poor`');
+      await read();
+      await a.execute('/* by prepared statement */ REVOKE SELECT ON *.* FROM poor');
+      await denied();
+      await a.query('CREATE ROLE readers');
+      await a.query('GRANT readers TO poor');
+      await a.query('SET DEFAULT ROLE readers FOR poor');
+      await a.query('GRANT SELECT ON *.* TO readers');
+      await read();
+      await a.query('DROP ROLE readers');
+      await denied();
+    }));
 
   test('idle sessions hold no connection, and many share few', () =>
     twoSessions(async () => {

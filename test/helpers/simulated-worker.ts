@@ -69,6 +69,7 @@ export class SimulatedWorker {
       errorStats: new ErrorStats(),
       ruleHits: new Map(),
       masking: { definitionsChanged() {} },
+      rightsChanged() {},
       sessions: new Map<number, Session>(),
       kill: ((connection, what, user) =>
         killOnServer({ connection, what, user, variables, logger, connect })) satisfies WorkerContext['kill'],

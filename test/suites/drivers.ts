@@ -2,7 +2,10 @@
  * The tests that drivers and frameworks bring along, through sluice and without it: what passes directly must pass through
  * sluice. A program, not a test of the suite:
  *
- *   SLUICE_SUITE_SOURCES=FOLDER node dist/test/suites/drivers.js [SUITE…]
+ *   SLUICE_SUITE_SOURCES=FOLDER node dist/test/suites/drivers.js [SUITE[:PART]…]
+ *
+ * Of mysqli, pdo_mysql and Connector/J a part can be played: `mysqli:2/6`, the second sixth of its files, or
+ * `connector-j:MultiTest,CatalogTest`, the files whose name contains a word.
  *
  * FOLDER holds the unpacked Debian sources of the suites that need them (`apt-get source`); README.md says which. A suite
  * whose folder is not there is left out, with a line that says so. SLUICE_SUITE_LOGS names a folder that keeps what was
@@ -25,6 +28,8 @@ interface Target {
   readonly scratch: string;
   /** The suite's own folder among the sources. */
   readonly source: string;
+  /** The files to play, of a suite that has `files`. */
+  readonly files: readonly string[];
 }
 
 interface Command {
@@ -38,6 +43,8 @@ interface Suite {
   readonly name: string;
   /** The folder of its source begins like this; undefined when an installed package holds all of it. */
   readonly source?: RegExp;
+  /** The test files in its source, when a part of them can be played. */
+  files?(source: string): readonly string[];
   /** What has to be there before the first run. */
   prepare?(target: Target): void;
   command(target: Target): Command;
@@ -88,19 +95,13 @@ const perl = (name: string, source: RegExp, driver: string): Suite => ({
 const php = (extension: string): Suite => ({
   name: extension,
   source: /^php/,
-  command: ({ port, source: cwd }) => ({
+  files: (source) =>
+    readdirSync(join(source, `ext/${extension}/tests`))
+      .filter((file) => file.endsWith('.phpt'))
+      .map((file) => `ext/${extension}/tests/${file}`),
+  command: ({ port, source: cwd, files }) => ({
     program: 'php',
-    args: [
-      'run-tests.php',
-      '-q',
-      '--no-color',
-      '--offline',
-      '-p',
-      '/usr/bin/php',
-      '--set-timeout',
-      '60',
-      `ext/${extension}/tests`,
-    ],
+    args: ['run-tests.php', '-q', '--no-color', '--offline', '-p', '/usr/bin/php', '--set-timeout', '60', ...files],
     env: {
       TEST_PHP_EXECUTABLE: '/usr/bin/php',
       MYSQL_TEST_HOST: HOST,
@@ -219,14 +220,16 @@ const SUITES: readonly Suite[] = [
         join(scratch, 'TellingRunner.java'),
       ]);
     },
-    command: ({ port, scratch, source }) => ({
+    files: (source) =>
+      readdirSync(join(source, JAVA_TESTS))
+        .filter((file) => file.endsWith('Test.java') && file !== 'BaseTest.java')
+        .map((file) => `org.mariadb.jdbc.${file.slice(0, -'.java'.length)}`),
+    command: ({ port, scratch, source, files }) => ({
       program: 'java',
       args: [
         `-DdbUrl=jdbc:mariadb://${HOST}:${port}/test?user=root`,
         ...['-cp', `${JARS}:${scratch}:${join(source, 'src/test/resources')}`, 'TellingRunner'],
-        ...readdirSync(join(source, JAVA_TESTS))
-          .filter((file) => file.endsWith('Test.java') && file !== 'BaseTest.java')
-          .map((file) => `org.mariadb.jdbc.${file.slice(0, -'.java'.length)}`),
+        ...files,
       ],
       cwd: source,
     }),
@@ -306,14 +309,28 @@ async function play(suite: Suite, target: Target, side: string): Promise<Run> {
   return { results: suite.results(output), ended: code !== 124 };
 }
 
-async function compare(suite: Suite, sources: string, scratch: string): Promise<void> {
+/** The files a part names: `2/6` or words, all without one. */
+function partOf(files: readonly string[], part: string | undefined): readonly string[] {
+  if (part === undefined) return files;
+  const [, nth, of] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
+  if (nth !== undefined && of !== undefined) {
+    return files.slice(
+      Math.floor(((Number(nth) - 1) * files.length) / Number(of)),
+      Math.floor((Number(nth) * files.length) / Number(of)),
+    );
+  }
+  return files.filter((file) => part.split(',').some((word) => file.includes(word)));
+}
+
+async function compare(suite: Suite, sources: string, scratch: string, part: string | undefined): Promise<void> {
   const folder = suite.source === undefined ? '' : readdirSync(sources).find((name) => suite.source?.test(name));
   if (folder === undefined) {
     console.log(`${suite.name}: its source is not in ${sources}`);
     return;
   }
   const source = join(sources, folder);
-  suite.prepare?.({ port: 0, scratch, source });
+  const files = partOf([...(suite.files?.(source) ?? [])].sort(), part);
+  suite.prepare?.({ port: 0, scratch, source, files });
   const setup = ['test', 'dj1', 'dj2'].map(
     (name) => `CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`,
   );
@@ -324,10 +341,10 @@ async function compare(suite: Suite, sources: string, scratch: string): Promise<
     servers: [{ address: server.host, port: server.port, hostgroup: 0, max_connections: 190 }],
   });
   try {
-    const direct = await play(suite, { port: server.port, scratch, source }, 'direct');
+    const direct = await play(suite, { port: server.port, scratch, source, files }, 'direct');
     await server.query('DROP DATABASE test', ...setup);
-    const through = await play(suite, { port: sluice.mysqlPort, scratch, source }, 'through');
-    report(suite.name, direct, through);
+    const through = await play(suite, { port: sluice.mysqlPort, scratch, source, files }, 'through');
+    report(part === undefined ? suite.name : `${suite.name}:${part}`, direct, through);
   } finally {
     await sluice.stop();
     await server.stop();
@@ -350,7 +367,13 @@ const words = process.argv.slice(2);
 const scratch = temporaryFolder('drivers');
 try {
   for (const suite of SUITES) {
-    if (words.length === 0 || words.includes(suite.name)) await compare(suite, sources, scratch);
+    if (words.length === 0) await compare(suite, sources, scratch, undefined);
+    for (const word of words) {
+      if (word === suite.name) await compare(suite, sources, scratch, undefined);
+      else if (word.startsWith(`${suite.name}:`)) {
+        await compare(suite, sources, scratch, word.slice(suite.name.length + 1));
+      }
+    }
   }
 } finally {
   removeFolder(scratch);

@@ -8,7 +8,8 @@
  * root. Only the program `mysqltest` is led elsewhere: to sluice, whose server is the runner's. The accounts a test logs in
  * with are read from its `connect` commands and given to sluice before it, as an operator has to.
  *
- * SLUICE_MTR_SUITES=main,sys_vars names the suites, `main` without it. SLUICE_MTR_EVERY=8 takes every eighth test.
+ * SLUICE_MTR_SUITES=main,sys_vars names the suites, `main` without it. SLUICE_MTR_EVERY=8 takes every eighth test,
+ * SLUICE_MTR_FROM=990 leaves out the first 990.
  * SLUICE_MTR_STATE names a file with what is known already: a run goes on where the last one ended, and begins nothing new
  * after SLUICE_MTR_SECONDS. SLUICE_MTR_AGAIN=1 repeats what failed only through sluice. What takes more than
  * SLUICE_MTR_QUICK milliseconds directly is not played through sluice.
@@ -182,7 +183,8 @@ function tests(): Test[] {
         .map((file) => ({ name: `${suite}.${file.slice(0, -'.test'.length)}`, file: join(folder, file) }));
     })
     .filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)))
-    .filter((_, index) => index % Number(process.env.SLUICE_MTR_EVERY ?? 1) === 0);
+    .filter((_, index) => index % Number(process.env.SLUICE_MTR_EVERY ?? 1) === 0)
+    .slice(Number(process.env.SLUICE_MTR_FROM ?? 0));
 }
 
 /** The runner leaves what a failed test printed beside its expected result. */

@@ -134,6 +134,26 @@ describe('connections of a hostgroup', () => {
     assert.ok(pool.manager.take(1, pool.wish({ username: 'app', shape: 2 })));
   });
 
+  it('log in again when the rights of their account have changed', async () => {
+    const pool = new Pool([serverEntry(1, 'a')]);
+    const held = await pool.connection();
+    pool.manager.giveBack(await pool.connection());
+    const others = await pool.connection({ username: 'other' });
+    pool.manager.giveBack(others);
+    pool.clock.advance(1);
+    pool.manager.renew(['app']);
+    assert.equal(pool.manager.take(1, pool.wish()), undefined, 'the free one is closed');
+    pool.manager.giveBack(held);
+    assert.equal(pool.manager.take(1, pool.wish()), undefined, 'the held one is closed when it comes back');
+    assert.equal(pool.manager.take(1, pool.wish({ username: 'other' })), others);
+    pool.manager.renew([]);
+    pool.manager.giveBack(others);
+    assert.equal(pool.row().connFree, 0, 'of everybody when nobody is named');
+    pool.clock.advance(1);
+    pool.manager.giveBack(await pool.connection());
+    assert.equal(pool.row().connFree, 1);
+  });
+
   it('go to servers by weight, and never to weight 0', async () => {
     const pool = new Pool([
       serverEntry(1, 'a', { weight: 3, maxConnections: 1000 }),
