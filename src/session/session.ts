@@ -507,6 +507,7 @@ export class Session implements RunOwner {
     }
     const { counters } = this.context;
     if (result.autocommit) counters.Com_autocommit += 1;
+    if (result.waitTimeoutS !== undefined) this.#limits.waitTimeoutMs = 1000 * result.waitTimeoutS;
     const before = this.state;
     this.state = result.state;
     // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
@@ -782,6 +783,7 @@ export class Session implements RunOwner {
     this.lastInsertId = 0;
     this.#nextFlagIn = -1;
     this.#nextTransaction = [];
+    this.#limits.waitTimeoutMs = 0;
   }
 
   // ---------------------------------------------------------------- for the processlist

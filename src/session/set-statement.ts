@@ -17,6 +17,8 @@ export type SetOutcome =
       readonly autocommit: boolean;
       /** Every server takes it; otherwise one has to be asked before the client is told that it is so. */
       readonly certain: boolean;
+      /** wait_timeout in seconds, 0 for what it is by default; undefined: it is not among what is set. */
+      readonly waitTimeoutS: number | undefined;
     }
   | { readonly kind: 'next-transaction' }
   | { readonly kind: 'refused'; readonly error: ProtocolError }
@@ -28,6 +30,11 @@ function charsetOfSchema(charset: string): [string, string][] {
     ['character_set_results', charset],
     ['collation_connection', '@@collation_database'],
   ];
+}
+
+/** As servers cut it; what is no number counts as the default. */
+function secondsOf(value: string): number {
+  return /^-?\d+$/.test(value) ? Math.max(1, Number(value)) : 0;
 }
 
 export function applySet(state: MirroredState, text: string): SetOutcome {
@@ -63,5 +70,7 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
     // On is what a fresh connection has, so it needs no memory.
     assignments.push([name, on ? 'DEFAULT' : '0']);
   }
-  return { kind: 'mirrored', state: withVariables(next, assignments), endsTransaction, autocommit, certain };
+  const waitTimeoutS = result.waitTimeout === undefined ? undefined : secondsOf(result.waitTimeout);
+  const mirrored = withVariables(next, assignments);
+  return { kind: 'mirrored', state: mirrored, endsTransaction, autocommit, certain, waitTimeoutS };
 }

@@ -33,6 +33,8 @@ export type SetResult =
       /** In order; a later one to the same variable counts. Without those in IGNORED_VARIABLES. */
       readonly assignments: readonly SetAssignment[];
       readonly ignored: readonly string[];
+      /** What wait_timeout is set to, as written: no server is told, for its connections serve other sessions too. */
+      readonly waitTimeout?: string;
     }
   /** SET TRANSACTION without SESSION: of the next transaction only. */
   | { readonly kind: 'next-transaction'; readonly isolation?: IsolationLevel; readonly access?: AccessMode }
@@ -104,6 +106,7 @@ class SetParser {
   #names: SetNames | undefined;
   readonly #assignments: SetAssignment[] = [];
   readonly #ignored: string[] = [];
+  #waitTimeout: string | undefined;
 
   constructor(tokens: readonly Token[]) {
     let length = tokens.length;
@@ -119,8 +122,13 @@ class SetParser {
       this.#parseItem();
     } while (this.#takeSign(','));
     if (this.#peek() !== END) throw new NotOurs(`unexpected ${this.#peek().kind}`);
-    const assignments = { kind: 'assignments', assignments: this.#assignments, ignored: this.#ignored } as const;
-    return this.#names === undefined ? assignments : { ...assignments, names: this.#names };
+    return {
+      kind: 'assignments',
+      assignments: this.#assignments,
+      ignored: this.#ignored,
+      ...(this.#waitTimeout === undefined ? {} : { waitTimeout: this.#waitTimeout }),
+      ...(this.#names === undefined ? {} : { names: this.#names }),
+    };
   }
 
   #peek(ahead = 0): Token {
@@ -240,8 +248,9 @@ class SetParser {
   #assignTracked(name: string, scope: Scope): void {
     const kind = TRACKED_VARIABLES.get(name);
     if (IGNORED_VARIABLES.has(name)) {
-      this.#parseValue('text', name);
-      this.#ignored.push(name);
+      const value = this.#parseValue('text', name);
+      if (name === 'wait_timeout') this.#waitTimeout = value;
+      else this.#ignored.push(name);
     } else if (kind === undefined) {
       throw new NotOurs(`variable ${name} is not tracked`);
     } else if ((kind === 'isolation' || kind === 'access') && scope === 'none') {

@@ -146,13 +146,20 @@ describe('time limits', () => {
     busy.destroy();
   });
 
-  test('a transaction that lasts too long ends with its session, and is rolled back', async () => {
+  test('a transaction that lasts too long ends with its session, and is rolled back; so does who said SET wait_timeout', async () => {
     const client = await stage.connect();
+    const [brief, patient] = await Promise.all([stage.connect(), stage.connect()]);
+    const ended = new Promise<void>((resolve) => brief.on('error', () => resolve()));
+    for (const sql of ['SET SESSION wait_timeout = 1', 'BEGIN', 'SELECT COUNT(*) FROM t']) await brief.query(sql);
+    for (const value of ['1', 'DEFAULT']) await patient.query(`SET wait_timeout = ${value}`);
     await client.query('BEGIN');
     await client.query('INSERT INTO t VALUES (3)');
     const closed = new Promise<void>((resolve) => client.on('error', () => resolve()));
+    await within(ended, 'the session with a wait_timeout ends');
     await variables({ max_transaction_time: 1000 });
     await within(closed, 'the session ends');
+    assert.equal(await scalar(patient, 'SELECT 1'), '1');
+    patient.destroy();
     await eventually(
       'the row is gone',
       () => stage.database.query('SELECT COUNT(*) AS n FROM test.t WHERE id = 3'),
