@@ -14,7 +14,11 @@ export function onKill(session: Session, statement: Statement): void {
   if (order === undefined)
     return session.answerError(errors.notAllowed('Unable to parse KILL: a connection id is needed'));
   session.record(statement, 0, 0);
-  kill(session, order.id, order.target === 'query' ? 'QUERY' : 'CONNECTION');
+  kill(
+    session,
+    order.id === 'own' ? session.connectionId : order.id,
+    order.target === 'query' ? 'QUERY' : 'CONNECTION',
+  );
 }
 
 /** The command of old clients and of mysqladmin: KILL CONNECTION with the id in binary. */

@@ -70,6 +70,15 @@ describe('KILL over two workers', () => {
     await other.ping();
   });
 
+  test('KILL CONNECTION_ID() ends whoever says it, and nobody else', async () => {
+    const [first, second] = await oneOfEach();
+    const gone = new Promise((resolve) => first.once('end', resolve).once('error', resolve));
+    await first.query('KILL QUERY CONNECTION_ID()');
+    await assert.rejects(first.query('KILL CONNECTION_ID()'));
+    await gone;
+    await second.query('SELECT 1');
+  });
+
   test('COM_PROCESS_KILL', async () => {
     const [victim] = await oneOfEach();
     const killer = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });

@@ -76,6 +76,8 @@ describe('parseKill', () => {
     assert.deepEqual(parseKill('KILL 5'), { target: 'connection', id: 5 });
     assert.deepEqual(parseKill('kill connection 5 ;'), { target: 'connection', id: 5 });
     assert.deepEqual(parseKill('/* c */ KILL\n/**/QUERY 12'), { target: 'query', id: 12 });
+    assert.deepEqual(parseKill('KILL CONNECTION_ID()'), { target: 'connection', id: 'own' });
+    assert.deepEqual(parseKill('kill query connection_id /**/ ( )'), { target: 'query', id: 'own' });
   });
 
   it('gives nothing for other forms', () => {
@@ -88,6 +90,8 @@ describe('parseKill', () => {
       'KILL 5 6',
       'KILL 5; KILL 6',
       'KILL -1',
+      'KILL CONNECTION_ID() + 1',
+      'KILL CONNECTION_ID(1)',
       "KILL '5'",
       'KILL QUERY ID 7',
     ]) {
