@@ -77,7 +77,7 @@ export class Worker {
   #tls: TlsIdentity;
   readonly #backendTls = new BackendTls();
   readonly #sweepTimer: NodeJS.Timeout;
-  readonly #listener = createListener((socket) => void this.#frontend.accept(socket));
+  readonly #listener = createListener((socket) => void this.#frontend.accept(socket), { bare: true });
 
   constructor(options: WorkerOptions) {
     this.#options = options;

@@ -1,8 +1,16 @@
 /** Byte operations the plugins share. It holds no secrets. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import * as crypto from 'node:crypto';
+
+const { createHash, timingSafeEqual } = crypto;
+/** A digest of bytes at once costs half as much. Node has it since 20.12. */
+const { hash: hashAtOnce } = crypto as { hash?: typeof crypto.hash };
 
 /** The digest of the parts, one after the other. */
 export function digest(algorithm: 'sha1' | 'sha256', ...parts: readonly Uint8Array[]): Buffer {
+  if (hashAtOnce !== undefined) {
+    const [first] = parts;
+    return hashAtOnce(algorithm, parts.length === 1 && first !== undefined ? first : Buffer.concat(parts), 'buffer');
+  }
   const hash = createHash(algorithm);
   for (const part of parts) hash.update(part);
   return hash.digest();

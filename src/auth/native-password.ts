@@ -23,8 +23,29 @@ export function nativeHash(password: string): string {
 /** The client's response; empty for the empty password. `secret` is the password or its SHA1. */
 export function nativeScramble(secret: string | Buffer, nonce: Buffer): Buffer {
   if (secret === '') return Buffer.alloc(0);
-  const sha1 = typeof secret === 'string' ? nativeSha1(secret) : secret;
-  return xor(sha1, digest('sha1', nonce, digest('sha1', sha1)));
+  const { sha1, twice } =
+    typeof secret === 'string' ? digestsOf(secret) : { sha1: secret, twice: digest('sha1', secret) };
+  return xor(sha1, digest('sha1', nonce, twice));
+}
+
+interface PasswordDigests {
+  readonly sha1: Buffer;
+  /** SHA1(SHA1(password)). */
+  readonly twice: Buffer;
+}
+
+/** Passwords whose digests are remembered: those that are in memory in clear anyway, and log in often. */
+const REMEMBERED_MAX = 256;
+const remembered = new Map<string, PasswordDigests>();
+
+function digestsOf(password: string): PasswordDigests {
+  const known = remembered.get(password);
+  if (known !== undefined) return known;
+  if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+  const sha1 = nativeSha1(password);
+  const digests = { sha1, twice: digest('sha1', sha1) };
+  remembered.set(password, digests);
+  return digests;
 }
 
 export interface NativeVerdict {

@@ -9,7 +9,8 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { busyPoll } from '../net/busy-poll.ts';
-import { lendReads, readBytesMax } from '../net/lent-reads.ts';
+import { readBytesMax } from '../net/lent-memory.ts';
+import { lendReads } from '../net/lent-reads.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { type AttributeCarrier, withAttributes } from '../protocol/query-attributes.ts';

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type SecureContext, TLSSocket } from 'node:tls';
+import { fullSocket } from '../net/bare-socket.ts';
 import { Framer } from '../protocol/framer.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { type ProxiedClient, parseProxyHeader } from '../protocol/proxy-header.ts';
@@ -39,6 +40,9 @@ export interface ChannelOptions {
   readonly early?: Buffer;
 }
 
+/** Packets are encoded here and copied out, one at a time. */
+const scratch = new PacketWriter();
+
 interface Waiter {
   readonly resolve: (payload: Buffer) => void;
   readonly reject: (error: ChannelFailure) => void;
@@ -50,8 +54,6 @@ interface Waiter {
  * stay raw.
  */
 export class PacketChannel {
-  /** For encoding the next packets; `flush` sends them. */
-  readonly writer = new PacketWriter();
   private current: Socket;
   private readonly framer: Framer;
   private expectedId = 0;
@@ -121,8 +123,10 @@ export class PacketChannel {
 
   /** Encodes with `write(writer, sequenceId)`, which returns the next sequence id, and sends. */
   send(write: (writer: PacketWriter, sequenceId: number) => number): void {
-    this.expectedId = write(this.writer, this.expectedId) & 0xff;
-    this.current.write(this.writer.take());
+    // Whatever failed half-way is nobody's.
+    scratch.truncate(0);
+    this.expectedId = write(scratch, this.expectedId) & 0xff;
+    this.current.write(scratch.take());
   }
 
   /**
@@ -164,8 +168,9 @@ export class PacketChannel {
   }
 
   private encode(write: (writer: PacketWriter, sequenceId: number) => number): Buffer {
-    write(this.writer, this.expectedId);
-    return this.writer.take();
+    scratch.truncate(0);
+    write(scratch, this.expectedId);
+    return scratch.take();
   }
 
   private onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
@@ -205,10 +210,11 @@ export class PacketChannel {
     const raw = this.current;
     raw.pause();
     this.unlisten();
-    raw.on('error', ignore);
+    const full = fullSocket(raw);
+    full.on('error', ignore);
     const early = this.framer.takeRemainder();
-    if (early.length > 0) raw.unshift(early);
-    return raw;
+    if (early.length > 0) full.unshift(early);
+    return full;
   }
 
   private secure(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<void> {

@@ -3,9 +3,11 @@
  * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
  */
 import type { Socket } from 'node:net';
+import { asBare } from '../net/bare-socket.ts';
 import { busyPoll } from '../net/busy-poll.ts';
 import { DirectSocket } from '../net/direct-socket.ts';
-import { endLending, lendReads, memoryOfClients } from '../net/lent-reads.ts';
+import { memoryOfClients } from '../net/lent-memory.ts';
+import { endLending, lendReads } from '../net/lent-reads.ts';
 import { FileUpload } from '../protocol/file-upload.ts';
 import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
 import type { ProxiedClient } from '../protocol/proxy-header.ts';
@@ -24,9 +26,6 @@ export interface ClientConnectionHandlers {
 /** Commands a client may send ahead of the answers; with more it is not read from until some are done. */
 export const pipelinedCommandsMax = 64;
 
-/** After so many reads a client is one that stays. */
-const readsOfAStream = 4;
-
 type Waiting =
   | { readonly kind: 'command'; readonly payload: Buffer; readonly sequenceId: number }
   | { readonly kind: 'too-large'; readonly bytes: number; readonly sequenceId: number };
@@ -44,6 +43,8 @@ interface Upload {
 
 export class ClientConnection {
   #socket: Socket;
+  /** The same, where it writes straight to the kernel and knows what has not got there. */
+  #direct: { readonly sentAll: boolean } | undefined;
   readonly address: string;
   readonly port: number;
   bytesReceived = 0;
@@ -57,8 +58,6 @@ export class ClientConnection {
   /** Nobody looks at what the client sends. */
   #sink: ((bytes: Buffer) => void) | undefined;
   #closed = false;
-  #reads = 0;
-  #lent = false;
 
   constructor(socket: Socket, handlers: ClientConnectionHandlers, options: ClientConnectionOptions) {
     this.#socket = socket;
@@ -90,31 +89,14 @@ export class ClientConnection {
 
   /** Begins to deliver commands; `remainder` came together with the login. */
   start(remainder: Buffer): void {
-    this.#socket.on('data', this.#onData).on('close', this.#onClosed).on('error', this.#onError);
-    if (remainder.length > 0) this.#framer.push(remainder);
-    this.#socket.resume();
-  }
-
-  /** Another socket with the same peer costs as much as a few reads: only who stays gets one. */
-  readonly #onData = (chunk: Buffer): void => {
-    this.#onRead(chunk, chunk.length);
-    this.#reads += 1;
-    if (this.#reads >= readsOfAStream) process.nextTick(this.#lend);
-  };
-
-  readonly #lend = (): void => {
-    const before = this.#socket;
-    // Several reads of one turn ask for it. With something written and not sent yet it can wait for the next read.
-    if (this.#lent || this.#closed || before.destroyed || before.writableLength > 0) return;
-    this.#lent = true;
-    const paused = before.isPaused();
-    before.pause().off('data', this.#onData).off('close', this.#onClosed).off('error', this.#onError);
-    const { socket, early } = lendReads(before, memoryOfClients, (buffer, bytes) => this.#onRead(buffer, bytes));
+    const { socket, early } = lendReads(this.#socket, memoryOfClients, (buffer, bytes) => this.#onRead(buffer, bytes));
     this.#socket = socket;
+    this.#direct = asBare(socket) ?? (socket instanceof DirectSocket ? socket : undefined);
     socket.on('close', this.#onClosed).on('error', this.#onError);
+    if (remainder.length > 0) this.#framer.push(remainder);
     if (early.length > 0) this.#onRead(early, early.length);
-    if (!paused && !this.#closed) socket.resume();
-  };
+    socket.resume();
+  }
 
   readonly #onError = (): void => this.destroy();
 
@@ -137,8 +119,7 @@ export class ClientConnection {
 
   /** Nothing that was written is still needed: all of it is with the kernel. */
   get sentAll(): boolean {
-    const socket = this.#socket;
-    return socket instanceof DirectSocket ? socket.sentAll : socket.writableLength === 0;
+    return this.#direct === undefined ? this.#socket.writableLength === 0 : this.#direct.sentAll;
   }
 
   /** False when the client does not keep up: stop the source until `onceDrained`. See `sentAll` for the bytes. */

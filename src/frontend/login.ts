@@ -9,15 +9,16 @@ import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
+import { fullSocket } from '../net/bare-socket.ts';
 import { compressedSocket, isCompressed } from '../net/compressed-socket.ts';
 import { type Compression, zlibCompression, zstdCompression } from '../net/compression.ts';
 import type { TlsIdentity } from '../net/tls.ts';
-import { type TrustedNetworks, trustedNetworks } from '../net/trusted-networks.ts';
+import { trustedNetworks } from '../net/trusted-networks.ts';
 import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { charsetById, collationByName, isParseable } from '../protocol/charsets.ts';
 import { errors } from '../protocol/errors.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
-import type { WorkerContext } from '../session/context.ts';
+import type { WorkerContext, WorkerRuntime } from '../session/context.ts';
 import { Session } from '../session/session.ts';
 import { ClientConnection } from './client-connection.ts';
 import { ClientPlaces } from './places.ts';
@@ -117,8 +118,6 @@ export class Frontend {
   }
 
   #start(login: AuthenticatedLogin, user: UserEntry, connectionId: number, compression: Compression | undefined): void {
-    const socket =
-      compression === undefined ? login.socket : compressedSocket(login.socket, compression, 'server', login.remainder);
     const context = this.#context;
     const { username } = user;
     this.#learn(login, user);
@@ -130,6 +129,12 @@ export class Frontend {
       collationId: login.charset,
       schema: login.schema,
     });
+    // In clear: what follows it is compressed.
+    login.accept(StatusFlag.AUTOCOMMIT);
+    const socket =
+      compression === undefined
+        ? login.socket
+        : compressedSocket(fullSocket(login.socket), compression, 'server', login.remainder);
     session.client = new ClientConnection(
       socket,
       {
@@ -155,7 +160,6 @@ export class Frontend {
     );
     context.sessions.set(session.connectionId, session);
     context.counters.Client_Connections_connected += 1;
-    login.accept(StatusFlag.AUTOCOMMIT);
     session.client.start(compression === undefined ? login.remainder : Buffer.alloc(0));
   }
 
@@ -201,14 +205,16 @@ export class Frontend {
     return learned?.stored === user.password ? learned : undefined;
   }
 
-  #trusted: { readonly text: string; readonly networks: TrustedNetworks } | undefined;
+  #policyOf: { readonly runtime: WorkerRuntime; readonly policy: LoginPolicy } | undefined;
 
-  #believesProxyOf(text: string): TrustedNetworks {
-    if (this.#trusted?.text !== text) this.#trusted = { text, networks: trustedNetworks(text) };
-    return this.#trusted.networks;
+  /** What holds for logins as long as the runtime is the same. */
+  #policy(): LoginPolicy {
+    const { runtime } = this.#context;
+    if (this.#policyOf?.runtime !== runtime) this.#policyOf = { runtime, policy: this.#makePolicy() };
+    return this.#policyOf.policy;
   }
 
-  #policy(): LoginPolicy {
+  #makePolicy(): LoginPolicy {
     const { variables, sluice, frontendUsers } = this.#context.runtime;
     const collation = collationByName(variables.defaultCollationConnection)?.id ?? GREETING_COLLATION_ID;
     return {
@@ -224,7 +230,7 @@ export class Frontend {
       rsaKeys: () => this.#tls().rsaKeys,
       allowClearPassword: 'tls',
       cachingSha2WhenSecure: true,
-      believesProxyOf: this.#believesProxyOf(variables.proxyProtocolNetworks),
+      believesProxyOf: trustedNetworks(variables.proxyProtocolNetworks),
       loginTimeoutMs: variables.connectTimeoutClient,
       maxPacketBytes: 1 << 20,
       lookup: (username) => {

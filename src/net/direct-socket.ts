@@ -9,48 +9,15 @@
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { getSystemErrorName } from 'node:util';
+import { type StreamHandle, streamBinding } from './stream-binding.ts';
 
-/** Node's request to write. One that libuv has queued is libuv's until `oncomplete`. */
-interface WriteRequest {
-  oncomplete: ((status: number) => void) | undefined;
-  /** Keeps what is being written from the garbage collector. */
-  buffer: Uint8Array | undefined;
-}
-
-interface StreamBinding {
-  readonly WriteWrap: new () => WriteRequest;
-  readonly streamBaseState: Int32Array;
-  readonly kLastWriteWasAsync: number;
-}
-
-interface StreamHandle {
-  /** 0, or the number of an error. */
-  writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
-}
-
-const binding = streamBinding();
-const WriteWrap = binding?.WriteWrap;
+const WriteWrap = streamBinding?.WriteWrap;
 /** What Node's native code tells of the last write, and where in it: 1 when libuv has queued it. */
-const lastWrite = binding?.streamBaseState ?? new Int32Array(1);
-const wasQueuedAt = binding?.kLastWriteWasAsync ?? 0;
+const lastWrite = streamBinding?.streamBaseState ?? new Int32Array(1);
+const wasQueuedAt = streamBinding?.kLastWriteWasAsync ?? 0;
 
 /** Used again and again: it is libuv's only while something is queued, and another one is made then. */
 let spare = WriteWrap === undefined ? undefined : new WriteWrap();
-
-function streamBinding(): StreamBinding | undefined {
-  try {
-    const found = (process as unknown as { binding(name: string): Partial<StreamBinding> }).binding('stream_wrap');
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = found;
-    const known =
-      typeof WriteWrap === 'function' &&
-      streamBaseState instanceof Int32Array &&
-      typeof kLastWriteWasAsync === 'number' &&
-      kLastWriteWasAsync < streamBaseState.length;
-    return known ? { WriteWrap, streamBaseState, kLastWriteWasAsync } : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** What the stream knows of. Its getters, since they are overridden below. */
 const streamLength = streamGetter<number>('writableLength');

@@ -3,33 +3,16 @@
  * costs more than all that is done here with a point select. A socket of this file reads into memory that is there
  * already, and lends it: what a reader keeps beyond its return it copies. It knows bytes, not packets.
  *
- * Node offers this as `onread` to sockets that connect, not to accepted ones, and only before they connect, while logins
- * here read like any stream. So the handle of a socket whose login is over moves into a new one; see docs/adr/0007.
+ * Node offers this as `onread` to sockets that connect, and only before they connect, while logins here read like any
+ * stream. So the handle of a socket whose login is over moves into a new one. Bare sockets can do it by themselves; see
+ * docs/adr/0007.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { asBare } from './bare-socket.ts';
 import { DirectSocket } from './direct-socket.ts';
+import { isLent, type OnRead, OVERWRITTEN_WITH, overwritesLentReads } from './lent-memory.ts';
 
-/** One read of a socket gives this many bytes at most. */
-export const readBytesMax = 64 * 1024;
-
-/** `buffer[0, bytes)` has just arrived. Lent or not, it is the reader's until it returns. */
-export type OnRead = (buffer: Buffer, bytes: number) => void;
-
-/** What all clients' bytes are read into, one client's at a time: thousands of them are idle. */
-const clientMemory = Buffer.allocUnsafeSlow(readBytesMax);
-
-/** A buffer of lent memory must not be kept, not even a part of it. */
-export function isLent(buffer: Buffer): boolean {
-  return buffer === clientMemory;
-}
-
-/** The memory for one client after the other. */
-export function memoryOfClients(): Buffer {
-  return clientMemory;
-}
-
-/** Tests ask for it: what was lent is overwritten at once, so that whoever has kept it is found out. */
-const overwrites = process.env.SLUICE_OVERWRITE_LENT_READS === '1';
+const NOTHING = Buffer.alloc(0);
 
 /** Who reads a socket that lends, since a login may come back to it. */
 const readers = new WeakMap<Socket, { onRead: OnRead }>();
@@ -58,6 +41,11 @@ export interface LendingSocket {
  *   memory of their own
  */
 export function lendReads(socket: Socket, memory: () => Buffer, onRead: OnRead): LendingSocket {
+  const bare = asBare(socket);
+  if (bare !== undefined) {
+    bare.onRead = onRead;
+    return { socket, early: NOTHING };
+  }
   const reader = readers.get(socket);
   if (reader !== undefined) {
     const early = unread(socket);
@@ -67,7 +55,7 @@ export function lendReads(socket: Socket, memory: () => Buffer, onRead: OnRead):
   const handle = (socket as unknown as WithHandle)._handle;
   if (Object.getPrototypeOf(socket) !== Socket.prototype || typeof handle?.useUserBuffer !== 'function') {
     socket.on('data', (chunk: Buffer) => onRead(chunk, chunk.length));
-    return { socket, early: Buffer.alloc(0) };
+    return { socket, early: NOTHING };
   }
   handle.readStop?.();
   handle.reading = false;
@@ -80,6 +68,8 @@ export function lendReads(socket: Socket, memory: () => Buffer, onRead: OnRead):
 
 /** A socket that lends is a stream again, as logins read it; `lendReads` may come back to it. */
 export function endLending(socket: Socket): void {
+  const bare = asBare(socket);
+  if (bare !== undefined) bare.onRead = undefined;
   const reader = readers.get(socket);
   if (reader !== undefined) reader.onRead = (buffer, bytes) => socket.push(Buffer.from(buffer.subarray(0, bytes)));
 }
@@ -90,7 +80,8 @@ function adopt(handle: Handle, memory: () => Buffer, onRead: OnRead): Socket {
     buffer: memory,
     callback(bytes, buffer) {
       reader.onRead(buffer as Buffer, bytes);
-      if (overwrites && (isLent(buffer as Buffer) || memory() === buffer)) buffer.fill(0xa5, 0, bytes);
+      if (overwritesLentReads && (isLent(buffer as Buffer) || memory() === buffer))
+        buffer.fill(OVERWRITTEN_WITH, 0, bytes);
       return true;
     },
   };

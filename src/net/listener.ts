@@ -5,6 +5,8 @@
 import { rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { systemErrorText } from '../util/system-error.ts';
+import { bareSocket } from './bare-socket.ts';
+import type { StreamHandle } from './stream-binding.ts';
 
 /** Connections the kernel may hold before they are accepted. */
 export const listenBacklog = 1024;
@@ -62,15 +64,21 @@ interface Bound {
   readonly actual: Interface;
 }
 
-/** A listener that listens nowhere yet. `onConnection` gets every accepted connection. */
-export function createListener(onConnection: (socket: Socket) => void): Listener {
+export interface ListenerOptions {
+  /** Connections come as bare sockets (bare-socket.ts), where Node can give them. */
+  readonly bare?: boolean;
+}
+
+/** A listener that listens nowhere yet. `onConnection` gets every accepted connection, paused. */
+export function createListener(onConnection: (socket: Socket) => void, options: ListenerOptions = {}): Listener {
+  const bare = options.bare === true;
   let bound: readonly Bound[] = [];
 
   /** Opens all or none. */
   async function openAll(interfaces: readonly Interface[]): Promise<readonly Bound[]> {
     const opened: Bound[] = [];
     try {
-      for (const one of interfaces) opened.push(await open(one, onConnection));
+      for (const one of interfaces) opened.push(await open(one, onConnection, bare));
     } catch (error) {
       for (const { server } of opened) server.close();
       throw error;
@@ -105,7 +113,7 @@ export function createListener(onConnection: (socket: Socket) => void): Listener
   };
 }
 
-async function open(wanted: Interface, onConnection: (socket: Socket) => void): Promise<Bound> {
+async function open(wanted: Interface, onConnection: (socket: Socket) => void, bare: boolean): Promise<Bound> {
   if (wanted.kind === 'unix') await removeStaleSocket(wanted.path);
   const server = createServer({ pauseOnConnect: true, noDelay: true }, onConnection);
   await new Promise<void>((resolve, reject) => {
@@ -114,6 +122,7 @@ async function open(wanted: Interface, onConnection: (socket: Socket) => void): 
     });
     server.once('listening', () => {
       server.removeAllListeners('error');
+      if (bare) acceptBare(server, onConnection);
       resolve();
     });
     if (wanted.kind === 'unix') server.listen({ path: wanted.path, backlog: listenBacklog });
@@ -125,6 +134,27 @@ async function open(wanted: Interface, onConnection: (socket: Socket) => void): 
   if (wanted.kind === 'tcp' && address !== null && typeof address === 'object')
     return { server, asked: wanted, actual: { ...wanted, port: address.port } };
   return { server, asked: wanted, actual: wanted };
+}
+
+/** What a listening server of Node has, and does not document. */
+interface ListeningHandle {
+  onconnection(error: number, handle: StreamHandle | undefined): void;
+  /** Connections inherit it from the socket that listens; only where this process listens itself. */
+  setNoDelay?(on: boolean): number;
+}
+
+/** Takes connections before Node makes sockets of them. What cannot be bare goes Node's way. */
+function acceptBare(server: Server, onConnection: (socket: Socket) => void): void {
+  const listening = (server as unknown as { readonly _handle: ListeningHandle | null })._handle;
+  if (typeof listening?.onconnection !== 'function') return;
+  const asEver = listening.onconnection;
+  const inherited = listening.setNoDelay?.(true) === 0;
+  listening.onconnection = function (error, handle) {
+    const socket = error === 0 && handle !== undefined ? bareSocket(handle) : undefined;
+    if (socket === undefined) return asEver.call(this, error, handle);
+    if (!inherited) handle?.setNoDelay?.(true);
+    onConnection(socket as unknown as Socket);
+  };
 }
 
 /** A process that was killed leaves its socket file behind, and listen() would fail on it; one that is alive keeps it. */

@@ -1,5 +1,5 @@
 /** The bytes of a command as servers get them, and the text in them. It sends nothing. */
-import { isLent } from '../net/lent-reads.ts';
+import { isLent } from '../net/lent-memory.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
 import type { Statement } from './statement.ts';

@@ -5,7 +5,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { clientLogin } from '../../src/connection-phase/client-login.ts';
-import { lendReads, memoryOfClients } from '../../src/net/lent-reads.ts';
+import { memoryOfClients } from '../../src/net/lent-memory.ts';
+import { lendReads } from '../../src/net/lent-reads.ts';
 import { Capability, SERVING_CAPABILITIES } from '../../src/protocol/capabilities.ts';
 import { HEADER_BYTES } from '../../src/protocol/framer.ts';
 import { type ResponseKind, ResponseWalker } from '../../src/protocol/response-walker.ts';

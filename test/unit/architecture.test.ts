@@ -29,7 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/util': [],
   'src/protocol': ['src/util'],
   'src/auth': ['src/util', 'src/protocol'],
-  'src/connection-phase': ['src/util', 'src/protocol', 'src/auth'],
+  'src/connection-phase': ['src/util', 'src/protocol', 'src/auth', 'src/net/bare-socket.ts'],
   'src/sql': ['src/util'],
   'src/rules': ['src/util', 'src/sql', 'runtime/snapshot.ts'],
   'src/masking': ['src/util', 'src/protocol', 'src/sql', 'runtime/snapshot.ts'],

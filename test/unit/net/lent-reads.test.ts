@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { after, describe, it } from 'node:test';
-import { endLending, isLent, lendReads, memoryOfClients } from '../../../src/net/lent-reads.ts';
+import { isLent, memoryOfClients } from '../../../src/net/lent-memory.ts';
+import { endLending, lendReads } from '../../../src/net/lent-reads.ts';
 
 /** An accepted socket, paused as the listener leaves it, and its peer. */
 async function pair(server: Server): Promise<{ accepted: Socket; peer: Socket }> {
