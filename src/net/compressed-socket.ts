@@ -93,13 +93,14 @@ class CompressedSocket extends Duplex {
     const compressed = block.length < COMPRESS_BYTES_MIN ? block : this.#compression.compress(block);
     const worthIt = compressed.length < block.length;
     const payload = worthIt ? compressed : block;
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    header.writeUIntLE(payload.length, 0, 3);
-    header[3] = this.#sequenceId;
-    header.writeUIntLE(worthIt ? block.length : 0, 4, 3);
+    const packet = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
+    packet.writeUIntLE(payload.length, 0, 3);
+    packet[3] = this.#sequenceId;
+    packet.writeUIntLE(worthIt ? block.length : 0, 4, 3);
+    packet.set(payload, HEADER_BYTES);
     this.#sequenceId = (this.#sequenceId + 1) & 0xff;
-    this.#socket.write(header);
-    return this.#socket.write(payload);
+    // In one piece, and so in one TLS record as servers send it: some clients of MariaDB's wait for ever for a second one.
+    return this.#socket.write(packet);
   }
 
   #receive(chunk: Buffer): void {

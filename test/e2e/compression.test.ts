@@ -49,12 +49,19 @@ describe('compression', () => {
     assert.equal(await scalar(client, "SELECT REPEAT('c', 100)"), 'c'.repeat(100));
   });
 
-  test('the mysql client, with what it calls compression', async () => {
-    const result = await mysqlCli(
-      { ...APP, port: stage.sluice.mysqlPort, args: ['--compress'] },
-      "SELECT REPEAT('d', 200)",
-    );
-    assert.match(result.stdout + result.stderr, /d{200}/);
+  test('the mysql client, with what it calls compression, over TLS too', async () => {
+    const noise = 'SELECT GROUP_CONCAT(MD5(seq)) FROM seq_1_to_20000';
+    for (const tls of ['--skip-ssl', '--ssl']) {
+      const result = await mysqlCli(
+        { ...APP, database: 'test', port: stage.sluice.mysqlPort, args: ['--compress', tls], patienceMs: 10_000 },
+        `SELECT 1; SELECT REPEAT('d', 200); SELECT 2; SELECT 3 FROM texts WHERE FALSE; ${noise}; SHOW STATUS LIKE 'x'; SELECT 4`,
+      );
+      assert.equal(result.stderr, '');
+      assert.deepEqual(
+        result.rows.map(([value]) => value?.length),
+        [1, 200, 1, 659_999, 1],
+      );
+    }
   });
 
   test('zstd, by the client of MySQL 9', { skip: missingMysql9() }, async () => {
