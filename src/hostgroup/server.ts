@@ -8,6 +8,7 @@ import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
 import type { SyncStep } from '../backend/backend-sync.ts';
+import { withSchema } from '../backend/mirrored-state.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { ResponseKind } from '../protocol/response-walker.ts';
 import { Admission } from './admission.ts';
@@ -261,6 +262,8 @@ export class Server implements ConnectionHome {
       if (!concerned(connection)) continue;
       connection.outdated = true;
       this.lanes.close(connection);
+      // Rights in a schema are read when it is entered: whoever holds the connection enters it anew.
+      connection.state = withSchema(connection.state, '');
     }
   }
 

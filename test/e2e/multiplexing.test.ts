@@ -183,6 +183,16 @@ describe('multiplexing', () => {
       await read();
       await a.query('DROP ROLE readers');
       await denied();
+      await a.query('GRANT SELECT ON other.* TO poor');
+      const holder = await stage.connect(poor);
+      await holder.query('SET @held = 1');
+      await holder.query('USE other');
+      await refusal(holder.query('CREATE TABLE granted (id INT)'), 1142);
+      await a.query('GRANT CREATE ON other.* TO poor');
+      await holder.query('USE other');
+      await holder.query('CREATE TABLE granted (id INT)');
+      assert.equal(await scalar(holder, 'SELECT @held'), '1');
+      holder.destroy();
     }));
 
   test('idle sessions hold no connection, and many share few', () =>
