@@ -17,7 +17,7 @@ const testsDir = join(root, 'dist', 'test');
 const FILE_TIMEOUT_MS = 280_000;
 
 /** Test files wait for something a good part of their time. */
-const PROCESSES_PER_CORE = 1.5;
+const PROCESSES_PER_CORE = 2;
 
 /** Unit tests that start an admin plane or more take seconds each. */
 const LONG_UNITS = join('unit', 'admin');

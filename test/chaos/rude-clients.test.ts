@@ -37,41 +37,47 @@ describe('rude clients', () => {
     assert.equal((await stage.sluice.admin('SELECT 1 AS one')).length, 1);
   };
 
+  const portOf = (plane: 'mysql' | 'admin'): number =>
+    plane === 'mysql' ? stage.sluice.mysqlPort : stage.sluice.adminPort;
+
+  // The admin port lets nobody go before ten seconds are over.
+  describe('all at once', { concurrency: true }, () => {
+    for (const plane of ['mysql', 'admin'] as const) {
+      test(`nonsense instead of a login (${plane})`, async () => {
+        const nonsense = [
+          Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+          randomBytes(4096),
+          Buffer.from([0, 0, 0, 1]),
+          Buffer.from([1, 0, 0, 1, 0xff]),
+          Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 1]), randomBytes(1024)]),
+          // A TLS request, and no TLS after it.
+          Buffer.concat([Buffer.from([32, 0, 0, 1, 0x85, 0xae, 0xff, 0x19]), Buffer.alloc(28), randomBytes(512)]),
+        ];
+        await Promise.all(
+          nonsense.map(async (bytes) => {
+            const socket = await greeted(portOf(plane));
+            socket.write(bytes);
+            await letGo(socket);
+          }),
+        );
+        await stillServes();
+      });
+
+      test(`silence instead of a login comes to an end (${plane})`, async () => {
+        const sockets = await Promise.all([greeted(portOf(plane)), greeted(portOf(plane))]);
+        sockets[1]?.write(Buffer.from([80, 0, 0]));
+        await Promise.all(sockets.map(letGo));
+        await stillServes();
+      });
+    }
+  });
+
   for (const plane of ['mysql', 'admin'] as const) {
-    const port = (): number => (plane === 'mysql' ? stage.sluice.mysqlPort : stage.sluice.adminPort);
-
-    test(`nonsense instead of a login (${plane})`, async () => {
-      const nonsense = [
-        Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
-        randomBytes(4096),
-        Buffer.from([0, 0, 0, 1]),
-        Buffer.from([1, 0, 0, 1, 0xff]),
-        Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 1]), randomBytes(1024)]),
-        // A TLS request, and no TLS after it.
-        Buffer.concat([Buffer.from([32, 0, 0, 1, 0x85, 0xae, 0xff, 0x19]), Buffer.alloc(28), randomBytes(512)]),
-      ];
-      await Promise.all(
-        nonsense.map(async (bytes) => {
-          const socket = await greeted(port());
-          socket.write(bytes);
-          await letGo(socket);
-        }),
-      );
-      await stillServes();
-    });
-
-    test(`silence instead of a login comes to an end (${plane})`, async () => {
-      const sockets = await Promise.all([greeted(port()), greeted(port())]);
-      sockets[1]?.write(Buffer.from([80, 0, 0]));
-      await Promise.all(sockets.map(letGo));
-      await stillServes();
-    });
-
     test(`hundreds that hang up during the greeting (${plane})`, async () => {
       for (let round = 0; round < 5; round += 1) {
         await Promise.all(
           Array.from({ length: 100 }, async (_, index) => {
-            const socket = connect(port(), '127.0.0.1');
+            const socket = connect(portOf(plane), '127.0.0.1');
             socket.on('error', () => undefined);
             await once(socket, 'connect');
             if (index % 2 === 0) socket.resetAndDestroy();

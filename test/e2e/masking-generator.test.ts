@@ -43,7 +43,7 @@ const TARGETS: readonly Target[] = [
   { server: { family: 'mysql', version: 90_700 }, start: startMysql9, skip: missingMysql9() },
 ];
 
-describe('what the judge lets through', () => {
+describe('what the judge lets through', { concurrency: true }, () => {
   for (const { server, start, skip } of TARGETS) {
     test(`${server.family}: shows nothing of a protected value`, { skip }, async (t) => {
       const twins = new Twins(start);

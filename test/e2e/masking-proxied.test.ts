@@ -36,25 +36,27 @@ const TARGETS: readonly ['mariadb' | 'mysql', (options: MariadbOptions) => Promi
     ['mysql', startMysql9, missingMysql9()],
   ];
 
-describe('random statements of a masked user', () => {
+describe('random statements of a masked user', { concurrency: true }, () => {
   for (const [family, start, skip] of TARGETS) {
     test(`${family}: show nothing of a protected value`, { skip }, async (t) => {
       const stops: (() => Promise<void>)[] = [];
       try {
-        const clients: Connection[] = [];
-        const sluices: SluiceProcess[] = [];
-        const databases: DatabaseServer[] = [];
-        const directs: Connection[] = [];
-        for (const twin of [0, 1] as const) {
-          const database = await start({ setup: [...twinSetup(twin), ...ACCOUNT] });
-          stops.push(() => database.stop());
-          databases.push(database);
-          const sluice = await maskingSluice(database);
-          stops.push(() => sluice.stop());
-          sluices.push(sluice);
-          clients.push(await sluice.connect(CLERK));
-          directs.push(await database.connect('clinic'));
-        }
+        const twins = await Promise.all(
+          ([0, 1] as const).map(async (twin) => {
+            const database = await start({ setup: [...twinSetup(twin), ...ACCOUNT] });
+            stops.push(() => database.stop());
+            const sluice = await maskingSluice(database);
+            stops.push(() => sluice.stop());
+            return {
+              database,
+              sluice,
+              client: await sluice.connect(CLERK),
+              direct: await database.connect('clinic'),
+            };
+          }),
+        );
+        const clients = twins.map(({ client }) => client);
+        const directs = twins.map(({ direct }) => direct);
         await haveThemPlanAlike(directs);
         const outcome = await compare(family, clients, directs);
         t.diagnostic(`seed ${SEED}: ${JSON.stringify(outcome.counts)}`);
@@ -64,7 +66,7 @@ describe('random statements of a masked user', () => {
           untouchedRefused <= Math.max(1, untouched * WRONG_REFUSALS_MAX),
           outcome.refusals.slice(0, 3).join('\n'),
         );
-        await otherDefinitions(sluices[0] as SluiceProcess, databases[1] as DatabaseServer);
+        await otherDefinitions(twins[0]!.sluice, twins[1]!.database);
         for (const connection of [...clients, ...directs]) connection.destroy();
       } finally {
         for (const stop of stops.reverse()) await stop();
