@@ -10,15 +10,15 @@ import { textOf } from './statement-frames.ts';
 
 /** OK in any case but that of a text which names no id; only sessions of the same user can be killed. */
 export function onKill(session: Session, statement: Statement): void {
-  const order = parseKill(textOf(statement));
+  const order = parseKill(textOf(statement), session.connectionId);
   if (order === undefined)
-    return session.answerError(errors.notAllowed('Unable to parse KILL: a connection id is needed'));
+    return session.answerError(
+      errors.notAllowed(
+        'Unable to parse KILL: the id of a session of the proxy is needed, as a number or a sum of numbers and CONNECTION_ID(); ids that a server knows are others',
+      ),
+    );
   session.record(statement, 0, 0);
-  kill(
-    session,
-    order.id === 'own' ? session.connectionId : order.id,
-    order.target === 'query' ? 'QUERY' : 'CONNECTION',
-  );
+  kill(session, order.id, order.target === 'query' ? 'QUERY' : 'CONNECTION');
 }
 
 /** The command of old clients and of mysqladmin: KILL CONNECTION with the id in binary. */

@@ -84,7 +84,7 @@ describe('the small parsers', () => {
         }
         parseUse(`USE a${piece.repeat(USE_TEXT_LENGTH_MAX)}`.slice(0, USE_TEXT_LENGTH_MAX));
         parseUse(`USE ${piece.repeat(USE_TEXT_LENGTH_MAX)}`.slice(0, USE_TEXT_LENGTH_MAX));
-        parseKill(`KILL ${piece.repeat(USE_TEXT_LENGTH_MAX)}`.slice(0, USE_TEXT_LENGTH_MAX));
+        parseKill(`KILL ${piece.repeat(USE_TEXT_LENGTH_MAX)}`.slice(0, USE_TEXT_LENGTH_MAX), 1);
       });
       assert.ok(took < MILLISECONDS_MAX, `${JSON.stringify(piece)} took ${took} ms`);
     }

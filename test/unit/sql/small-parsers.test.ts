@@ -73,11 +73,24 @@ describe('parseUse', () => {
 
 describe('parseKill', () => {
   it('gives what to kill', () => {
-    assert.deepEqual(parseKill('KILL 5'), { target: 'connection', id: 5 });
-    assert.deepEqual(parseKill('kill connection 5 ;'), { target: 'connection', id: 5 });
-    assert.deepEqual(parseKill('/* c */ KILL\n/**/QUERY 12'), { target: 'query', id: 12 });
-    assert.deepEqual(parseKill('KILL CONNECTION_ID()'), { target: 'connection', id: 'own' });
-    assert.deepEqual(parseKill('kill query connection_id /**/ ( )'), { target: 'query', id: 'own' });
+    assert.deepEqual(parseKill('KILL 5', 9), { target: 'connection', id: 5 });
+    assert.deepEqual(parseKill('kill connection 5 ;', 9), { target: 'connection', id: 5 });
+    assert.deepEqual(parseKill('/* c */ KILL\n/**/QUERY 12', 9), { target: 'query', id: 12 });
+  });
+
+  it('works out sums of numbers and CONNECTION_ID()', () => {
+    for (const [sql, id] of [
+      ['KILL CONNECTION_ID()', 9],
+      ['kill query connection_id /**/ ( )', 9],
+      ['KILL QUERY connection_id( ) + 0', 9],
+      ['KILL (CONNECTION_ID()+1)', 10],
+      ["KILL CONNECTION ((20) - '5' /* c */ - (1+CONNECTION_ID()));", 5],
+      ["KILL '5'", 5],
+      ['KILL(5)', 5],
+      ['KILL HARD CONNECTION 5', 5],
+      ['KILL SOFT 5', 5],
+    ] as const)
+      assert.equal(parseKill(sql, 9)?.id, id, sql);
   });
 
   it('gives nothing for other forms', () => {
@@ -86,16 +99,22 @@ describe('parseKill', () => {
       'KILL x',
       'KILL QUERY',
       'KILL USER a',
-      'KILL HARD 5',
+      'KILL HARD',
+      'KILL (5',
+      'KILL 5)',
+      'KILL 5 +',
+      'KILL 3 - 5',
+      'KILL @x',
+      'KILL CONNECTION_ID(1)',
+      'KILL (SELECT 5)',
+      `KILL ${'('.repeat(100)}5${')'.repeat(100)}`,
+      'KILL CONNECTION5',
       'KILL 5 6',
       'KILL 5; KILL 6',
       'KILL -1',
-      'KILL CONNECTION_ID() + 1',
-      'KILL CONNECTION_ID(1)',
-      "KILL '5'",
       'KILL QUERY ID 7',
     ]) {
-      assert.equal(parseKill(sql), undefined, sql);
+      assert.equal(parseKill(sql, 9), undefined, sql);
     }
   });
 });
