@@ -13,6 +13,9 @@ import { readBytesMax } from '../net/lent-memory.ts';
 import { lendReads } from '../net/lent-reads.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
+import { decodeErr, ERR_HEADER } from '../protocol/ok-err-eof.ts';
+import { MalformedPacket } from '../protocol/packet-reader.ts';
 import { type AttributeCarrier, withAttributes } from '../protocol/query-attributes.ts';
 import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
@@ -83,6 +86,19 @@ export interface BackendConnectionOptions {
   readonly statusFlags: number;
   /** Milliseconds since the epoch. */
   readonly createdAtMs: number;
+}
+
+/** Why the server leaves, when it says so in one piece: idle_transaction_timeout, wait_timeout, a KILL, its shutdown. */
+function farewell(chunk: Buffer, offset: number, bytes: number): ProtocolError | undefined {
+  const payload = offset + HEADER_BYTES;
+  if (payload >= bytes || chunk[payload] !== ERR_HEADER) return undefined;
+  const end = payload + chunk.readUIntLE(offset, 3);
+  try {
+    return end <= bytes ? decodeErr(chunk, payload, end) : undefined;
+  } catch (error) {
+    if (error instanceof MalformedPacket) return undefined;
+    throw error;
+  }
 }
 
 export class BackendConnection {
@@ -329,10 +345,15 @@ export class BackendConnection {
     while (offset < bytes && this.lostError === undefined) {
       const head = this.#queue.peek();
       // A server speaks unasked only to say that it is leaving (shutdown, wait_timeout).
-      if (head === undefined) return this.destroy();
+      if (head === undefined) return this.destroy(farewell(chunk, offset, bytes));
       if (this.#forwarding) {
         this.#memorySpent = head.owner.answerBytes(chunk.subarray(0, bytes), this);
         return;
+      }
+      // It may have left before it saw the command: only what it says unasked begins at sequence 0.
+      if (!this.#headBytesSeen && chunk[offset + 3] === 0) {
+        const said = farewell(chunk, offset, bytes);
+        if (said !== undefined) return this.destroy(said);
       }
       const end = this.#walker.push(chunk, offset, bytes);
       this.#headBytesSeen = true;

@@ -61,7 +61,12 @@ export async function authenticate(channel: PacketChannel, claim: Claim, policy:
   if (plugin === NATIVE && (claim.authPlugin === undefined || policy.defaultAuthPlugin === NATIVE)) {
     return checkNative(claim.authResponse, claim.nonce, password);
   }
-  if (plugin === SHA256 && policy.cachingSha2WhenSecure === true) return sha256(channel, claim, password, policy);
+  if (
+    plugin === SHA256 &&
+    policy.cachingSha2WhenSecure === true &&
+    (claim.secure || policy.sha256OnOpenLines !== false)
+  )
+    return sha256(channel, claim, password, policy);
   if (plugin === CACHING_SHA2 && claim.secure && policy.cachingSha2WhenSecure === true) {
     // Its first response was made for the default plugin, or not at all.
     channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: CACHING_SHA2, data: claim.nonce }));

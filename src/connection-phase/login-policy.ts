@@ -24,6 +24,10 @@ export interface LoginPolicy {
   readonly defaultAuthPlugin: ServerAuthPlugin;
   /** What is offered; CLIENT_SSL is added when there is a secure context. */
   readonly capabilities: number;
+  /** Those of them that the greeting does not tell of, and that a client may use all the same; none when left out. */
+  readonly untold?: number;
+  /** The greeting says these as well, and they mean nothing. */
+  readonly meaningless?: number;
   /** Collation id of the greeting. */
   readonly charset: number;
   /** Status flags of the greeting. */
@@ -39,6 +43,8 @@ export interface LoginPolicy {
    * that names sha256_password always: new clients know no other plugin.
    */
   readonly cachingSha2WhenSecure?: boolean;
+  /** A client that names sha256_password is served by it over an open line too, under our RSA key; true when left out. */
+  readonly sha256OnOpenLines?: boolean;
   /** Whether a PROXY header from this peer is believed; it may also come without. Nobody is believed when left out. */
   readonly believesProxyOf?: (address: string) => boolean;
   /** From the greeting to the last packet of the login. */
@@ -59,6 +65,8 @@ export interface AuthenticatedLogin {
   readonly username: string;
   /** '' when the client named none. */
   readonly schema: string;
+  /** The same as the client sent it, in its character set; undefined where that makes no difference. */
+  readonly schemaBytes: Buffer | undefined;
   /** The client a balancer spoke for, by the PROXY protocol. */
   readonly proxied: ProxiedClient | undefined;
   /** What both sides can do. */

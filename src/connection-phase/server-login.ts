@@ -33,6 +33,7 @@ const ALWAYS_OFFERED = Capability.PROTOCOL_41 | Capability.SECURE_CONNECTION | C
 interface Introduction {
   readonly username: string;
   readonly schema: string;
+  readonly schemaBytes?: Buffer;
   readonly capabilities: number;
   readonly charset: number;
   readonly attributes: ReadonlyMap<string, string>;
@@ -136,7 +137,7 @@ async function greet(channel: PacketChannel, connectionId: number, policy: Login
       serverVersion: policy.serverVersion,
       connectionId,
       nonce,
-      capabilities: offered >>> 0,
+      capabilities: ((offered & ~(policy.untold ?? 0)) | (policy.meaningless ?? 0)) >>> 0,
       charset: policy.charset,
       statusFlags: policy.statusFlags,
       authPlugin: policy.defaultAuthPlugin,
@@ -175,13 +176,14 @@ async function upgrade(
 class TlsFailed extends Error {}
 
 function authenticated(channel: PacketChannel, introduction: Introduction, secret: Secret): AuthenticatedLogin {
-  const { username, schema, capabilities, charset, attributes, nonce, tls } = introduction;
+  const { username, schema, schemaBytes, capabilities, charset, attributes, nonce, tls } = introduction;
   const remainder = channel.release();
   const socket = channel.socket;
   return {
     socket,
     username,
     schema,
+    schemaBytes,
     proxied: channel.proxied,
     capabilities,
     charset,

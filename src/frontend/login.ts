@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { SESSION_ID_BITS } from '../../runtime/messages.ts';
 import type { UserEntry } from '../../runtime/snapshot.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
+import { mirroredState } from '../backend/mirrored-state.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
 import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
@@ -16,8 +17,9 @@ import type { TlsIdentity } from '../net/tls.ts';
 import { trustedNetworks } from '../net/trusted-networks.ts';
 import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { charsetById, collationByName, isParseable } from '../protocol/charsets.ts';
-import { errors } from '../protocol/errors.ts';
+import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
+import { decodeText, notDecoded } from '../session/client-text.ts';
 import type { WorkerContext, WorkerRuntime } from '../session/context.ts';
 import { Session } from '../session/session.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -36,6 +38,14 @@ function offeredCapabilities(variables: MysqlVariables, sluice: SluiceVariables)
   if (variables.haveCompress) offered |= Capability.COMPRESS | Capability.ZSTD_COMPRESSION_ALGORITHM;
   return offered >>> 0;
 }
+
+/** What ProxySQL's greeting does not have: with sluice-strict off it looks like ProxySQL's, and clients may use them all the same. */
+const UNTOLD_CAPABILITIES =
+  Capability.IGNORE_SPACE |
+  Capability.LOCAL_FILES |
+  Capability.CONNECT_ATTRS |
+  Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
+  Capability.ZSTD_COMPRESSION_ALGORITHM;
 
 /** What both sides agreed on, unless the connection has it already: COM_CHANGE_USER changes nothing about it. */
 async function compressionOf({ capabilities, socket }: AuthenticatedLogin): Promise<Compression | undefined> {
@@ -100,6 +110,8 @@ export class Frontend {
     if (user.useSsl && !login.tls) return login.refuse(errors.sslRequired(username, user.password !== ''));
     const { charset = '' } = charsetById(login.charset) ?? {};
     if (!isParseable(charset)) return login.refuse(errors.clientCharset(charset));
+    const schema = schemaOf(login, charset);
+    if (typeof schema !== 'string') return login.refuse(schema);
     const refused = await this.#places.take(username);
     if (refused === 'clients') {
       counters.Access_Denied_Max_Connections += 1;
@@ -114,7 +126,7 @@ export class Frontend {
       this.#places.release(username);
       return;
     }
-    this.#start(login, user, connectionId, await compressionOf(login));
+    this.#start({ ...login, schema }, user, connectionId, await compressionOf(login));
   }
 
   #start(login: AuthenticatedLogin, user: UserEntry, connectionId: number, compression: Compression | undefined): void {
@@ -228,7 +240,9 @@ export class Frontend {
       statusFlags: StatusFlag.AUTOCOMMIT,
       secureContext: () => (variables.haveSsl ? this.#tls().secureContext : undefined),
       rsaKeys: () => this.#tls().rsaKeys,
-      allowClearPassword: 'tls',
+      ...(sluice.strict ? {} : { untold: UNTOLD_CAPABILITIES, meaningless: Capability.REMEMBER_OPTIONS }),
+      allowClearPassword: sluice.strict ? 'tls' : 'always',
+      sha256OnOpenLines: sluice.strict,
       cachingSha2WhenSecure: true,
       believesProxyOf: trustedNetworks(variables.proxyProtocolNetworks),
       loginTimeoutMs: variables.connectTimeoutClient,
@@ -261,6 +275,13 @@ export class Frontend {
 /** attributes.spiffe_id wants a client certificate, which sluice does not check yet: nobody may come in without. */
 function needsCertificate(user: UserEntry): boolean {
   return user.attributes.includes('spiffe_id');
+}
+
+/** The schema that the client names, in its own character set as servers read it; or why it cannot be read. */
+function schemaOf({ schema, schemaBytes }: AuthenticatedLogin, charset: string): string | ProtocolError {
+  if (schemaBytes === undefined) return schema;
+  const state = mirroredState('', charset === '' ? undefined : { charset, collation: '' });
+  return decodeText(schemaBytes, 0, schemaBytes.length, state) ?? notDecoded(schemaBytes, 0, schemaBytes.length, state);
 }
 
 function addressOf(login: AuthenticatedLogin): string {

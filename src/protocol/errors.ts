@@ -95,6 +95,14 @@ export const errors = {
   queryInterrupted: () => protocolError(1317, '70100', 'Query execution was interrupted'),
   queryTimeout: () => protocolError(1907, '70100', 'Query execution was interrupted, query_timeout exceeded'),
 
+  /** A SET that this session made earlier is refused by a server that gets it only now; code and state are the server's. */
+  stateRefused: (code: number, sqlState: string, message: string, hostgroup: number) =>
+    protocolError(
+      code,
+      sqlState,
+      `${message} (a SET made earlier in this session, refused by a server of hostgroup ${hostgroup}: SET another value or DEFAULT)`,
+    ),
+
   // Admin sessions
   commandUnsupportedHere: () => protocolError(1045, '28000', 'Command not supported'),
   /** `sessionType` in ProxySQL's words, e.g. PROXYSQL_SESSION_ADMIN. */

@@ -4,6 +4,7 @@
  *
  * @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets.html
  */
+import { isAscii } from 'node:buffer';
 import { Capability, hasCapability } from './capabilities.ts';
 import { Command } from './commands.ts';
 import { EOF_HEADER } from './ok-err-eof.ts';
@@ -53,6 +54,8 @@ export interface HandshakeResponse {
   readonly username: string;
   readonly authResponse: Buffer;
   readonly schema: string;
+  /** The same as it came, in the client's character set; only where that makes a difference. */
+  readonly schemaBytes?: Buffer;
   /** `undefined` when the client has no CLIENT_PLUGIN_AUTH; it then means mysql_native_password. */
   readonly authPlugin: string | undefined;
   readonly attributes: ReadonlyMap<string, string>;
@@ -73,6 +76,8 @@ export interface ChangeUser {
   readonly username: string;
   readonly authResponse: Buffer;
   readonly schema: string;
+  /** The same as it came, in the character set that the client names; only where that makes a difference. */
+  readonly schemaBytes?: Buffer;
   /** `undefined` when the packet ends before it. */
   readonly charset: number | undefined;
   readonly authPlugin: string | undefined;
@@ -182,14 +187,18 @@ export function decodeHandshakeResponse(
   if (reader.remaining === 0 && hasCapability(capabilities, Capability.SSL)) {
     return { kind: 'ssl-request', capabilities, maxPacketBytes, charset };
   }
+  const username = reader.nulString();
+  const authResponse = readAuthResponse(reader, capabilities);
+  const schemaBytes = hasCapability(capabilities, Capability.CONNECT_WITH_DB) ? readLast(reader) : NOTHING;
   return {
     kind: 'response',
     capabilities,
     maxPacketBytes,
     charset,
-    username: reader.nulString(),
-    authResponse: readAuthResponse(reader, capabilities),
-    schema: hasCapability(capabilities, Capability.CONNECT_WITH_DB) ? readLastString(reader) : '',
+    username,
+    authResponse,
+    schema: schemaBytes.toString(),
+    ...beyondAscii(schemaBytes),
     authPlugin: hasCapability(capabilities, Capability.PLUGIN_AUTH) ? readLastString(reader) : undefined,
     attributes: readAttributes(reader, capabilities),
   };
@@ -210,8 +219,18 @@ function readAuthResponse(reader: PacketReader, capabilities: number): Buffer {
 
 /** A zero-terminated string; old clients leave out the trailing zero, or the whole string. */
 function readLastString(reader: PacketReader): string {
-  if (reader.remaining === 0) return '';
-  return reader.hasNul() ? reader.nulString() : reader.rest().toString();
+  return readLast(reader).toString();
+}
+
+function beyondAscii(schemaBytes: Buffer): { readonly schemaBytes?: Buffer } {
+  return isAscii(schemaBytes) ? {} : { schemaBytes };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function readLast(reader: PacketReader): Buffer {
+  if (reader.remaining === 0) return NOTHING;
+  return Buffer.from(reader.hasNul() ? reader.nulBytes() : reader.rest());
 }
 
 /** Connection attributes: pairs of length-encoded strings, their total length in front. */
@@ -286,9 +305,11 @@ export function decodeChangeUser(buffer: Buffer, start: number, end: number, cap
   const username = reader.nulString();
   const secure = hasCapability(capabilities, Capability.SECURE_CONNECTION);
   const authResponse = Buffer.from(secure ? reader.bytes(reader.u8()) : reader.nulBytes());
-  const schema = readLastString(reader);
+  const schemaBytes = readLast(reader);
+  const schema = schemaBytes.toString();
   const charset = reader.remaining >= 2 ? reader.u16() : undefined;
   const named = hasCapability(capabilities, Capability.PLUGIN_AUTH) && reader.remaining > 0;
   const authPlugin = named ? readLastString(reader) : undefined;
-  return { username, authResponse, schema, charset, authPlugin, attributes: readAttributes(reader, capabilities) };
+  const attributes = readAttributes(reader, capabilities);
+  return { username, authResponse, schema, ...beyondAscii(schemaBytes), charset, authPlugin, attributes };
 }

@@ -122,7 +122,7 @@ export async function explainRoute(
   }
   const after =
     facts.kind === 'set' && !facts.multiStatement
-      ? answerOfSet(who, sent.toString('utf8'))
+      ? answerOfSet(who, sent.toString('utf8'), runtime.sluice.strict)
       : answerLocallyAfterRules(view, facts, frame)?.kind;
   if (after !== undefined) {
     steps.push({ step: 'answer', item: 'after the rules', result: after, detail: 'the proxy answers it itself' });
@@ -214,8 +214,12 @@ async function decide(
 }
 
 /** How the proxy answers a SET it mirrors; undefined for one that goes to a server, or of which one is asked. */
-function answerOfSet(who: { readonly state: ReturnType<typeof mirroredState> }, text: string): string | undefined {
-  const outcome = applySet(who.state, text);
+function answerOfSet(
+  who: { readonly state: ReturnType<typeof mirroredState> },
+  text: string,
+  strict: boolean,
+): string | undefined {
+  const outcome = applySet(who.state, text, strict);
   if (outcome.kind === 'forward' || (outcome.kind === 'mirrored' && !outcome.certain)) return undefined;
   return outcome.kind === 'refused' ? `error ${outcome.error.code}` : 'ok';
 }

@@ -165,6 +165,7 @@ class MirrorRun implements RunOwner {
   /** Copies have connections of their own: they must not hold up anybody. */
   readonly pipelining = false;
   readonly sharesNothing = true;
+  readonly explains = false;
   readonly throttle = undefined;
   readonly shape = SHAPE;
   readonly lastInsertId = 0;

@@ -134,6 +134,8 @@ export class Session implements RunOwner {
   /** While a SET that is mirrored is with a server: the state to go back to should it fail. */
   #stateBeforeSet: MirroredState | undefined;
   #throttle: Throttle | undefined;
+  /** Where the last statement failed: ProxySQL then takes a transaction for open. Only of use with sluice-strict off. */
+  #failedOn: BackendConnection | undefined;
   #fastForward: FastForward | undefined;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
   #nextTransaction: string[] = [];
@@ -185,6 +187,10 @@ export class Session implements RunOwner {
     return this.runtime.sluice.pipelining && multiplexing && connectionDelayMultiplexMs === 0;
   }
 
+  get explains(): boolean {
+    return this.runtime.sluice.strict;
+  }
+
   get sharesNothing(): boolean {
     return (
       this.leases.held.length === 0 &&
@@ -220,10 +226,7 @@ export class Session implements RunOwner {
     this.#commandSince = performance.now();
     const command = buffer[start] ?? -1;
     if (this.#goesUnread && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
-      const first = frameOf(buffer, start, end);
-      this.begin('Fast forward', undefined, 0);
-      this.#fastForward = new FastForward(this, first);
-      return;
+      return this.forwardAll(frameOf(buffer, start, end));
     }
     switch (command) {
       case Command.COM_QUERY:
@@ -261,8 +264,14 @@ export class Session implements RunOwner {
       case Command.COM_PROCESS_KILL:
         return onProcessKill(this, buffer, start, end);
       default:
-        return onUnknownCommand(this, command);
+        return onUnknownCommand(this, command, buffer, start, end);
     }
+  }
+
+  /** From this command on a connection of the default hostgroup is this client's, and nobody reads what goes over it. */
+  forwardAll(first: Buffer): void {
+    this.begin('Fast forward', undefined, 0);
+    this.#fastForward = new FastForward(this, first);
   }
 
   onTooLarge(sequenceId: number): void {
@@ -447,7 +456,7 @@ export class Session implements RunOwner {
 
   /** The proxy follows what the SET does to the session. */
   mirrorsSet(text: Buffer): boolean {
-    return applySet(this.state, text.toString('utf8')).kind === 'mirrored';
+    return applySet(this.state, text.toString('utf8'), this.runtime.sluice.strict).kind === 'mirrored';
   }
 
   runOnServer(statement: Statement): void {
@@ -492,7 +501,7 @@ export class Session implements RunOwner {
   #onSet(statement: Statement): void {
     const inTransaction = this.leases.inTransaction() !== undefined;
     const text = textOf(statement);
-    const result = applySet(this.state, text);
+    const result = applySet(this.state, text, this.runtime.sluice.strict);
     if (result.kind === 'forward') {
       // SET GLOBAL and its like leave nothing in the session.
       const stays = reachOf(statement, () => text) !== 'nothing';
@@ -587,6 +596,7 @@ export class Session implements RunOwner {
     connection: BackendConnection,
   ): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
+    this.#failedOn = outcome.ok ? undefined : connection;
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
     if (outcome.ok) this.#tellOfRights(statement);
     if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, outcome.ok);
@@ -597,7 +607,7 @@ export class Session implements RunOwner {
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent, endedAt);
     if (this.context.eventsLog.on) logStatement(this, statement, outcome, nameOf(connection));
     this.#limits.statementDone(this);
-    if (statement.stateOnly) return this.answerOk();
+    if (statement.stateOnly) return this.answerOk({ warnings: outcome.warnings });
     this.ready(endedAt);
   }
 
@@ -664,6 +674,7 @@ export class Session implements RunOwner {
     options: {
       readonly info?: string | undefined;
       readonly affectedRows?: number;
+      readonly warnings?: number;
       readonly trackedSchema?: string;
     } = {},
   ): void {
@@ -671,7 +682,7 @@ export class Session implements RunOwner {
       affectedRows: options.affectedRows ?? 0,
       lastInsertId: 0,
       statusFlags: this.statusFlags(),
-      warnings: 0,
+      warnings: options.warnings ?? 0,
       info: options.info ?? '',
       trackedSchema: options.trackedSchema,
     });
@@ -721,6 +732,8 @@ export class Session implements RunOwner {
   }
 
   #transactionFlags(): number {
+    if (!this.runtime.sluice.strict && (this.#failedOn?.pins ?? 0) !== 0)
+      return StatusFlag.IN_TRANS | StatusFlag.AUTOCOMMIT;
     const transaction = this.leases.inTransaction();
     const inTransaction =
       transaction === undefined ? 0 : StatusFlag.IN_TRANS | (transaction.statusFlags & StatusFlag.IN_TRANS_READONLY);

@@ -37,12 +37,13 @@ function secondsOf(value: string): number {
   return /^-?\d+$/.test(value) ? Math.max(1, Number(value)) : 0;
 }
 
-export function applySet(state: MirroredState, text: string): SetOutcome {
+/** @param strict false: SET NAMES DEFAULT is refused and every value is taken at its word, as in ProxySQL */
+export function applySet(state: MirroredState, text: string, strict: boolean): SetOutcome {
   const result = parseSet(text);
   if (result.kind === 'unknown') return { kind: 'forward' };
   if (result.kind === 'next-transaction') return { kind: 'next-transaction' };
   // Whatever that is, the server knows.
-  if (/^default$/i.test(result.names?.charset ?? '')) return { kind: 'forward' };
+  if (strict && /^default$/i.test(result.names?.charset ?? '')) return { kind: 'forward' };
   let next = state;
   let certain = true;
   if (result.names !== undefined) {
@@ -72,5 +73,5 @@ export function applySet(state: MirroredState, text: string): SetOutcome {
   }
   const waitTimeoutS = result.waitTimeout === undefined ? undefined : secondsOf(result.waitTimeout);
   const mirrored = withVariables(next, assignments);
-  return { kind: 'mirrored', state: mirrored, endsTransaction, autocommit, certain, waitTimeoutS };
+  return { kind: 'mirrored', state: mirrored, endsTransaction, autocommit, certain: certain || !strict, waitTimeoutS };
 }

@@ -6,6 +6,7 @@ import { errors } from '../protocol/errors.ts';
 import { writeEof } from '../protocol/ok-err-eof.ts';
 import { decodeText, notDecoded } from './client-text.ts';
 import type { Session } from './session.ts';
+import { frameOf } from './statement-frames.ts';
 
 export function onInitDb(session: Session, buffer: Buffer, start: number, end: number): void {
   session.context.counters.Com_frontend_init_db += 1;
@@ -31,7 +32,7 @@ export function onSetOption(session: Session, buffer: Buffer, start: number, end
   session.answer((writer, sequenceId) => writeEof(writer, sequenceId, session.statusFlags(), 0));
 }
 
-/** What replicas send: refused, and the connection goes on. */
+/** What replicas send: refused, and the connection goes on; with sluice-strict off they register, as through ProxySQL. */
 const REPLICATION: ReadonlySet<number> = new Set([
   Command.COM_BINLOG_DUMP,
   Command.COM_BINLOG_DUMP_GTID,
@@ -39,7 +40,11 @@ const REPLICATION: ReadonlySet<number> = new Set([
 ]);
 
 /** Ends the connection without an answer, as ProxySQL does. */
-export function onUnknownCommand(session: Session, command: number): void {
+export function onUnknownCommand(session: Session, command: number, buffer: Buffer, start: number, end: number): void {
+  const { sluice, masking } = session.runtime;
+  // Binary logs hold what is masked.
+  if (REPLICATION.has(command) && !sluice.strict && masking.of(session.user.username) === undefined)
+    return session.forwardAll(frameOf(buffer, start, end));
   session.context.logger.info({ command: commandName(command), user: session.user.username }, 'unsupported command');
   if (REPLICATION.has(command)) session.answerError(errors.unknownCommand());
   else session.client.end();

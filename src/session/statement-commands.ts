@@ -8,8 +8,10 @@ import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
+import { EOF_HEADER } from '../protocol/ok-err-eof.ts';
 import { MalformedPacket } from '../protocol/packet-reader.ts';
 import { type QueryAttributes, splitExecute } from '../protocol/query-attributes.ts';
+import { StatusFlag } from '../protocol/status-flags.ts';
 import {
   dropLongData,
   executeFrame,
@@ -25,6 +27,8 @@ import type { StatementOutcome } from './statement-run.ts';
 
 /** Command byte, statement id, number of rows. */
 const FETCH_BYTES = 9;
+/** An EOF packet: header, warnings, status. */
+const EOF_BYTES = 5;
 
 export function onPrepare(session: Session, buffer: Buffer, start: number, end: number): void {
   const startedAt = performance.now();
@@ -62,6 +66,7 @@ export function answerPrepare(session: Session, statement: Statement, outcome: S
     });
     answer.writeUInt32LE(prepared.id, HEADER_BYTES + 1);
     nameParameterTypes(answer, prepared.paramCount);
+    if (!session.runtime.sluice.strict) flagAsProxysql(answer);
   }
   session.client.write(answer);
 }
@@ -77,6 +82,15 @@ function nameParameterTypes(answer: Buffer, parameters: number): void {
     if (end > answer.length) return;
     if (answer[end - TYPE_FROM_END] === ColumnType.NULL) answer[end - TYPE_FROM_END] = ColumnType.VAR_STRING;
     at = end;
+  }
+}
+
+/** ProxySQL's EOF packets of a PREPARE say that a transaction is open, whether one is or not. */
+function flagAsProxysql(answer: Buffer): void {
+  for (let at = 0; at + HEADER_BYTES + EOF_BYTES <= answer.length; at += HEADER_BYTES + answer.readUIntLE(at, 3)) {
+    const payload = at + HEADER_BYTES;
+    if (answer.readUIntLE(at, 3) !== EOF_BYTES || answer[payload] !== EOF_HEADER) continue;
+    answer.writeUInt16LE(answer.readUInt16LE(payload + 3) | StatusFlag.IN_TRANS, payload + 3);
   }
 }
 
@@ -130,6 +144,9 @@ function withoutAttributes(
 /** Rows of an open cursor, from the connection that has it. No rule is asked: they were when it was opened. */
 export function onFetch(session: Session, buffer: Buffer, start: number, end: number): void {
   const startedAt = performance.now();
+  // ProxySQL knows no cursors and ends the connection.
+  const known = end - start < 5 || session.statements.get(buffer.readUInt32LE(start + 1)) !== undefined;
+  if (!known && !session.runtime.sluice.strict) return session.client.end();
   const prepared = statementAt(session, buffer, start, end);
   if (prepared === undefined) return;
   const cursor = session.cursors.of(prepared);

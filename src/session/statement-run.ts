@@ -69,6 +69,8 @@ export interface RunOwner {
   readonly shape: number;
   readonly lastInsertId: number | bigint;
   readonly counters: Counters;
+  /** An error of a SET that comes with another statement is explained; ProxySQL passes it on as it is. */
+  readonly explains: boolean;
   /** Statements may share connections, as far as the configuration goes. */
   readonly pipelining: boolean;
   /** Nothing of the session is on a connection, nor has to be on the next. */
@@ -143,6 +145,8 @@ export class StatementRun implements AnswerOwner {
   /** It does: the connection is a lane and not this session's. */
   #onLane = false;
   #answerBytes = 0;
+  /** What the last statement of ours before the client's warned of. */
+  #syncWarnings = 0;
   /** Its warnings or error were overwritten by another session's statement behind it, should somebody ask for them. */
   #unheard: Statement | undefined;
   /** What asks for them, while that statement runs once more and nobody sees its answer. */
@@ -182,6 +186,7 @@ export class StatementRun implements AnswerOwner {
     if (why !== undefined) this.#owner.counters[why] += 1;
     this.#shares = why === undefined && this.#afterUnheard === undefined;
     this.#answerBytes = 0;
+    this.#syncWarnings = 0;
     this.#throttle = this.#owner.throttle;
     const retries = statement.decision.retries;
     this.#retriesLeft = retries >= 0 ? retries : this.#owner.variables.queryRetriesOnFailure;
@@ -521,9 +526,10 @@ export class StatementRun implements AnswerOwner {
     const step = this.#steps.shift();
     if (walker.ended === 'error') {
       const instead = step === undefined ? undefined : stepsInstead(step, walker.errorCode);
-      if (instead === undefined) return this.#answerCaptured(connection, walker);
+      if (instead === undefined) return this.#answerCaptured(connection, walker, step?.kind === 'set');
       this.#steps.unshift(...instead);
     } else if (step !== undefined) {
+      this.#syncWarnings = walker.warnings;
       connection.state = step.reached;
       if (step.kind === 'set-option') connection.shape = (connection.shape ^ Capability.MULTI_STATEMENTS) >>> 0;
     }
@@ -534,7 +540,12 @@ export class StatementRun implements AnswerOwner {
   #syncDone(connection: BackendConnection): void {
     connection.state = this.#wanted();
     const statement = this.statement as Statement;
-    if (statement.stateOnly) return this.#finish(connection, statement, NO_ROWS, undefined);
+    if (statement.stateOnly) {
+      // A value that was cut to a limit: the client is told of it, and may ask.
+      const outcome = this.#syncWarnings === 0 ? NO_ROWS : { ...NO_ROWS, warnings: this.#syncWarnings };
+      if (outcome.warnings > 0) this.#noteEffects(connection, statement, outcome);
+      return this.#finish(connection, statement, outcome, undefined);
+    }
     this.#prepareOrSend(connection, statement);
   }
 
@@ -760,10 +771,13 @@ export class StatementRun implements AnswerOwner {
   }
 
   /** Passes a captured answer on: an injected statement failed, and its error is the answer to the client's own. */
-  #answerCaptured(connection: BackendConnection, walker: ResponseWalker): void {
+  #answerCaptured(connection: BackendConnection, walker: ResponseWalker, ofState = false): void {
     const statement = this.statement as Statement;
     const killed = this.#killed;
-    const error = (killed === undefined ? walker.error : errorOf(killed)) ?? errors.lostConnection();
+    let error = (killed === undefined ? walker.error : errorOf(killed)) ?? errors.lostConnection();
+    // Another server took the SET, or nobody was asked: the statement itself is not to blame.
+    if (ofState && killed === undefined && statement.stateOnly !== true && this.#owner.explains)
+      error = errors.stateRefused(error.code, error.sqlState, error.message, connection.home.hostgroup);
     if (statement.stateOnly === true) this.#noteEffects(connection, statement, outcomeOf(walker));
     if (killed === undefined) return this.#failOn(connection, error);
     killed.end(walker);

@@ -147,6 +147,30 @@ describe('rude servers', () => {
     first.destroy();
   });
 
+  test('why a server left is told to who had something on its connection, whether it asked since or not', async () => {
+    await play({
+      onCommand: (command) => {
+        if (!command.text.startsWith('INSERT')) return command.value(command.text);
+        command.raw(errorPacket(0, 1927, 'Connection was killed'));
+        command.hangUp();
+      },
+    });
+    const connection = await client();
+    await connection.query('SET @a = 1');
+    backend.sendToAll(errorPacket(0, 1927, 'idle_transaction_timeout'));
+    await eventually(
+      'the connection is given up',
+      () => sluice.admin('SELECT SUM(ConnUsed) + SUM(ConnFree) AS all_of_them FROM stats_mysql_connection_pool'),
+      ([row]) => Number(row?.all_of_them) === 0,
+    );
+    assert.match((await refusal(connection.query('SELECT @a'), 1927)).message, /idle_transaction_timeout/);
+    assert.equal(await scalar(connection, 'SELECT again'), 'SELECT again');
+    // It left before it saw the command: that has the number of an answer, which a client would take for a gap.
+    assert.match((await refusal(connection.query('INSERT INTO t'), 1927)).message, /Connection was killed/);
+    assert.equal(await scalar(connection, 'SELECT again'), 'SELECT again');
+    connection.destroy();
+  });
+
   test('a second answer to one command does not reach the next session', async () => {
     const twice = (command: ScriptedCommand): void => {
       const answer = valueResultset(command.text);

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Connection, ResultSetHeader } from 'mysql2/promise';
+import mysql from 'mysql2/promise';
 import { Command } from '../../src/protocol/commands.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { APP, BACKEND_ID, refusal, rowsOf, Stage, scalar } from '../helpers/stage.ts';
@@ -482,11 +483,30 @@ describe('session state on one shared connection', () => {
     await client.query('SET NAMES utf8mb4');
     const [refused] = (await client.command(Command.COM_INIT_DB, latin1('café'), 'simple')).lines;
     assert.match(refused ?? '', /1300.*Invalid utf8mb4 character string: 'caf\\xE9'/);
+    const account = { host: '127.0.0.1', port: options.port, user: APP.user, password: APP.password };
+    const named = await mysql.createConnection({ ...account, database: 'café', charset: 'LATIN1_SWEDISH_CI' });
+    const hex = 'SELECT HEX(CONVERT(DATABASE() USING utf8mb4))';
+    assert.equal(await scalar(named, hex), '636166C3A9', 'at its login');
+    await named.changeUser({ ...account, database: 'test', charset: 'LATIN1_SWEDISH_CI' });
+    assert.equal(await scalar(named, hex), '74657374');
+    await named.changeUser({ ...account, database: 'café', charset: 'LATIN1_SWEDISH_CI' });
+    assert.equal(await scalar(named, hex), '636166C3A9', 'when it becomes somebody');
+    named.destroy();
     await client.query('SET NAMES latin1');
     assert.equal((await client.command(Command.COM_QUERY, latin1('DROP DATABASE `café`'))).errorCode, 0);
     assert.equal((await client.query('SELECT 1')).errorCode, 0);
     client.destroy();
   });
+
+  test('a value that the server cuts to its limit is warned of, as without a proxy', () =>
+    stage.withClient(async (client) => {
+      const [header] = await client.query<ResultSetHeader>('SET sort_buffer_size = 1');
+      assert.equal(header.warningStatus, 1);
+      const [warning] = await rowsOf(client, 'SHOW WARNINGS');
+      assert.equal(warning?.Message, "Truncated incorrect sort_buffer_size value: '1'");
+      const [silent] = await client.query<ResultSetHeader>('SET sort_buffer_size = 65536');
+      assert.equal(silent.warningStatus, 0);
+    }));
 
   test('a schema that does not exist is an error of the next statement, not of the connection', () =>
     stage.withClient(async (client) => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import mysql, { type Connection } from 'mysql2/promise';
 import { repositoryRoot } from '../helpers/repository.ts';
-import { APP, type MysqlError, Stage, scalar } from '../helpers/stage.ts';
+import { APP, type MysqlError, refusal, Stage, scalar } from '../helpers/stage.ts';
 
 interface Tool {
   readonly tool: string;
@@ -58,6 +58,24 @@ describe('state over two hostgroups', () => {
   after(async () => {
     for (const client of clients) client.destroy();
     await stage?.stop();
+  });
+
+  test('a SET that one hostgroup takes and another does not is told as that, and is taken back by another SET', async () => {
+    for (const sql of [
+      "INSERT INTO mysql.time_zone (Time_zone_id, Use_leap_seconds) VALUES (77, 'N')",
+      "INSERT INTO mysql.time_zone_name (Name, Time_zone_id) VALUES ('Test/Zone', 77)",
+      "INSERT INTO mysql.time_zone_transition_type VALUES (77, 0, 3600, 0, 'TST')",
+    ])
+      await stage.databases[0]?.query(sql);
+    const client = await stage.connect();
+    await client.query("SET time_zone = 'Test/Zone'");
+    assert.equal(await scalar(client, 'SELECT @@time_zone FOR UPDATE'), 'Test/Zone');
+    const { message } = await refusal(client.query('SELECT @@time_zone'), 1298);
+    assert.match(message, /^Unknown or incorrect time zone: 'Test\/Zone' \(a SET made earlier .* hostgroup 1: /);
+    assert.equal(await scalar(client, 'SELECT @@time_zone FOR UPDATE'), 'Test/Zone');
+    await client.query('SET time_zone = DEFAULT');
+    assert.equal(await scalar(client, 'SELECT @@time_zone'), 'SYSTEM');
+    client.destroy();
   });
 
   for (const { tool, statements } of TOOLS) {
