@@ -224,10 +224,6 @@ export function replicationHostgroupRow(entry: ReplicationHostgroupEntry): Table
   };
 }
 
-/** Nobody should believe that a replica is waited for. */
-const NO_GTID_READS =
-  'has no effect: what servers have executed is not known, and a read may miss the write before it; send such reads to the writer';
-
 /** Active rules by rule_id. Patterns are not compiled here. */
 export function buildQueryRules(rows: readonly TableRow[]): Built<QueryRuleEntry> {
   const entries: QueryRuleEntry[] = [];
@@ -251,7 +247,6 @@ export function buildQueryRules(rows: readonly TableRow[]): Built<QueryRuleEntry
     for (const word of modifiers.unknown) {
       report('re_modifiers', `${JSON.stringify(word)} is neither CASELESS nor GLOBAL and is ignored`, 'warning');
     }
-    if (intOrNull(row.gtid_from_hostgroup) !== null) report('gtid_from_hostgroup', NO_GTID_READS, 'warning');
     entries.push(queryRule(row, clientAddr, modifiers));
   }
   entries.sort((a, b) => a.ruleId - b.ruleId);

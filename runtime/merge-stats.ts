@@ -42,6 +42,8 @@ const MERGERS: { readonly [K in StatsKind]: Merger<K> } = {
   'free-connections': { key: undefined, merge: (a) => a },
   'prepared-statements': { key: (r) => `${r.username}\0${r.schemaname}\0${r.query}`, merge: mergePrepared },
   memory: { key: (r) => r.name, merge: addValues },
+  // Every worker listens to the same readers; the one that has heard most is shown.
+  'gtid-executed': { key: (r) => `${r.hostname}\0${r.port}`, merge: (a, b) => (b.events > a.events ? b : a) },
   masking: {
     key: (r) => `${r.kind}\0${r.item}\0${r.username}`,
     merge: (a, b) => ({

@@ -94,7 +94,7 @@ export const MYSQL_VARIABLES = {
   evaluate_replication_lag_on_servers_load: int(1, 0, 1),
   hostgroup_manager_verbose: int(1, 0, 3),
   aurora_max_lag_ms_only_read_from_replicas: int(2, 0, 100),
-  binlog_reader_connect_retry_msec: int(3000, 200, 120_000),
+  binlog_reader_connect_retry_msec: int(3000, 200, 120_000, ACTS),
   ssl_p2s_ca: text('', 'any', ACTS),
   ssl_p2s_capath: text('', 'any', ACTS),
   ssl_p2s_cert: text('', 'any', ACTS),

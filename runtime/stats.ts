@@ -153,6 +153,16 @@ export interface MaskingRow {
   readonly lastSeen: number;
 }
 
+/** What a server is known to have executed. */
+export interface GtidExecutedRow {
+  readonly hostname: string;
+  readonly port: number;
+  /** `uuid:1-5,uuid:7-7`. */
+  readonly gtidExecuted: string;
+  /** Messages of its reader of binary logs. */
+  readonly events: number;
+}
+
 export interface StatsRows {
   readonly 'connection-pool': ConnectionPoolRow;
   readonly 'query-rules': QueryRuleHitsRow;
@@ -166,6 +176,7 @@ export interface StatsRows {
   readonly 'prepared-statements': PreparedStatementRow;
   readonly memory: MemoryRow;
   readonly masking: MaskingRow;
+  readonly 'gtid-executed': GtidExecutedRow;
 }
 
 export type StatsKind = keyof StatsRows;

@@ -271,6 +271,7 @@ export class Worker {
       masking: maskingChanged ? new MaskingRuntime({ columns, users, sluice }) : before.masking,
       rules,
       rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
+      gtidSources: changed.has('queryRules') || changed.has('servers') ? gtidSourcesOf(snapshot) : before.gtidSources,
       fastRouting: snapshot.fastRouting,
       firewall,
       nothingToDecide: rules.empty && snapshot.fastRouting.size === 0 && firewall === undefined,
@@ -386,6 +387,7 @@ export function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
     masking: new MaskingRuntime({ columns: [], users: [], sluice }),
     rules: compileRules([], { iterations: 0, regexEngine: 1 }).rules,
     rulesGeneration: 0,
+    gtidSources: new Set(),
     fastRouting: empty.fastRouting,
     firewall: undefined,
     nothingToDecide: true,
@@ -394,6 +396,12 @@ export function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
     backendUsers: empty.users.backend,
     digests: newDigestCache(variables),
   };
+}
+
+/** Without any reader of a binary log nobody would ever be known to have executed anything: then nothing is waited for. */
+function gtidSourcesOf({ queryRules, servers }: WorkerSnapshot): ReadonlySet<number> {
+  if (!servers.some(({ gtidPort }) => gtidPort > 0)) return new Set();
+  return new Set(queryRules.flatMap(({ gtidFromHostgroup: from }) => (from === null ? [] : [from])));
 }
 
 function newDigestCache(v: MysqlVariables): DigestCache {

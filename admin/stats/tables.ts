@@ -237,6 +237,12 @@ const preparedStatements = table({
     ]),
 });
 
+const gtidExecuted = table({
+  name: 'stats_mysql_gtid_executed',
+  kind: 'gtid-executed',
+  rows: (collected) => collected.map((r) => [r.hostname, r.port, r.gtidExecuted, r.events]),
+});
+
 const memory = table({
   name: 'stats_memory_metrics',
   kind: 'memory',
@@ -278,5 +284,6 @@ export const STATS_TABLES: readonly StatsTable[] = [
   errors,
   freeConnections,
   preparedStatements,
+  gtidExecuted,
   memory,
 ];

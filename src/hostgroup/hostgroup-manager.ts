@@ -6,10 +6,12 @@
 import { performance } from 'node:perf_hooks';
 import { type QuotaKey, serverKey } from '../../runtime/quota/messages.ts';
 import type { HostgroupAttributesEntry, ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
-import type { ConnectionPoolRow } from '../../runtime/stats.ts';
+import type { ConnectionPoolRow, GtidExecutedRow } from '../../runtime/stats.ts';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
 import { LoginRefused } from '../connection-phase/client-login.ts';
+import { BinlogReaders } from '../gtid/binlog-readers.ts';
+import type { GtidSet } from '../gtid/gtid-set.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -123,6 +125,11 @@ export class HostgroupManager {
   /** throttle_connections_per_sec of mysql_hostgroup_attributes. */
   readonly #connectsPerSecond = new Map<number, number>();
   #fewConnections = true;
+  readonly #readers = new BinlogReaders({
+    retryMs: () => this.#variables.binlogReaderConnectRetryMsec,
+    warn: (fields, message) => this.#logger.warn(fields, message),
+    onExecuted: () => this.#serveReaders(),
+  });
   readonly #laneWatch = new LaneWatch(
     () => this.#servers(),
     () => this.#serveDeferred(),
@@ -185,6 +192,7 @@ export class HostgroupManager {
       this.#hostgroup(entry.hostgroup).servers.push(server);
       if (entry.status !== 'ONLINE') server.dropFree();
     }
+    this.#readers.apply(entries);
     for (const server of known.values()) {
       server.entry = { ...server.entry, status: 'OFFLINE_HARD' };
       server.dropFree();
@@ -295,7 +303,8 @@ export class HostgroupManager {
     } else {
       group.waiting.push(waiting);
       this.#serve(group, waiting);
-      if (!waiting.over && !waiting.connecting && !waiting.deferred) this.#onPressure();
+      if (!waiting.over && !waiting.connecting && !waiting.deferred && request.wish.gtids === undefined)
+        this.#onPressure();
     }
     return () => this.#remove(group, waiting);
   }
@@ -313,7 +322,10 @@ export class HostgroupManager {
     if (server.pipelining === 'wanted' && connection.idle && server.entry.status === 'ONLINE' && !this.#closed)
       return this.#probe(server, connection);
     const group = this.#hostgroups.get(server.hostgroup);
-    const waiting = group?.waiting.find((w) => !w.connecting && fits(connection, w.request.wish));
+    const waiting = group?.waiting.find(({ connecting, request: { wish } }) => {
+      if (connecting || !fits(connection, wish)) return false;
+      return wish.gtids === undefined || this.#readers.hasExecuted(server.entry, wish.gtids);
+    });
     if (group !== undefined && waiting !== undefined && server.accepts(this.#clock.nowMs())) {
       this.#satisfy(group, waiting, connection);
       return;
@@ -395,8 +407,25 @@ export class HostgroupManager {
     return rows;
   }
 
+  /** Whether the connection's server is known to have executed these transactions. */
+  hasExecuted(connection: BackendConnection, gtids: GtidSet): boolean {
+    return this.#readers.hasExecuted((connection.home as Server).entry, gtids);
+  }
+
+  /** A server has executed more: some may have waited for that. */
+  #serveReaders(): void {
+    for (const group of this.#hostgroups.values())
+      if (group.waiting.some(({ request }) => request.wish.gtids !== undefined)) this.#serveWaiting(group);
+  }
+
+  /** What servers with a gtid_port are known to have executed. */
+  gtidRows(): GtidExecutedRow[] {
+    return this.#readers.rows();
+  }
+
   close(): void {
     this.#closed = true;
+    this.#readers.close();
     this.#laneWatch.stop();
     for (const group of this.#hostgroups.values()) {
       for (const waiting of [...group.waiting]) this.#fail(group, waiting, errors.serverShutdown());
@@ -426,7 +455,11 @@ export class HostgroupManager {
     const nowMs = this.#clock.nowMs();
     const candidates = this.#candidates;
     candidates.length = 0;
-    for (const server of group.servers) if (server.accepts(nowMs) && server.hasRoom(wish)) candidates.push(server);
+    const { gtids } = wish;
+    for (const server of group.servers) {
+      if (!server.accepts(nowMs) || !server.hasRoom(wish)) continue;
+      if (gtids === undefined || this.#readers.hasExecuted(server.entry, gtids)) candidates.push(server);
+    }
     if (lost !== undefined && candidates.length > 1) {
       const index = candidates.indexOf(lost as Server);
       if (index >= 0) candidates.splice(index, 1);

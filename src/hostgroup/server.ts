@@ -9,6 +9,7 @@ import type { ConnectionPoolRow } from '../../runtime/stats.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
 import type { SyncStep } from '../backend/backend-sync.ts';
 import { withSchema } from '../backend/mirrored-state.ts';
+import type { GtidSet } from '../gtid/gtid-set.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { ResponseKind } from '../protocol/response-walker.ts';
 import { Admission } from './admission.ts';
@@ -27,6 +28,8 @@ export interface ConnectionWish {
   readonly stateKey: string;
   /** One that nobody has used before. */
   readonly fresh: boolean;
+  /** Transactions that the server has to have executed. */
+  readonly gtids?: GtidSet | undefined;
 }
 
 /** This worker's part of a server's max_connections; runtime/quota/holder.ts is one. */
@@ -64,6 +67,7 @@ export class Server implements ConnectionHome {
   #connErr = 0;
   #maxConnUsed = 0;
   #queries = 0;
+  #queriesGtidSync = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
   readonly #counters: Counters;
@@ -204,6 +208,11 @@ export class Server implements ConnectionHome {
     this.#queries += 1;
   }
 
+  /** A statement came here because the server has executed what it has to see. */
+  noteGtidSync(): void {
+    this.#queriesGtidSync += 1;
+  }
+
   commandSent(kind: ResponseKind): void {
     if (kind === 'prepare') this.#counters.Com_backend_stmt_prepare += 1;
     else if (kind === 'execute' || kind === 'open') this.#counters.Com_backend_stmt_execute += 1;
@@ -279,13 +288,14 @@ export class Server implements ConnectionHome {
       connErr: this.#connErr,
       maxConnUsed: this.#maxConnUsed,
       queries: this.#queries,
-      queriesGtidSync: 0,
+      queriesGtidSync: this.#queriesGtidSync,
       bytesDataSent: this.#bytesSent,
       bytesDataRecv: this.#bytesReceived,
       latencyUs: 0,
     };
     if (reset) {
       this.#connOk = this.#connErr = this.#queries = this.#bytesSent = this.#bytesReceived = 0;
+      this.#queriesGtidSync = 0;
       this.#maxConnUsed = this.used;
     }
     return row;

@@ -34,6 +34,10 @@ export class Counters {
   Com_backend_set_names = 0;
   Questions = 0;
   Slow_queries = 0;
+  /** Statements that were sent to a server because it had executed the session's last write (gtid_from_hostgroup). */
+  GTID_consistent_queries = 0;
+  /** Writes whose transaction id was taken from the answer. */
+  GTID_session_collected = 0;
   Queries_backends_bytes_recv = 0;
   Queries_backends_bytes_sent = 0;
   Queries_frontends_bytes_recv = 0;

@@ -70,6 +70,33 @@ const NO_FIRST_BYTE = -1;
 /** scratch: reused by every walker, never across a call. */
 const reader = new PacketReader();
 
+/** Type of an entry of session state. */
+const SESSION_TRACK_GTIDS = 0x03;
+
+/** The ids of transactions in the rest of an OK, if it tells of any: text, then entries of a type and a length. */
+function readGtids(): string | undefined {
+  try {
+    reader.skip(reader.lenencInt());
+    const end = reader.lenencInt();
+    const limit = reader.remaining - end;
+    while (reader.remaining > limit) {
+      const type = reader.u8();
+      const bytes = reader.lenencInt();
+      if (type !== SESSION_TRACK_GTIDS) {
+        reader.skip(bytes);
+        continue;
+      }
+      // How it is encoded: there is one way.
+      reader.skip(1);
+      return reader.lenencString('latin1');
+    }
+  } catch (error) {
+    // What stands there is the client's business; a packet that was cut has lost its end.
+    if (!(error instanceof MalformedPacket)) throw error;
+  }
+  return undefined;
+}
+
 /**
  * One per backend connection: `begin` before each expected response, then `push` every chunk until `done`. Allocates
  * nothing per packet; an ERR is copied. The fields are the walker's to write.
@@ -82,6 +109,8 @@ export class ResponseWalker {
   affectedRows: number | bigint = 0;
   /** The last one that is not 0: what LAST_INSERT_ID() says afterwards. */
   lastInsertId: number | bigint = 0;
+  /** Of the last OK that told of transactions (session_track_gtids): their ids, `uuid:5`. */
+  gtids: string | undefined;
   /** Rows of all result sets so far. */
   rows = 0;
   /** Columns of the current or last result set; of a prepared statement, its result's. */
@@ -131,6 +160,7 @@ export class ResponseWalker {
     this.warnings = 0;
     this.affectedRows = 0;
     this.lastInsertId = 0;
+    this.gtids = undefined;
     this.rows = 0;
     this.columns = 0;
     this.ended = 'ok';
@@ -148,6 +178,21 @@ export class ResponseWalker {
     this.header = 0;
     this.judged = false;
     this.statementIdSeen = false;
+  }
+
+  /** A packet that begins now, like this, is an OK that may tell of the session's state. */
+  mayTell(firstByte: number, frameBytes: number): boolean {
+    if (this.judged || frameBytes === MAX_FRAME_BYTES) return false;
+    switch (this.state) {
+      case State.FIRST:
+        return firstByte === OK_HEADER;
+      case State.ROWS:
+        return this.deprecateEof && firstByte === EOF_HEADER;
+      case State.SIMPLE:
+        return firstByte === OK_HEADER || firstByte === EOF_HEADER;
+      default:
+        return false;
+    }
   }
 
   /** The response is complete. */
@@ -442,6 +487,7 @@ export class ResponseWalker {
     if (lastInsertId !== 0) this.lastInsertId = lastInsertId;
     this.statusFlags = reader.u16();
     this.warnings = reader.u16();
+    if ((this.statusFlags & StatusFlag.SESSION_STATE_CHANGED) !== 0) this.gtids = readGtids() ?? this.gtids;
   }
 
   private locateStatementId(start: number, chunk: Buffer): void {

@@ -46,6 +46,8 @@ export interface WorkerRuntime {
   readonly classes: DecisionClasses;
   /** The generation in which the rules came; what the matcher thread knows them by. */
   readonly rulesGeneration: number;
+  /** Hostgroups whose writes some rule wants to be seen elsewhere (gtid_from_hostgroup). */
+  readonly gtidSources: ReadonlySet<number>;
   readonly fastRouting: FastRoutingDirectory;
   readonly frontendUsers: UserLookup;
   readonly backendUsers: UserLookup;

@@ -213,6 +213,14 @@ export class Leases {
     return left;
   }
 
+  /** Gives back a connection that is kept just in case, because another one is better; false when it has to be used. */
+  letGo(connection: BackendConnection): boolean {
+    if (!connection.idle || !connection.clean || this.#mayNotLeave(connection)) return false;
+    connection.lingerStatements = 0;
+    this.#release(connection);
+    return true;
+  }
+
   forget(connection: BackendConnection): void {
     this.#remove(connection);
   }

@@ -153,6 +153,8 @@ export class Mirror {
   }
 }
 
+const NO_SOURCES: ReadonlySet<number> = new Set();
+
 /** What looks at the answer of the original has no business with that of the copy. */
 const NO_HOOKS = { tee: undefined, filter: undefined, viewKey: undefined } as const;
 
@@ -167,6 +169,8 @@ class MirrorRun implements RunOwner {
   readonly sharesNothing = true;
   readonly explains = false;
   readonly throttle = undefined;
+  /** Nobody reads after a copy. */
+  readonly gtidSources = NO_SOURCES;
   readonly shape = SHAPE;
   readonly lastInsertId = 0;
   readonly state: MirroredState;

@@ -182,6 +182,10 @@ export class Session implements RunOwner {
     return this.context.counters;
   }
 
+  get gtidSources(): ReadonlySet<number> {
+    return this.runtime.gtidSources;
+  }
+
   get pipelining(): boolean {
     const { multiplexing, connectionDelayMultiplexMs } = this.variables;
     return this.runtime.sluice.pipelining && multiplexing && connectionDelayMultiplexMs === 0;
@@ -785,7 +789,7 @@ export class Session implements RunOwner {
   }
 
   #resetSession(): void {
-    this.#run.forgetDiagnostics();
+    this.#run.forget();
     this.leases.endAll();
     this.cursors.clear();
     this.statements.clear();

@@ -35,7 +35,12 @@ export function whyNotShared(owner: RunOwner, statement: Statement): NotPipeline
   if (prepared !== undefined && !sharesPrepared(statement)) return 'Sluice_pipelining_not_a_read';
   // An answer that is masked takes longer than it should hold others up.
   if (statement.masked === true) return 'Sluice_pipelining_not_by_rule';
-  if (decision.multiplex === 0 || decision.timeoutMs > 0 || decision.createNewConnection)
+  if (
+    decision.multiplex === 0 ||
+    decision.timeoutMs > 0 ||
+    decision.createNewConnection ||
+    decision.gtidFromHostgroup >= 0
+  )
     return 'Sluice_pipelining_not_by_rule';
   if (statement.frame.length > sharedFrameBytesMax) return 'Sluice_pipelining_not_quick';
   if (!owner.sharesNothing) return 'Sluice_pipelining_not_free';

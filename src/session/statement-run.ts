@@ -9,8 +9,9 @@ import { performance } from 'node:perf_hooks';
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
 import { planSync, type SyncStep, stepAnswer, stepFrame, stepsInstead } from '../backend/backend-sync.ts';
-import { type MirroredState, withSchema } from '../backend/mirrored-state.ts';
+import { type MirroredState, withSchema, withVariables } from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
+import { type GtidSet, parseGtidSet } from '../gtid/gtid-set.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { ConnectionWish, Server } from '../hostgroup/server.ts';
@@ -19,7 +20,8 @@ import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
-import type { ResponseWalker } from '../protocol/response-walker.ts';
+import type { ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
+import { SessionStateStripper } from '../protocol/session-state.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { type Cursors, closeFrame } from './cursors.ts';
@@ -69,6 +71,8 @@ export interface RunOwner {
   readonly shape: number;
   readonly lastInsertId: number | bigint;
   readonly counters: Counters;
+  /** Hostgroups of which a session has to know its last write; see gtid_from_hostgroup. */
+  readonly gtidSources: ReadonlySet<number>;
   /** An error of a SET that comes with another statement is explained; ProxySQL passes it on as it is. */
   readonly explains: boolean;
   /** Statements may share connections, as far as the configuration goes. */
@@ -130,6 +134,16 @@ export class StatementRun implements AnswerOwner {
   statement: Statement | undefined;
   readonly #owner: RunOwner;
   #steps: SyncStep[] = [];
+  /** What the connection at work looks like after the steps. */
+  #target!: MirroredState;
+  /** The session's last write, by hostgroup. */
+  #gtids: Map<number, GtidSet> | undefined;
+  /** What the statement has to see. */
+  #gtidsWanted: GtidSet | undefined;
+  #tracked: { readonly of: MirroredState; readonly state: MirroredState } | undefined;
+  /** Takes out of answers what is meant for the proxy alone; in use while `#strips`. */
+  #stripper: SessionStateStripper | undefined;
+  #strips = false;
   /** Answers that are not for the client as they are: of injected statements, and of PREPARE. */
   #captured: Buffer[] = [];
   #cancelRequest: (() => void) | undefined;
@@ -195,9 +209,10 @@ export class StatementRun implements AnswerOwner {
     this.#acquire(statement);
   }
 
-  /** The session begins anew: nobody asks any more for what its last statement left. */
-  forgetDiagnostics(): void {
+  /** The session begins anew: nobody asks any more for what its last statement left, or has to see it. */
+  forget(): void {
     this.#unheard = undefined;
+    this.#gtids = undefined;
   }
 
   /** The client is gone: gives up the request, or closes the connection whose answer nobody wants. */
@@ -276,7 +291,8 @@ export class StatementRun implements AnswerOwner {
     }
     this.#answerBytes += chunk.length;
     if (this.#afterUnheard !== undefined) return true;
-    const passed = this.#killed === undefined ? chunk : this.#killed.pass(chunk);
+    const told = this.#strips && this.#stripper !== undefined ? this.#stripper.push(chunk) : chunk;
+    const passed = this.#killed === undefined ? told : this.#killed.pass(told);
     const bytes = statement?.filter === undefined ? passed : statement.filter.push(passed);
     if (bytes.length === 0) return true;
     statement?.tee?.take(bytes);
@@ -396,8 +412,10 @@ export class StatementRun implements AnswerOwner {
   /** @param lost with it the statement was lost; if it cannot run again at once, that is the client's answer. */
   #acquire(statement: Statement, lost?: BackendConnection): void {
     const { leases, hostgroups } = this.#owner;
+    const from = statement.decision.gtidFromHostgroup;
+    this.#gtidsWanted = from < 0 ? undefined : this.#gtidsOf(from, statement);
     const held = leases.find(statement.hostgroup);
-    if (held !== undefined) {
+    if (held !== undefined && !this.#mayLeave(held)) {
       // A server that was taken out of service finishes nothing more, transactions included.
       if ((held.home as Server).status === 'OFFLINE_HARD' && held.idle) held.destroy();
       if (!held.lost) return this.#haveConnection(held);
@@ -435,10 +453,33 @@ export class StatementRun implements AnswerOwner {
     if (!answered) this.#cancelRequest = cancel;
   }
 
+  /** What the session wrote last in that hostgroup, if anybody can tell who has executed it. */
+  #gtidsOf(hostgroup: number, { command }: Statement): GtidSet | undefined {
+    const waits = command !== 'prepare' && this.#owner.gtidSources.has(hostgroup);
+    return waits ? this.#gtids?.get(hostgroup) : undefined;
+  }
+
+  /** Its server may not have executed what the statement has to see: it is given back, unless the statement has to run there. */
+  #mayLeave(held: BackendConnection): boolean {
+    const gtids = this.#gtidsWanted;
+    if (gtids === undefined || this.#owner.hostgroups.hasExecuted(held, gtids)) return false;
+    if (this.#owner.leases.letGo(held)) return true;
+    this.#gtidsWanted = undefined;
+    return false;
+  }
+
+  /** Some rule wants to know what the session writes where the statement goes. */
+  get #tracks(): boolean {
+    const { gtidSources } = this.#owner;
+    return gtidSources.size !== 0 && gtidSources.has(this.statement?.hostgroup ?? -1);
+  }
+
   #wish(): ConnectionWish {
+    const { shape } = this.#owner;
     return {
       username: this.#owner.backendUser.username,
-      shape: this.#owner.shape,
+      shape: this.#tracks ? (shape | Capability.SESSION_TRACK) >>> 0 : shape,
+      gtids: this.#gtidsWanted,
       stateKey: this.#wanted().key,
       fresh: this.statement?.decision.createNewConnection === true,
     };
@@ -448,7 +489,13 @@ export class StatementRun implements AnswerOwner {
   #wanted(): MirroredState {
     const { state } = this.#owner;
     const prepared = this.statement?.prepared;
-    return prepared === undefined ? state : withSchema(state, prepared.schema);
+    const wanted = prepared === undefined ? state : withSchema(state, prepared.schema);
+    return this.#tracks ? this.#trackedState(wanted) : wanted;
+  }
+
+  #trackedState(state: MirroredState): MirroredState {
+    if (this.#tracked?.of !== state) this.#tracked = { of: state, state: withVariables(state, [TRACKING]) };
+    return this.#tracked.state;
   }
 
   /** Queues behind other sessions' statements. */
@@ -469,7 +516,10 @@ export class StatementRun implements AnswerOwner {
     const { leases } = this.#owner;
     const heldBefore = leases.held.includes(connection);
     leases.hold(connection);
-    const wanted = this.#wanted();
+    let wanted = this.#wanted();
+    if (connection.state.key !== wanted.key && connection.inTransaction && statement.stateOnly !== true)
+      wanted = trackingLike(wanted, connection.state);
+    this.#target = wanted;
     // What is left of another connection's is nothing to this one.
     this.#steps = connection.state.key === wanted.key ? [] : planSync(connection.state, wanted, connection);
     if (((connection.shape ^ this.#owner.shape) & Capability.MULTI_STATEMENTS) !== 0) this.#followOption(connection);
@@ -486,7 +536,7 @@ export class StatementRun implements AnswerOwner {
   /** What must be set right before this very statement. */
   #addSteps(statement: Statement, connection: BackendConnection, heldBefore: boolean): void {
     if (statement.command === 'fetch') return;
-    const reached = this.#wanted();
+    const reached = this.#target;
     for (const sql of this.#owner.unmirroredSets.takeFor(connection)) {
       this.#steps.push({ kind: 'set', assignments: [sql.replace(/^.*?\bSET\s/is, '')], reached });
       connection.pins |= SessionEffect.SESSION_VARIABLE;
@@ -538,7 +588,7 @@ export class StatementRun implements AnswerOwner {
   }
 
   #syncDone(connection: BackendConnection): void {
-    connection.state = this.#wanted();
+    connection.state = this.#target;
     const statement = this.statement as Statement;
     if (statement.stateOnly) {
       // A value that was cut to a limit: the client is told of it, and may ask.
@@ -596,7 +646,10 @@ export class StatementRun implements AnswerOwner {
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
-    if (!connection.send(frameOf(statement), answerKindOf(statement), this, statement)) this.#pauseClient(connection);
+    if (this.#gtidsWanted !== undefined) this.#noteGtidSync(connection);
+    const kind = answerKindOf(statement);
+    this.#strip(connection, kind);
+    if (!connection.send(frameOf(statement), kind, this, statement)) this.#pauseClient(connection);
   }
 
   /** The server does not keep up: no more from the client until it does, or until the statement is over. */
@@ -619,8 +672,33 @@ export class StatementRun implements AnswerOwner {
     }
     counters.Sluice_pipelining_statements += 1;
     (connection.home as Server).noteQuery();
-    connection.send(frameOf(statement), answerKindOf(statement), this, statement);
+    const kind = answerKindOf(statement);
+    this.#strip(connection, kind);
+    connection.send(frameOf(statement), kind, this, statement);
     return true;
+  }
+
+  /** The server tells the proxy more than the client has asked for. */
+  #strip(connection: BackendConnection, kind: ResponseKind): void {
+    this.#strips = (connection.shape & ~this.#owner.shape & Capability.SESSION_TRACK) !== 0;
+    if (!this.#strips) return;
+    this.#stripper ??= new SessionStateStripper();
+    this.#stripper.begin(kind, (connection.shape & Capability.DEPRECATE_EOF) !== 0);
+  }
+
+  #noteGtidSync(connection: BackendConnection): void {
+    this.#owner.counters.GTID_consistent_queries += 1;
+    (connection.home as Server).noteGtidSync();
+  }
+
+  /** What reads after this write has to see. */
+  #noteGtids({ home }: BackendConnection, text: string): void {
+    if (!this.#owner.gtidSources.has(home.hostgroup)) return;
+    const gtids = parseGtidSet(text);
+    if (gtids === undefined || gtids.empty) return;
+    this.#gtids ??= new Map();
+    this.#gtids.set(home.hostgroup, gtids);
+    this.#owner.counters.GTID_session_collected += 1;
   }
 
   #resumeClient(): void {
@@ -634,6 +712,7 @@ export class StatementRun implements AnswerOwner {
     const outcome = outcomeOf(walker);
     if (statement.filter?.cut === undefined) statement.tee?.end(walker, connection);
     this.#killed?.end(walker);
+    if (walker.gtids !== undefined) this.#noteGtids(connection, walker.gtids);
     this.#rowCountIsZero = walker.ended === 'ok';
     this.#noteEffects(connection, statement, outcome);
     let answer: Buffer | undefined;
@@ -844,6 +923,15 @@ const NO_ROWS: StatementOutcome = {
 
 function errorOf(killed: KilledAnswer): ProtocolError {
   return killed.reason === 'timeout' ? errors.queryTimeout() : errors.queryInterrupted();
+}
+
+/** By it MySQL tells the id of each transaction with its OK. */
+const TRACKING = ['session_track_gtids', "'OWN_GTID'"] as const;
+
+/** Within a transaction a server does not take it: what the connection tells stays as it is. */
+function trackingLike(wanted: MirroredState, actual: MirroredState): MirroredState {
+  const [name] = TRACKING;
+  return withVariables(wanted, [[name, actual.variables.get(name) ?? 'DEFAULT']]);
 }
 
 const SYNTAX_ERROR = 1064;

@@ -49,6 +49,8 @@ export class WorkerRows {
         return this.#preparedRows();
       case 'masking':
         return context.masking.stats.rows(reset);
+      case 'gtid-executed':
+        return context.hostgroups.gtidRows();
       case 'memory':
         return this.#memoryRows();
     }

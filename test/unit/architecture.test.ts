@@ -34,6 +34,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/rules': ['src/util', 'src/sql', 'runtime/snapshot.ts'],
   'src/masking': ['src/util', 'src/protocol', 'src/sql', 'runtime/snapshot.ts'],
   'src/masks': ['src/util', 'src/protocol', 'src/rules'],
+  'src/gtid': ['src/util', 'runtime/snapshot.ts', 'runtime/stats.ts'],
   'src/embedded': ['src/util', 'src/protocol', 'src/auth', 'src/connection-phase', 'src/net', 'src/sql', 'src/observe'],
   admin: [
     'runtime',

@@ -93,6 +93,7 @@ function session(hostgroups: HostgroupManager, state = STATE) {
     counters: {},
     pipelining: true,
     sharesNothing: true,
+    gtidSources: new Set(),
     takeNextTransaction: () => [],
     killQuery: () =>
       new Promise<void>((resolve) => {

@@ -1,0 +1,70 @@
+/**
+ * The readers of binary logs that the configuration names, one for each server with a gtid_port, whatever hostgroups it
+ * is in. It asks nobody which transactions are needed.
+ */
+import type { ServerEntry } from '../../runtime/snapshot.ts';
+import type { GtidExecutedRow } from '../../runtime/stats.ts';
+import { BinlogReader } from './binlog-reader.ts';
+import type { GtidSet } from './gtid-set.ts';
+
+interface Reading {
+  readonly hostname: string;
+  readonly port: number;
+  readonly reader: BinlogReader;
+}
+
+type ReadServer = Pick<ServerEntry, 'hostname' | 'port' | 'gtidPort'>;
+
+export interface BinlogReadersOptions {
+  warn(fields: object, message: string): void;
+  /** Milliseconds: mysql-binlog_reader_connect_retry_msec as it is now. */
+  retryMs(): number;
+  /** A server has executed more. */
+  onExecuted(): void;
+}
+
+export class BinlogReaders {
+  readonly #options: BinlogReadersOptions;
+  #readings = new Map<string, Reading>();
+
+  constructor(options: BinlogReadersOptions) {
+    this.#options = options;
+  }
+
+  /** Opens what is new and closes what is left out; those that stay go on. */
+  apply(servers: readonly (ReadServer & Pick<ServerEntry, 'status'>)[]): void {
+    const before = this.#readings;
+    this.#readings = new Map();
+    for (const server of servers) {
+      const key = keyOf(server);
+      if (server.gtidPort === 0 || server.status === 'OFFLINE_HARD' || this.#readings.has(key)) continue;
+      const { hostname, port, gtidPort } = server;
+      const reader = before.get(key)?.reader ?? new BinlogReader({ ...this.#options, hostname, port: gtidPort });
+      this.#readings.set(key, { hostname, port, reader });
+      before.delete(key);
+    }
+    for (const { reader } of before.values()) reader.close();
+  }
+
+  /** Whether a server is known to have executed all of them. */
+  hasExecuted(server: ReadServer, gtids: GtidSet): boolean {
+    return this.#readings.get(keyOf(server))?.reader.state.executed.containsAll(gtids) ?? false;
+  }
+
+  rows(): GtidExecutedRow[] {
+    return [...this.#readings.values()].map(({ hostname, port, reader: { state } }) => ({
+      hostname,
+      port,
+      gtidExecuted: state.executed.toString(),
+      events: state.events,
+    }));
+  }
+
+  close(): void {
+    this.apply([]);
+  }
+}
+
+function keyOf({ hostname, port, gtidPort }: ReadServer): string {
+  return `${hostname}\0${port}\0${gtidPort}`;
+}

@@ -1,0 +1,252 @@
+/**
+ * Reads that see the session's own writes: rules with gtid_from_hostgroup, a MySQL 9 that plays writer and readers, and
+ * readers of its binary log that tell of transactions only when the test says so.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { DatabaseServer } from '../helpers/mariadb.ts';
+import { missingMysql9, startMysql9 } from '../helpers/mysql9.ts';
+import { SluiceProcess } from '../helpers/sluice-process.ts';
+import { APP, accountSql, refusal, rowsOf, scalar } from '../helpers/stage.ts';
+import { eventually } from '../helpers/wait.ts';
+import { WireClient } from '../helpers/wire-client.ts';
+
+const SETUP = [
+  ...accountSql(APP.user, APP.password),
+  'CREATE DATABASE test',
+  'CREATE TABLE test.t (id INT PRIMARY KEY)',
+];
+
+/** Speaks as proxysql_binlog_reader does; what the server has executed since is told by `tell`. */
+class HeldReader {
+  readonly #database: DatabaseServer;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(database: DatabaseServer) {
+    this.#database = database;
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
+      void this.#executed().then((set) => socket.write(`ST=${set}\n`));
+    });
+  }
+
+  static async start(database: DatabaseServer): Promise<HeldReader> {
+    const reader = new HeldReader(database);
+    reader.#server.listen(0, '127.0.0.1');
+    await once(reader.#server, 'listening');
+    return reader;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  async #executed(): Promise<string> {
+    const [row] = await this.#database.query('SELECT @@GLOBAL.gtid_executed AS gtids');
+    return String(row?.gtids);
+  }
+
+  async tell(): Promise<void> {
+    const [, uuid = '', run] = /^([^:]*):(.*)$/.exec(await this.#executed()) ?? [];
+    for (const socket of this.#sockets) socket.write(`I3=${uuid.replaceAll('-', '')}:${run}\n`);
+  }
+
+  say(bytes: string | Buffer): void {
+    for (const socket of this.#sockets) socket.write(bytes);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await once(this.#server, 'close');
+  }
+}
+
+describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
+  let database: DatabaseServer;
+  let reader: HeldReader;
+  let sluice: SluiceProcess;
+
+  before(async () => {
+    database = await startMysql9({
+      setup: SETUP,
+      args: ['--server-id=1', '--log-bin=binlog', '--sync-binlog=0', '--gtid-mode=ON', '--enforce-gtid-consistency=ON'],
+    });
+    reader = await HeldReader.start(database);
+    const { host, port } = database;
+    sluice = await SluiceProcess.start({
+      users: [{ username: APP.user, password: APP.password, default_hostgroup: 0 }],
+      servers: [
+        { address: host, port, hostgroup: 0 },
+        { address: host, port, hostgroup: 1, gtid_port: reader.port },
+        // Nobody knows what it has executed.
+        { address: 'localhost', port, hostgroup: 1 },
+      ],
+      rules: [
+        {
+          rule_id: 1,
+          active: 1,
+          match_digest: '^SELECT id',
+          destination_hostgroup: 1,
+          gtid_from_hostgroup: 0,
+          apply: 1,
+        },
+      ],
+      mysqlVariables: { binlog_reader_connect_retry_msec: 200 },
+    });
+    await eventually('the reader is known', executed, (row) => row !== undefined && row.gtid_executed !== '');
+  });
+
+  after(async () => {
+    await sluice?.stop();
+    await reader?.stop();
+    await database?.stop();
+  });
+
+  const executed = async () => (await sluice.admin('SELECT * FROM stats_mysql_gtid_executed'))[0];
+
+  const counter = async (name: string): Promise<number> => {
+    const [row] = await sluice.admin(
+      `SELECT Variable_Value AS v FROM stats_mysql_global WHERE Variable_Name = '${name}'`,
+    );
+    return Number(row?.v);
+  };
+
+  test('a read waits for a server that has executed the write before it, and goes nowhere else', async () => {
+    const client = await sluice.connect({ ...APP, database: 'test' });
+    await rowsOf(client, 'SELECT id FROM t');
+    assert.equal(await counter('GTID_consistent_queries'), 0, 'a session that has written nothing may read anywhere');
+    for (let id = 1; id <= 5; id++) {
+      await client.query(`INSERT INTO t VALUES (${id})`);
+      let over = false;
+      const read = scalar(client, 'SELECT id FROM t ORDER BY id DESC LIMIT 1').finally(() => {
+        over = true;
+      });
+      // Another session has no write to wait for, and finds every server.
+      const other = await sluice.connect({ ...APP, database: 'test' });
+      assert.equal(await scalar(other, 'SELECT id FROM t ORDER BY id DESC LIMIT 1'), String(id));
+      other.destroy();
+      assert.equal(over, false);
+      await reader.tell();
+      assert.equal(await read, String(id));
+    }
+    client.destroy();
+    assert.equal(await counter('GTID_consistent_queries'), 5);
+    assert.equal(await counter('GTID_session_collected'), 5);
+    const pool = await sluice.admin('SELECT * FROM stats_mysql_connection_pool ORDER BY hostgroup, srv_host');
+    assert.deepEqual(
+      pool.map((row) => `${row.hostgroup} ${row.srv_host} ${row.Queries_GTID_sync}`),
+      ['0 127.0.0.1 0', '1 127.0.0.1 5', '1 localhost 0'],
+    );
+    const row = await executed();
+    assert.equal(row?.hostname, database.host);
+    assert.equal(row?.port, String(database.port));
+    assert.match(String(row?.gtid_executed), /^[0-9a-f]{8}-[0-9a-f-]{27}:1-\d+$/);
+    assert.equal(row?.events, '6');
+  });
+
+  test('a read that waits too long is refused, and one by a prepared statement waits as well', async () => {
+    await sluice.admin('SET mysql-connect_timeout_server_max = 100', 'LOAD MYSQL VARIABLES TO RUNTIME');
+    const client = await sluice.connect({ ...APP, database: 'test' });
+    await client.execute('INSERT INTO t VALUES (?)', [100]);
+    const error = await refusal(client.query('SELECT id FROM t'), 9001);
+    assert.match(error.message, /Max connect timeout reached while reaching hostgroup 1 after \d+ms/);
+    await refusal(client.execute('SELECT id FROM t WHERE id = ?', [100]), 9001);
+    await reader.tell();
+    const [rows] = await client.execute('SELECT id FROM t WHERE id = ?', [100]);
+    assert.deepEqual(rows, [{ id: 100 }]);
+    // A new session, on the same connection to us, has not written that.
+    await client.query('INSERT INTO t VALUES (101)');
+    await refusal(client.query('SELECT id FROM t'), 9001);
+    await client.changeUser({ ...APP, database: 'test' });
+    await client.query('SELECT id FROM t');
+    client.destroy();
+    await sluice.admin('SET mysql-connect_timeout_server_max = 10000', 'LOAD MYSQL VARIABLES TO RUNTIME');
+  });
+
+  test('a connection that is only kept for a while does not keep the session from its write', async () => {
+    const delay = (ms: number) =>
+      sluice.admin(`SET mysql-connection_delay_multiplex_ms = ${ms}`, 'LOAD MYSQL VARIABLES TO RUNTIME');
+    await delay(10_000);
+    await sluice.admin(
+      "UPDATE mysql_servers SET weight = 0 WHERE hostname <> 'localhost' AND hostgroup_id = 1",
+      'LOAD MYSQL SERVERS TO RUNTIME',
+    );
+    const client = await sluice.connect({ ...APP, database: 'test' });
+    await client.query('SELECT id FROM t');
+    await sluice.admin('UPDATE mysql_servers SET weight = 1', 'LOAD MYSQL SERVERS TO RUNTIME');
+    await client.query('INSERT INTO t VALUES (150)');
+    const before = await counter('GTID_consistent_queries');
+    await reader.tell();
+    assert.equal(await scalar(client, 'SELECT id FROM t WHERE id = 150'), '150');
+    assert.equal(await counter('GTID_consistent_queries'), before + 1);
+    client.destroy();
+    await delay(0);
+  });
+
+  test('a client that tracks no session state is told what a server tells it', async () => {
+    await reader.tell();
+    const answers: string[][] = [];
+    for (const port of [database.port, sluice.mysqlPort]) {
+      const client = await WireClient.connect({ port, ...APP, schema: 'test' });
+      const told: string[] = [];
+      for (const sql of [
+        'INSERT INTO t VALUES (200), (201)',
+        'UPDATE t SET id = id + 100 WHERE id = 201',
+        'BEGIN',
+        'DELETE FROM t WHERE id >= 200',
+        'COMMIT',
+        'SELECT 1 + 1',
+      ])
+        told.push(...(await client.query(sql)).packets.map((packet) => packet.toString('hex')));
+      answers.push(told);
+      client.destroy();
+    }
+    assert.deepEqual(answers[1], answers[0]);
+  });
+
+  test('within a transaction a LOAD of such a rule disturbs nothing', async () => {
+    const load = ['LOAD MYSQL QUERY RULES TO RUNTIME'];
+    await sluice.admin('UPDATE mysql_query_rules SET active = 0', ...load);
+    const client = await sluice.connect({ ...APP, database: 'test' });
+    await client.query('BEGIN');
+    await client.query('INSERT INTO t VALUES (300)');
+    await sluice.admin('UPDATE mysql_query_rules SET active = 1', ...load);
+    await client.query('INSERT INTO t VALUES (301)');
+    await sluice.admin('UPDATE mysql_query_rules SET active = 0', ...load);
+    await client.query('DELETE FROM t WHERE id >= 300');
+    await client.query('COMMIT');
+    await client.query('BEGIN');
+    await sluice.admin('UPDATE mysql_query_rules SET active = 1', ...load);
+    await client.query('SELECT COUNT(*) FROM t FOR UPDATE');
+    await client.query('COMMIT');
+    client.destroy();
+  });
+
+  test('a reader that talks nonsense is left and asked again; one that is configured no more is left alone', async () => {
+    for (const nonsense of ['HTTP/1.1 400 Bad Request\r\n', Buffer.alloc(2 * 1024 * 1024, 'x')]) {
+      const before = Number((await executed())?.events);
+      reader.say(nonsense);
+      await eventually('it is asked again', executed, (row) => Number(row?.events) > before);
+    }
+    const client = await sluice.connect({ ...APP, database: 'test' });
+    await client.query('INSERT INTO t VALUES (400)');
+    await sluice.admin('UPDATE mysql_servers SET gtid_port = 0', 'LOAD MYSQL SERVERS TO RUNTIME');
+    assert.equal(await scalar(client, 'SELECT id FROM t WHERE id = 400'), '400', 'nobody could tell any more');
+    client.destroy();
+    await eventually(
+      'it is left alone',
+      () => reader.connections,
+      (count) => count === 0,
+    );
+    assert.equal(await executed(), undefined);
+  });
+});
