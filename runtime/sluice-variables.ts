@@ -18,7 +18,7 @@ function described<Spec extends VariableSpec>(spec: Spec, description: string): 
 export const SLUICE_VARIABLES = {
   strict: described(
     bool(true, ACTS),
-    'SET of an unknown variable or a bad value is an error, and LOAD … TO RUNTIME counts warnings; off: silence, and small manners of ProxySQL towards clients (docs/COMPATIBILITY.md)',
+    'SET of an unknown variable or a bad value is an error, and LOAD … TO RUNTIME counts warnings; off: silence, and the manners of ProxySQL towards clients, clear-text passwords without TLS among them (docs/COMPATIBILITY.md)',
   ),
   pipelining: described(
     bool(true, ACTS),

@@ -41,9 +41,9 @@ const REPLICATION: ReadonlySet<number> = new Set([
 
 /** Ends the connection without an answer, as ProxySQL does. */
 export function onUnknownCommand(session: Session, command: number, buffer: Buffer, start: number, end: number): void {
-  const { sluice, masking } = session.runtime;
-  // Binary logs hold what is masked.
-  if (REPLICATION.has(command) && !sluice.strict && masking.of(session.user.username) === undefined)
+  const { sluice, masking, nothingToDecide } = session.runtime;
+  // Nobody reads what follows: binary logs hold what is masked, and a statement would get past rules and firewall.
+  if (REPLICATION.has(command) && !sluice.strict && nothingToDecide && masking.of(session.user.username) === undefined)
     return session.forwardAll(frameOf(buffer, start, end));
   session.context.logger.info({ command: commandName(command), user: session.user.username }, 'unsupported command');
   if (REPLICATION.has(command)) session.answerError(errors.unknownCommand());
