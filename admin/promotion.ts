@@ -155,8 +155,7 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
 
   async function publishTables(module: TableModule): Promise<PromotionResult> {
     const rows = memoryRows(module);
-    const { mysqlVariables, sluiceVariables } = plane.current;
-    const { parts, problems } = module.build(rows, { mysqlVariables, sluiceVariables, checkRules });
+    const { parts, problems } = module.build(rows, { ...plane.current, checkRules });
     const before = plane.current.servers;
     if (Object.keys(parts).length > 0) await plane.publish(parts);
     if (parts.servers !== undefined) retired = retiredServers([...retired, ...before], parts.servers);

@@ -59,11 +59,7 @@ function tablesDiff(
     diffRows(table, keyColumnsOf(db, table), other.get(table) ?? [], now),
   );
   if (against === 'disk') return { rows, problems: [] };
-  const { mysqlVariables, sluiceVariables } = plane.current;
-  return {
-    rows,
-    problems: module.build(memory, { mysqlVariables, sluiceVariables, checkRules }).problems,
-  };
+  return { rows, problems: module.build(memory, { ...plane.current, checkRules }).problems };
 }
 
 function tablesOf(db: Database, module: TableModule, schema: Schema): ReadonlyMap<string, readonly TableRow[]> {

@@ -35,6 +35,9 @@ export interface BuildContext {
   readonly mysqlVariables: VariableValues;
   readonly sluiceVariables: VariableValues;
   readonly checkRules: CheckRules;
+  /** What the runtime has of other modules now. */
+  readonly servers: readonly ServerEntry[];
+  readonly queryRules: readonly QueryRuleEntry[];
 }
 
 export interface BuiltParts {

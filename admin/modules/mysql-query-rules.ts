@@ -5,6 +5,7 @@
 import { buildFastRouting, buildQueryRules, fastRoutingRow, queryRuleRow } from '../../runtime/build-snapshot.ts';
 import type { Problem } from '../../runtime/problem.ts';
 import { readMysqlVariables } from '../../runtime/variables.ts';
+import { rulesWithoutGtidPorts } from './gtid-ports.ts';
 import type { TableModule } from './module.ts';
 
 export const mysqlQueryRules = {
@@ -34,6 +35,7 @@ export const mysqlQueryRules = {
       }),
     );
     const fastRouting = buildFastRouting(rows.get('mysql_query_rules_fast_routing') ?? []);
-    return { parts: { queryRules: entries, fastRouting }, problems: [...problems, ...brokenProblems] };
+    const unwaited = rulesWithoutGtidPorts(entries, context.servers);
+    return { parts: { queryRules: entries, fastRouting }, problems: [...problems, ...brokenProblems, ...unwaited] };
   },
 } as const satisfies TableModule;

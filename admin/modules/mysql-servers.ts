@@ -13,6 +13,7 @@ import { buildHostgroupAttributes } from '../../runtime/hostgroup-attributes.ts'
 import { buildServerSslParams } from '../../runtime/server-ssl-params.ts';
 import type { ServerEntry, ServerStatus } from '../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../runtime/stats.ts';
+import { serversWithoutGtidPorts } from './gtid-ports.ts';
 import type { RuntimeView, TableModule } from './module.ts';
 
 /** Servers taken out of the configuration that are remembered; the oldest are forgotten first. */
@@ -36,7 +37,7 @@ export const mysqlServers = {
     { name: 'mysql_hostgroup_attributes' },
     { name: 'mysql_servers_ssl_params' },
   ],
-  build(rows) {
+  build(rows, { queryRules }) {
     const servers = buildServers(rows.get('mysql_servers') ?? []);
     const pairs = buildReplicationHostgroups(rows.get('mysql_replication_hostgroups') ?? []);
     const attributes = buildHostgroupAttributes(rows.get('mysql_hostgroup_attributes') ?? []);
@@ -47,7 +48,12 @@ export const mysqlServers = {
         hostgroupAttributes: attributes.entries,
         serverSslParams: buildServerSslParams(rows.get('mysql_servers_ssl_params') ?? []),
       },
-      problems: [...servers.problems, ...pairs.problems, ...attributes.problems],
+      problems: [
+        ...servers.problems,
+        ...pairs.problems,
+        ...attributes.problems,
+        ...serversWithoutGtidPorts(servers.entries, queryRules),
+      ],
     };
   },
 } as const satisfies TableModule;

@@ -26,24 +26,33 @@ export interface BinlogReadersOptions {
 export class BinlogReaders {
   readonly #options: BinlogReadersOptions;
   #readings = new Map<string, Reading>();
+  /** Hostgroups with a server that has a reader. */
+  #hostgroups: ReadonlySet<number> = new Set();
 
   constructor(options: BinlogReadersOptions) {
     this.#options = options;
   }
 
   /** Opens what is new and closes what is left out; those that stay go on. */
-  apply(servers: readonly (ReadServer & Pick<ServerEntry, 'status'>)[]): void {
+  apply(servers: readonly (ReadServer & Pick<ServerEntry, 'hostgroup' | 'status'>)[]): void {
     const before = this.#readings;
     this.#readings = new Map();
-    for (const server of servers) {
+    const read = servers.filter(hasReader);
+    this.#hostgroups = new Set(read.map(({ hostgroup }) => hostgroup));
+    for (const server of read) {
       const key = keyOf(server);
-      if (server.gtidPort === 0 || server.status === 'OFFLINE_HARD' || this.#readings.has(key)) continue;
+      if (this.#readings.has(key)) continue;
       const { hostname, port, gtidPort } = server;
       const reader = before.get(key)?.reader ?? new BinlogReader({ ...this.#options, hostname, port: gtidPort });
       this.#readings.set(key, { hostname, port, reader });
       before.delete(key);
     }
     for (const { reader } of before.values()) reader.close();
+  }
+
+  /** Whether anybody tells what any server of the hostgroup has executed; otherwise there is nothing to wait for. */
+  tell(hostgroup: number): boolean {
+    return this.#hostgroups.has(hostgroup);
   }
 
   /** Whether a server is known to have executed all of them. */
@@ -63,6 +72,10 @@ export class BinlogReaders {
   close(): void {
     this.apply([]);
   }
+}
+
+function hasReader({ gtidPort, status }: Pick<ServerEntry, 'gtidPort' | 'status'>): boolean {
+  return gtidPort !== 0 && status !== 'OFFLINE_HARD';
 }
 
 function keyOf({ hostname, port, gtidPort }: ReadServer): string {

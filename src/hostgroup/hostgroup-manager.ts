@@ -412,6 +412,11 @@ export class HostgroupManager {
     return this.#readers.hasExecuted((connection.home as Server).entry, gtids);
   }
 
+  /** Whether it can be known at all what servers of the hostgroup have executed. */
+  tellsGtids(hostgroup: number): boolean {
+    return this.#readers.tell(hostgroup);
+  }
+
   /** A server has executed more: some may have waited for that. */
   #serveReaders(): void {
     for (const group of this.#hostgroups.values())

@@ -453,10 +453,10 @@ export class StatementRun implements AnswerOwner {
     if (!answered) this.#cancelRequest = cancel;
   }
 
-  /** What the session wrote last in that hostgroup, if anybody can tell who has executed it. */
-  #gtidsOf(hostgroup: number, { command }: Statement): GtidSet | undefined {
-    const waits = command !== 'prepare' && this.#owner.gtidSources.has(hostgroup);
-    return waits ? this.#gtids?.get(hostgroup) : undefined;
+  /** What the session wrote last in that hostgroup, if anybody can tell who has executed it where the statement goes. */
+  #gtidsOf(from: number, { command, hostgroup }: Statement): GtidSet | undefined {
+    if (command === 'prepare' || !this.#owner.gtidSources.has(from)) return undefined;
+    return this.#owner.hostgroups.tellsGtids(hostgroup) ? this.#gtids?.get(from) : undefined;
   }
 
   /** Its server may not have executed what the statement has to see: it is given back, unless the statement has to run there. */

@@ -89,6 +89,7 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
         { address: host, port, hostgroup: 1, gtid_port: reader.port },
         // Nobody knows what it has executed.
         { address: 'localhost', port, hostgroup: 1 },
+        { address: host, port, hostgroup: 2 },
       ],
       rules: [
         {
@@ -96,6 +97,15 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
           active: 1,
           match_digest: '^SELECT id',
           destination_hostgroup: 1,
+          gtid_from_hostgroup: 0,
+          apply: 1,
+        },
+        // Nobody tells what servers there have executed.
+        {
+          rule_id: 2,
+          active: 1,
+          match_digest: '^SELECT COUNT\\(id\\)',
+          destination_hostgroup: 2,
           gtid_from_hostgroup: 0,
           apply: 1,
         },
@@ -144,7 +154,7 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
     const pool = await sluice.admin('SELECT * FROM stats_mysql_connection_pool ORDER BY hostgroup, srv_host');
     assert.deepEqual(
       pool.map((row) => `${row.hostgroup} ${row.srv_host} ${row.Queries_GTID_sync}`),
-      ['0 127.0.0.1 0', '1 127.0.0.1 5', '1 localhost 0'],
+      ['0 127.0.0.1 0', '1 127.0.0.1 5', '1 localhost 0', '2 127.0.0.1 0'],
     );
     const row = await executed();
     assert.equal(row?.hostname, database.host);
@@ -170,6 +180,26 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
     await client.query('SELECT id FROM t');
     client.destroy();
     await sluice.admin('SET mysql-connect_timeout_server_max = 10000', 'LOAD MYSQL VARIABLES TO RUNTIME');
+  });
+
+  test('where no server of the hostgroup has a gtid_port nothing is waited for, and the LOAD has said so', async () => {
+    const before = await counter('GTID_consistent_queries');
+    const client = await sluice.connect({ ...APP, database: 'test' });
+    await client.query('INSERT INTO t VALUES (120)');
+    assert.equal(await scalar(client, 'SELECT COUNT(id) FROM t WHERE id = 120'), '1');
+    client.destroy();
+    assert.equal(await counter('GTID_consistent_queries'), before);
+    const said = await Promise.all(
+      ['QUERY RULES', 'SERVERS'].map((module) => sluice.admin(`LOAD MYSQL ${module} TO RUNTIME`, 'SHOW WARNINGS')),
+    );
+    assert.deepEqual(
+      said.map((rows) => rows.map((row) => `${row.Key} ${row.Column}`)),
+      [
+        ['1 gtid_from_hostgroup', '2 gtid_from_hostgroup'],
+        [`1:localhost:${database.port} gtid_port`, `2:127.0.0.1:${database.port} gtid_port`],
+      ],
+      JSON.stringify(said),
+    );
   });
 
   test('a connection that is only kept for a while does not keep the session from its write', async () => {

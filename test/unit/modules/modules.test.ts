@@ -17,6 +17,7 @@ import {
   queryRuleRow,
   type TableRow,
 } from '../../../runtime/build-snapshot.ts';
+import { formatProblem } from '../../../runtime/problem.ts';
 import { EMPTY_SNAPSHOT, type RuntimeSnapshot } from '../../../runtime/snapshot.ts';
 import type { ConnectionPoolRow } from '../../../runtime/stats.ts';
 
@@ -272,7 +273,7 @@ describe('MYSQL QUERY RULES', () => {
     const { parts, problems } = mysqlQueryRules.build(
       new Map([['mysql_query_rules', [{ ...RULE, match_pattern: '(' }]]]),
       {
-        sluiceVariables: {},
+        ...EMPTY_SNAPSHOT,
         mysqlVariables: { query_processor_regex: '2', query_processor_iterations: '4' },
         checkRules,
       },
@@ -282,5 +283,55 @@ describe('MYSQL QUERY RULES', () => {
     assert.deepEqual(problems, [
       { table: 'mysql_query_rules', key: '5', column: 'match_pattern', reason: 'missing )', severity: 'error' },
     ]);
+  });
+});
+
+describe('gtid_from_hostgroup without a gtid_port', () => {
+  const server = (hostname: string, more: TableRow = {}) => ({ ...SERVER, hostname, ...more });
+  const rules = [
+    { ...RULE, destination_hostgroup: 1, gtid_from_hostgroup: 0 },
+    { ...RULE, rule_id: 6, destination_hostgroup: 1 },
+  ];
+
+  /** What a LOAD of the rules says after one of the servers, and what a LOAD of the servers says after one of the rules. */
+  function said(servers: readonly TableRow[]): string[][] {
+    const before = { ...EMPTY_SNAPSHOT, checkRules: () => [] };
+    const serverRows = new Map([['mysql_servers', servers]]);
+    const ruleRows = new Map([['mysql_query_rules', rules]]);
+    const { servers: loaded = [] } = mysqlServers.build(serverRows, before).parts;
+    const { queryRules = [] } = mysqlQueryRules.build(ruleRows, before).parts;
+    return [
+      mysqlQueryRules.build(ruleRows, { ...before, servers: loaded }).problems.map(formatProblem),
+      mysqlServers.build(serverRows, { ...before, queryRules }).problems.map(formatProblem),
+    ];
+  }
+
+  test('a rule whose servers all have none is named, and each of the servers', () => {
+    assert.deepEqual(said([server('a'), server('b'), server('c', { hostgroup_id: 2 })]), [
+      [
+        "mysql_query_rules 5: gtid_from_hostgroup: no server of hostgroup 1 has a gtid_port (a:3306, b:3306): statements do not wait there for the session's writes",
+      ],
+      ['a', 'b'].map(
+        (name) =>
+          `mysql_servers 1:${name}:3306: gtid_port: is 0, as for all of hostgroup 1: statements by query rule 5 do not wait there for the session's writes`,
+      ),
+    ]);
+  });
+
+  test('among others that have one, a server without it is named', () => {
+    const gone = server('gone', { status: 'OFFLINE_HARD' });
+    assert.deepEqual(said([server('a', { gtid_port: 3307 }), server('b'), gone]), [
+      [
+        'mysql_query_rules 5: gtid_from_hostgroup: of hostgroup 1 without a gtid_port: b:3306; once a session has written, its statements by this rule do not go there',
+      ],
+      [
+        'mysql_servers 1:b:3306: gtid_port: is 0: once a session has written, its statements by query rule 5 do not go there',
+      ],
+    ]);
+  });
+
+  test('where every server has one, or there is none, nothing is said', () => {
+    assert.deepEqual(said([server('a', { gtid_port: 3307 })]), [[], []]);
+    assert.deepEqual(said([]), [[], []]);
   });
 });
