@@ -36,6 +36,10 @@ export const SLUICE_VARIABLES = {
     bool(true, ACTS),
     'comments in front of a statement such as `/* hostgroup=1 */` are obeyed as ProxySQL does',
   ),
+  check_schemas: described(
+    bool(true, ACTS),
+    "a login with a schema, USE and COM_INIT_DB are refused when the servers of the user's default hostgroup, and of those that query rules name for it, have no such schema for it; off, and with `sluice-strict` off: the next statement is, as in ProxySQL. Where schemas are only in hostgroups that comments name, it has to be off",
+  ),
   masking_default_policy: described(
     oneOf('exempt', ['exempt', 'masked', 'deny'], ACTS),
     'what masking does with a user that mysql_masking_users does not name',

@@ -40,6 +40,7 @@ import { MaskingRuntime } from './session/masking/masking-runtime.ts';
 import { MaskingStats } from './session/masking/masking-stats.ts';
 import { Refusals } from './session/masking/refusals.ts';
 import { Mirror } from './session/mirror.ts';
+import { SchemaCheck } from './session/schema-check.ts';
 import type { Session } from './session/session.ts';
 import { WorkerRows } from './session/worker-rows.ts';
 import { DigestCache } from './sql/digest-cache.ts';
@@ -126,6 +127,7 @@ export class Worker {
       digestStats: new DigestStats(),
       queryCache: new QueryCache(counters),
       mirror: new Mirror(() => this.#context),
+      schemas: new SchemaCheck(() => this.#context),
       eventsLog: new EventsLog({ dataDir: options.dataDir, logger, counters }),
       commandStats: new CommandStats(),
       errorStats: new ErrorStats(),
@@ -141,7 +143,7 @@ export class Worker {
         },
       },
       rightsChanged: (usernames) => {
-        hostgroups.renew(usernames);
+        this.#renewRights(usernames);
         if (options.count > 1) options.send({ type: 'rights-changed', usernames });
       },
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
@@ -160,6 +162,11 @@ export class Worker {
     this.#rows = new WorkerRows(this.#context, () => this.#frontend.places.byUser);
     this.#sweepTimer = setInterval(() => this.sweep(), sweepIntervalMs);
     this.#sweepTimer.unref();
+  }
+
+  #renewRights(usernames: readonly string[]): void {
+    this.#context.hostgroups.renew(usernames);
+    this.#context.schemas.forget();
   }
 
   /** Everything that is due by the clock; called by this worker's one timer. */
@@ -208,7 +215,7 @@ export class Worker {
         this.#context.masking.catalogs.outdated();
         return;
       case 'rights-changed':
-        this.#context.hostgroups.renew(message.usernames);
+        this.#renewRights(message.usernames);
         return;
       case 'server-full':
         this.#context.hostgroups.closeFree(message);

@@ -121,17 +121,6 @@ export class Frontend {
       counters.Access_Denied_Max_User_Connections += 1;
       return login.refuse(errors.tooManyUserConnections(username, user.maxConnections));
     }
-    // Other workers may have been asked for a place, and the client may have left meanwhile.
-    if (login.socket.destroyed) {
-      this.#places.release(username);
-      return;
-    }
-    this.#start({ ...login, schema }, user, connectionId, await compressionOf(login));
-  }
-
-  #start(login: AuthenticatedLogin, user: UserEntry, connectionId: number, compression: Compression | undefined): void {
-    const context = this.#context;
-    const { username } = user;
     this.#learn(login, user);
     const session = new Session(context, {
       connectionId,
@@ -139,8 +128,20 @@ export class Frontend {
       backendUser: { username, secret: this.#backendSecret(login, user) },
       capabilities: login.capabilities,
       collationId: login.charset,
-      schema: login.schema,
+      schema,
     });
+    const unknownSchema = await session.askForSchema(schema, addressOf(login));
+    // Other workers may have been asked for a place, and the client may have left meanwhile.
+    if (login.socket.destroyed || unknownSchema !== undefined) {
+      this.#places.release(username);
+      if (unknownSchema !== undefined) login.refuse(unknownSchema);
+      return;
+    }
+    this.#start(session, login, await compressionOf(login));
+  }
+
+  #start(session: Session, login: AuthenticatedLogin, compression: Compression | undefined): void {
+    const context = this.#context;
     // In clear: what follows it is compressed.
     login.accept(StatusFlag.AUTOCOMMIT);
     const socket =
@@ -154,7 +155,7 @@ export class Frontend {
           try {
             session.onCommand(buffer, start, end, sequenceId);
           } catch (error) {
-            context.logger.error({ err: error, user: username }, 'a bug ended a session');
+            context.logger.error({ err: error, user: session.user.username }, 'a bug ended a session');
             session.client.destroy();
           }
         },
@@ -164,7 +165,7 @@ export class Frontend {
         },
         onChangeUser: (payload, early) => {
           this.#end(session);
-          void this.#changeUser({ ...login, socket: session.client.socket }, connectionId, payload, early);
+          void this.#changeUser({ ...login, socket: session.client.socket }, session.connectionId, payload, early);
         },
         onClosed: () => this.#end(session),
       },

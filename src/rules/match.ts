@@ -55,6 +55,17 @@ export class CompiledRules {
     this.empty = rules.length === 0;
   }
 
+  /** The hostgroups that rules for this user name. */
+  destinationsOf(username: string): ReadonlySet<number> {
+    const destinations = new Set<number>();
+    for (const rule of this.#rules) {
+      const { destinationHostgroup } = rule.entry;
+      if (destinationHostgroup === null || (rule.username ?? username) !== username) continue;
+      destinations.add(destinationHostgroup);
+    }
+    return destinations;
+  }
+
   /**
    * The decision, or undefined when finding it could hold up the event loop: then it belongs to the MatcherThread.
    * Takes at most about regexInlineMs plus one native match (see limits.ts).

@@ -31,6 +31,7 @@ import type { MaskingRuntime } from './masking/masking-runtime.ts';
 import type { MaskingStats } from './masking/masking-stats.ts';
 import type { Refusals } from './masking/refusals.ts';
 import type { Mirror } from './mirror.ts';
+import type { SchemaCheck } from './schema-check.ts';
 import type { Session } from './session.ts';
 
 /** The runtime as the data plane uses it. Read once at the start of a command, never again during it. */
@@ -84,6 +85,7 @@ export interface WorkerContext {
   readonly digestStats: DigestStats;
   readonly queryCache: QueryCache;
   readonly mirror: Mirror;
+  readonly schemas: SchemaCheck;
   readonly eventsLog: EventsLog;
   readonly commandStats: CommandStats;
   readonly errorStats: ErrorStats;

@@ -3,25 +3,19 @@
  * dropped rather than waited for: the client never notices. Source: ProxySQL, surface of mirroring.
  */
 import { performance } from 'node:perf_hooks';
-import type { MysqlVariables } from '../../runtime/variables.ts';
-import type { BackendConnection } from '../backend/backend-connection.ts';
 import { type MirroredState, mirroredState } from '../backend/mirrored-state.ts';
-import { errors } from '../protocol/errors.ts';
 import { type Decision, NO_DECISION } from '../rules/decision.ts';
 import { SessionEffect } from '../sql/facts.ts';
 import { RingQueue } from '../util/ring-queue.ts';
 import { afterRules } from './after-rules.ts';
 import type { WorkerContext } from './context.ts';
-import { Cursors } from './cursors.ts';
 import { classMemo, isInput, tryDecide } from './decide.ts';
-import { Leases } from './leases.ts';
+import { type DetachedEnd, DetachedRun, type DetachedUser } from './detached-run.ts';
 import { recordStatement } from './record-statement.ts';
 import { rewrite } from './rewritten.ts';
 import type { Session } from './session.ts';
 import type { Draft, Statement } from './statement.ts';
 import { textRange } from './statement-frames.ts';
-import { type RunClient, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
-import { UnmirroredSets } from './unmirrored-sets.ts';
 
 /** Longer statements are not mirrored, in bytes; ProxySQL's limit is about the same. */
 export const mirroredStatementBytesMax = 15 * 1024 * 1024;
@@ -32,26 +26,17 @@ export const mirrorQueueBytesMax = 64 * 1024 * 1024;
 /** Answers that nobody reads have no particular shape. */
 const SHAPE = 0;
 
-const NOBODY: RunClient = {
-  socket: { pause: () => undefined, resume: () => undefined, writableLength: 0 },
-  write: () => true,
-  sentAll: true,
-  onceDrained: () => undefined,
-  destroy: () => undefined,
-  takeFile: () => undefined,
-};
-
 interface Copy {
   readonly statement: Statement;
   /** Of the client that sent it; only what does not change. */
-  readonly session: Pick<Session, 'user' | 'backendUser'> & { readonly clientAddress: string };
+  readonly who: DetachedUser;
   readonly state: MirroredState;
 }
 
 export class Mirror {
   readonly #contextOf: () => WorkerContext;
   readonly #queue = new RingQueue<Copy>();
-  readonly #running = new Set<MirrorRun>();
+  readonly #running = new Set<DetachedRun>();
   #queuedBytes = 0;
 
   /** The context holds the mirror, and so is not there before it. */
@@ -112,7 +97,7 @@ export class Mirror {
     statement.decision = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1 };
     const copy: Copy = {
       statement,
-      session: { user: session.user, backendUser: session.backendUser, clientAddress: session.client.address },
+      who: { user: session.user, backendUser: session.backendUser, clientAddress: session.client.address },
       state: mirroredState(session.state.schema, session.state.names),
     };
     if (this.#running.size < variables.mirrorMaxConcurrency) return this.#run(copy);
@@ -124,14 +109,29 @@ export class Mirror {
   }
 
   #run(copy: Copy): void {
-    const run = new MirrorRun(this.#context, copy, () => {
+    const run = new DetachedRun(this.#context, copy.who, copy.state, SHAPE, (end) => {
+      this.#record(copy, end);
       this.#running.delete(run);
       this.#count();
       this.#next();
     });
     this.#running.add(run);
     this.#count();
-    run.start();
+    run.start(copy.statement);
+  }
+
+  #record({ statement, who }: Copy, { outcome }: DetachedEnd): void {
+    const { user, clientAddress } = who;
+    recordStatement(
+      this.#context,
+      this.#context.runtime.variables,
+      user.username,
+      clientAddress,
+      statement,
+      outcome?.rowsAffected ?? 0,
+      outcome?.rowsSent ?? 0,
+      performance.now(),
+    );
   }
 
   /** In a turn of its own: a queue of statements that fail at once is no recursion. */
@@ -153,103 +153,5 @@ export class Mirror {
   }
 }
 
-const NO_SOURCES: ReadonlySet<number> = new Set();
-
 /** What looks at the answer of the original has no business with that of the copy. */
 const NO_HOOKS = { tee: undefined, filter: undefined, viewKey: undefined } as const;
-
-/** One mirrored statement and the session it would have. */
-class MirrorRun implements RunOwner {
-  readonly client = NOBODY;
-  readonly leases: Leases;
-  readonly cursors: Cursors;
-  readonly unmirroredSets = new UnmirroredSets();
-  /** Copies have connections of their own: they must not hold up anybody. */
-  readonly pipelining = false;
-  readonly sharesNothing = true;
-  readonly explains = false;
-  readonly throttle = undefined;
-  /** Nobody reads after a copy. */
-  readonly gtidSources = NO_SOURCES;
-  readonly shape = SHAPE;
-  readonly lastInsertId = 0;
-  readonly state: MirroredState;
-  readonly backendUser: Session['backendUser'];
-  readonly #context: WorkerContext;
-  readonly #copy: Copy;
-  readonly #onOver: () => void;
-  readonly #run = new StatementRun(this);
-
-  constructor(context: WorkerContext, copy: Copy, onOver: () => void) {
-    this.#context = context;
-    this.#copy = copy;
-    this.#onOver = onOver;
-    this.leases = new Leases(context.hostgroups, context.lingering);
-    this.cursors = new Cursors(this.leases);
-    this.state = copy.state;
-    this.backendUser = copy.session.backendUser;
-  }
-
-  get hostgroups(): WorkerContext['hostgroups'] {
-    return this.#context.hostgroups;
-  }
-
-  get counters(): WorkerContext['counters'] {
-    return this.#context.counters;
-  }
-
-  get variables(): MysqlVariables {
-    return this.#context.runtime.variables;
-  }
-
-  start(): void {
-    this.#run.run(this.#copy.statement);
-  }
-
-  sweep(): void {
-    this.#run.sweep();
-  }
-
-  abandon(): void {
-    this.#run.abandon();
-    this.leases.endAll();
-  }
-
-  takeNextTransaction(): readonly string[] {
-    return [];
-  }
-
-  killQuery(connection: BackendConnection): Promise<void> {
-    return this.#context.kill(connection, 'QUERY', this.backendUser);
-  }
-
-  statementDone(statement: Statement, outcome: StatementOutcome): void {
-    this.#over(statement, outcome.rowsAffected, outcome.rowsSent);
-  }
-
-  serverRefused(statement: Statement, { home }: BackendConnection, error = errors.lostConnection()): void {
-    const { user, clientAddress } = this.#copy.session;
-    this.#context.errorStats.record(home, user.username, clientAddress, statement.schema, error);
-  }
-
-  statementFailed(statement: Statement): void {
-    this.#over(statement, 0, 0);
-  }
-
-  #over(statement: Statement, rowsAffected: number, rowsSent: number): void {
-    const { user, clientAddress } = this.#copy.session;
-    recordStatement(
-      this.#context,
-      this.variables,
-      user.username,
-      clientAddress,
-      statement,
-      rowsAffected,
-      rowsSent,
-      performance.now(),
-    );
-    // What the statement left on its connection ends here.
-    this.leases.endAll();
-    this.#onOver();
-  }
-}

@@ -604,7 +604,10 @@ export class Session implements RunOwner {
     if (mayDefine(statement)) this.context.masking.definitionsChanged();
     if (outcome.ok) this.#tellOfRights(statement);
     if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, outcome.ok);
-    if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) this.#afterDrop(statement);
+    if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) {
+      this.context.schemas.forget();
+      this.#afterDrop(statement);
+    }
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     const endedAt = connection.answeredAtMs;
@@ -699,8 +702,26 @@ export class Session implements RunOwner {
     this.#finish();
   }
 
-  /** Whether there is such a schema is the server's to say, with the next statement. */
+  /** Answers when it is known whether there is such a schema, or that nobody can say; see schema-check.ts. */
   useSchema(schema: string): void {
+    const asked = this.askForSchema(schema, this.client.address);
+    if (asked === undefined) return this.#enterSchema(schema);
+    this.begin('Init DB', undefined, 0);
+    void asked.then((refusal) => {
+      if (this.client.closed) return;
+      if (refusal === undefined) this.#enterSchema(schema);
+      else this.answerError(refusal);
+    });
+  }
+
+  /** See SchemaCheck.ask. */
+  askForSchema(schema: string, clientAddress: string): Promise<ProtocolError | undefined> | undefined {
+    const { user, backendUser, shape } = this;
+    const { names } = this.state;
+    return this.context.schemas.ask({ user, who: { user, backendUser, clientAddress }, schema, names, shape });
+  }
+
+  #enterSchema(schema: string): void {
     this.state = withSchema(this.state, schema);
     const tracks = (this.capabilities & Capability.SESSION_TRACK) !== 0;
     this.answerOk(tracks ? { trackedSchema: schema } : {});

@@ -508,14 +508,6 @@ describe('session state on one shared connection', () => {
       assert.equal(silent.warningStatus, 0);
     }));
 
-  test('a schema that does not exist is an error of the next statement, not of the connection', () =>
-    stage.withClient(async (client) => {
-      await client.query('USE no_such_schema');
-      await refusal(client.query('SELECT 1'), 1049);
-      await client.query('USE test');
-      assert.equal(await scalar(client, 'SELECT DATABASE()'), 'test');
-    }));
-
   test('isolation, foreign key checks and other variables the proxy mirrors', async () => {
     await eachKeepsItsOwn('SELECT @@foreign_key_checks', [
       ['SET foreign_key_checks = 0', '0'],

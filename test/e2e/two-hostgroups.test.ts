@@ -7,8 +7,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import mysql, { type Connection } from 'mysql2/promise';
+import { Command } from '../../src/protocol/commands.ts';
 import { repositoryRoot } from '../helpers/repository.ts';
 import { APP, type MysqlError, refusal, Stage, scalar } from '../helpers/stage.ts';
+import { WireClient } from '../helpers/wire-client.ts';
 
 interface Tool {
   readonly tool: string;
@@ -76,6 +78,73 @@ describe('state over two hostgroups', () => {
     await client.query('SET time_zone = DEFAULT');
     assert.equal(await scalar(client, 'SELECT @@time_zone'), 'SYSTEM');
     client.destroy();
+  });
+
+  describe('a schema that a client wants to be in', () => {
+    const everywhere = async (sql: string) => {
+      for (const database of stage.databases) await database.query(sql);
+    };
+
+    before(async () => {
+      await stage.databases[1]?.query('CREATE DATABASE reports');
+      await everywhere("CREATE USER guest@'%' IDENTIFIED BY 'guest'");
+      await everywhere("GRANT SELECT ON test.* TO guest@'%'");
+      await stage.sluice.admin(
+        "INSERT INTO mysql_users (username, password, default_hostgroup) VALUES ('guest', 'guest', 0), ('lost', 'lost', 7)",
+        'LOAD MYSQL USERS TO RUNTIME',
+      );
+    });
+
+    test('is refused at once where no server has it, and the session stays in its own', () =>
+      stage.withClient(async (client) => {
+        const { message } = await refusal(client.query('USE nowhere'), 1049);
+        assert.equal(message, "Unknown database 'nowhere'");
+        assert.equal(await scalar(client, 'SELECT DATABASE()'), 'test');
+        await refusal(stage.connect({ database: 'nowhere' }), 1049);
+        await refusal(client.changeUser({ ...APP, database: 'nowhere' }), 1049);
+      }));
+
+    test('is refused to whom it is forbidden, as COM_INIT_DB too', async () => {
+      const guest = { user: 'guest', password: 'guest', database: 'test' };
+      const address = { host: stage.sluice.host, port: stage.sluice.mysqlPort };
+      const client = await WireClient.connect({ ...address, ...guest });
+      assert.equal((await client.command(Command.COM_INIT_DB, Buffer.from('reports'))).errorCode, 1044);
+      assert.equal((await client.command(Command.COM_INIT_DB, Buffer.from('test'))).errorCode, 0);
+      client.destroy();
+      await refusal(stage.connect({ ...guest, database: 'mysql' }), 1044);
+    });
+
+    test('may be one that only a hostgroup of a rule has', () =>
+      stage.withClient(
+        async (client) => {
+          assert.equal(await scalar(client, 'SELECT DATABASE()'), 'reports');
+          await client.query('USE test');
+          await client.query('USE reports');
+          assert.equal(await scalar(client, 'SELECT @@server_id'), '2');
+        },
+        { database: 'reports' },
+      ));
+
+    test('is unknown again as soon as it is dropped', () =>
+      stage.withClient(async (client) => {
+        await everywhere('CREATE DATABASE brief');
+        await client.query('USE brief');
+        await client.query('USE test');
+        await stage.databases[1]?.query('DROP DATABASE brief');
+        await client.query('DROP DATABASE brief');
+        await refusal(client.query('USE brief'), 1049);
+      }));
+
+    test('is believed in where no server can be asked, and with sluice-strict off', async () => {
+      const lost = await stage.sluice.connect({ user: 'lost', password: 'lost', database: 'nowhere' });
+      lost.destroy();
+      await stage.sluice.admin('SET sluice-strict = false', 'LOAD SLUICE VARIABLES TO RUNTIME');
+      await stage.withClient(async (client) => {
+        await client.query('USE nowhere');
+        await refusal(client.query('SELECT 1'), 1049);
+      });
+      await stage.sluice.admin('SET sluice-strict = true', 'LOAD SLUICE VARIABLES TO RUNTIME');
+    });
   });
 
   for (const { tool, statements } of TOOLS) {
