@@ -68,24 +68,34 @@ export interface SyncTarget {
 export function planSync(actual: MirroredState, wanted: MirroredState, target: SyncTarget): SyncStep[] {
   const steps: SyncStep[] = [];
   let state = actual;
-  if (state.schema !== wanted.schema && wanted.schema !== '') {
-    // A server reads the name in the connection's character set, which may be another session's.
-    if (!ASCII.test(wanted.schema) && !readsUtf8(state)) {
+  const entersSchema = state.schema !== wanted.schema && wanted.schema !== '';
+  if (entersSchema && !ASCII.test(wanted.schema)) {
+    // A server reads the name in the connection's character set.
+    if (!readsUtf8(state)) {
       state = withNames(state, UTF8);
       steps.push({ kind: 'query', sql: setNames(UTF8, target.mariadb), reached: state });
     }
+  } else state = planNames(state, wanted, target, steps);
+  // After the names: a refusal is read by the client.
+  if (entersSchema) {
     state = mirroredState(wanted.schema, state.names, state.variables);
     steps.push({ kind: 'init-db', schema: wanted.schema, reached: state });
   }
-  if (wanted.names !== undefined && (!sameNames(state.names, wanted.names) || losesCharset(state, wanted))) {
-    state = withNames(state, wanted.names);
-    steps.push({ kind: 'query', sql: setNames(wanted.names, target.mariadb), reached: state });
-  }
+  state = planNames(state, wanted, target, steps);
   const assignments = differences(state.variables, wanted.variables, target);
   if (assignments.length > 0) {
     steps.push({ kind: 'set', assignments, reached: wanted });
   }
   return steps;
+}
+
+/** Adds the step to the wanted character set, if there has to be one. @returns the state it leads to */
+function planNames(state: MirroredState, wanted: MirroredState, target: SyncTarget, steps: SyncStep[]): MirroredState {
+  if (wanted.names === undefined) return state;
+  if (sameNames(state.names, wanted.names) && !losesCharset(state, wanted)) return state;
+  const reached = withNames(state, wanted.names);
+  steps.push({ kind: 'query', sql: setNames(wanted.names, target.mariadb), reached });
+  return reached;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII

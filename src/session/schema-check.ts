@@ -6,7 +6,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { UserEntry } from '../../runtime/snapshot.ts';
-import { type CharacterSet, mirroredState } from '../backend/mirrored-state.ts';
+import { type MirroredState, withSchema } from '../backend/mirrored-state.ts';
 import { Command } from '../protocol/commands.ts';
 import type { ProtocolError } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
@@ -34,7 +34,8 @@ export interface SchemaQuestion {
   readonly user: UserEntry;
   readonly who: DetachedUser;
   readonly schema: string;
-  readonly names: CharacterSet | undefined;
+  /** The session's, whose connections are near at hand. */
+  readonly state: MirroredState;
   /** The capabilities that the client's connections have; see SHAPE_CAPABILITIES. */
   readonly shape: number;
 }
@@ -113,9 +114,9 @@ export class SchemaCheck {
   /** @param limitMs after which the end is one without outcome and error */
   #askOne(hostgroup: number, question: SchemaQuestion, limitMs: number): Promise<DetachedEnd> {
     const context = this.#contextOf();
-    const { who, schema, names, shape } = question;
+    const { who, schema, state, shape } = question;
     return new Promise((resolve) => {
-      const run = new DetachedRun(context, who, mirroredState(schema, names), shape, resolve);
+      const run = new DetachedRun(context, who, withSchema(state, schema), shape, resolve);
       context.clock.after(Math.max(limitMs, 0), () => {
         run.abandon();
         resolve({});

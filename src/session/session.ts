@@ -716,9 +716,8 @@ export class Session implements RunOwner {
 
   /** See SchemaCheck.ask. */
   askForSchema(schema: string, clientAddress: string): Promise<ProtocolError | undefined> | undefined {
-    const { user, backendUser, shape } = this;
-    const { names } = this.state;
-    return this.context.schemas.ask({ user, who: { user, backendUser, clientAddress }, schema, names, shape });
+    const { user, backendUser, state, shape } = this;
+    return this.context.schemas.ask({ user, who: { user, backendUser, clientAddress }, schema, state, shape });
   }
 
   #enterSchema(schema: string): void {

@@ -20,15 +20,15 @@ describe('making a backend connection look like a session', () => {
     assert.deepEqual(planSync(fresh, mirroredState('', UTF8MB4), MARIADB), []);
   });
 
-  it('sets schema, character set and variables, in that order', () => {
+  it('sets character set, schema and variables, in that order', () => {
     const wanted = withVariables(withNames(withSchema(fresh, 'clinic'), { charset: 'latin1', collation: '' }), [
       ['sql_mode', "'ANSI'"],
       ['time_zone', "'+01:00'"],
     ]);
     const steps = planSync(fresh, wanted, MARIADB);
     assert.deepEqual(sqlOf(steps), [
-      'USE clinic',
       'SET NAMES latin1',
+      'USE clinic',
       "SET SESSION sql_mode = 'ANSI', SESSION time_zone = '+01:00'",
     ]);
     assert.equal(steps.at(-1)?.reached.key, wanted.key);
