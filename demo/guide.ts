@@ -9,7 +9,7 @@ export interface GuideAddresses {
 
 /** The guide, for a terminal of 100 columns. */
 export function guide({ adminPort, mysqlPort }: GuideAddresses): string {
-  const cli = 'node dist/src/cli.js admin';
+  const cli = 'node dist/bin/sluice.js admin';
   const steps = (lines: readonly (readonly [statement: string, seen: string])[]) =>
     lines.map(([statement, seen]) => `    ${statement}\n        -> ${seen}`).join('\n');
   return `

@@ -6,7 +6,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   accessSync,
-  chmodSync,
   constants,
   copyFileSync,
   existsSync,
@@ -21,6 +20,7 @@ import {
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle, PROGRAM } from './bundle.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const DIST = join(ROOT, 'dist');
@@ -31,7 +31,6 @@ const NODE_MIN = [20, 11];
 const SOURCE_FOLDERS = ['src', 'admin', 'runtime', 'demo', 'test', 'bench'];
 const ASSET_FOLDERS = ['src', 'admin', 'runtime', 'demo', 'test'];
 const ROOT_ASSETS = ['schema.sql'];
-const PROGRAM = join(DIST, 'src', 'cli.js');
 
 /** A failure that is explained by its message alone. */
 class Refusal extends Error {}
@@ -121,7 +120,7 @@ async function build() {
   for (const path of Object.keys(sources)) {
     if (isAsset(path)) copyAsset(path);
   }
-  chmodSync(PROGRAM, 0o755);
+  await bundle();
   writeFileSync(STAMP, JSON.stringify({ files: sources }));
   return 0;
 }

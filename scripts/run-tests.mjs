@@ -1,6 +1,7 @@
 /**
  * Runs the compiled tests with Node's own test runner; `node scripts/run-tests.mjs story unit/sql` runs only the files
- * whose path contains one of the words. It builds and installs nothing: that is scripts/bootstrap.mjs.
+ * whose path contains one of the words. It installs and compiles nothing: that is scripts/bootstrap.mjs. Only
+ * the program they start is put together here each time, which is quick, so that no test runs an old one.
  *
  * Node 20's `--test` takes no patterns, hence the list of files. The closing lines are the runner's own.
  */
@@ -9,6 +10,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, 
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const testsDir = join(root, 'dist', 'test');
@@ -36,6 +38,8 @@ if (files.length === 0) {
   );
   process.exit(1);
 }
+
+await bundle();
 
 // What several files need once (an initialised MariaDB data directory) lives here and goes with the run.
 const runDir = mkdtempSync(join(temporaryRoot(), 'sluice-test-run-'));

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { mysqlCli } from '../helpers/mysql-cli.ts';
 import { endProcess, reapProcess, removeFolder, temporaryFolder } from '../helpers/reaper.ts';
-import { repositoryRoot } from '../helpers/repository.ts';
+import { CLI } from '../helpers/sluice-process.ts';
 import { within } from '../helpers/wait.ts';
 
-const CLI = join(repositoryRoot, 'dist', 'src', 'cli.js');
 const START_PATIENCE_MS = 40_000;
 
 /** What `npm start` runs once everything is built. */

@@ -40,7 +40,7 @@ export interface Ports {
 const CONFIG_FILE = 'sluice.cnf';
 
 /** The built command line. */
-export const CLI: string = join(repositoryRoot, 'dist', 'src', 'cli.js');
+export const CLI: string = join(repositoryRoot, 'dist', 'bin', 'sluice.js');
 
 /** How long a start may take on a machine that is busy with other tests. */
 const START_PATIENCE_MS = 30_000;

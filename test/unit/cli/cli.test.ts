@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Invocation, parseCommandLine } from '../../../src/cli.ts';
 import { VERSION } from '../../../src/util/version.ts';
+import { repositoryRoot } from '../../helpers/repository.ts';
 
-const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const CLI = join(repositoryRoot, 'dist', 'bin', 'sluice.js');
 
 function parse(
   args: string[],
@@ -176,7 +176,7 @@ describe('the program', () => {
   const execute = promisify(execFile);
 
   it('prints its version, which is that of package.json', async () => {
-    const manifest = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { version: string };
+    const manifest = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
     assert.equal(VERSION, manifest.version);
     const { stdout } = await execute(process.execPath, [CLI, '-V']);
     assert.equal(stdout, `sluice version ${VERSION} (ProxySQL 2.7.1 compatible), Node ${process.version}\n`);

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createEmbeddedServer, type EmbeddedServer } from '../../../src/embedded/embedded-server.ts';
 import { mysqlCli } from '../../helpers/mysql-cli.ts';
+import { repositoryRoot } from '../../helpers/repository.ts';
 import { eventually } from '../../helpers/wait.ts';
 
-const CLI = fileURLToPath(new URL('../../../src/cli.js', import.meta.url));
+const CLI = join(repositoryRoot, 'dist', 'bin', 'sluice.js');
 
 /** An embedded server stands in for the admin plane: the console speaks plain MySQL. */
 let server: EmbeddedServer;
