@@ -3,6 +3,7 @@
  * has executed, and nothing of hostgroups or sessions.
  */
 import { connect, type Socket } from 'node:net';
+import type { GtidInterval } from './gtid-set.ts';
 import { ReaderState, readerLineBytesMax } from './reader-protocol.ts';
 
 /** The pause before a reader is asked again doubles from mysql-binlog_reader_connect_retry_msec up to this, in ms. */
@@ -18,13 +19,15 @@ export interface BinlogReaderOptions {
   warn(fields: object, message: string): void;
   /** Milliseconds: mysql-binlog_reader_connect_retry_msec as it is now. */
   retryMs(): number;
-  /** The server has executed more. */
+  /** The server has executed this. */
+  onRun(source: string, interval: GtidInterval): void;
+  /** The server has executed more; after the runs that are told at once. */
   onExecuted(): void;
 }
 
 export class BinlogReader {
   readonly #options: BinlogReaderOptions;
-  #state = new ReaderState();
+  readonly #state: ReaderState;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** The line under way. */
@@ -35,6 +38,7 @@ export class BinlogReader {
 
   constructor(options: BinlogReaderOptions) {
     this.#options = options;
+    this.#state = new ReaderState((source, interval) => options.onRun(source, interval));
     this.#open();
   }
 

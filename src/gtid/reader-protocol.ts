@@ -8,7 +8,7 @@
  *
  * @see https://proxysql.com/documentation/mysql-binlog-reader/
  */
-import { GtidSet, parseGtidSet, parseInterval, parseSource } from './gtid-set.ts';
+import { type GtidInterval, GtidSet, parseGtidSet, parseInterval, parseSource } from './gtid-set.ts';
 
 /** A longer line is not a reader's. */
 export const readerLineBytesMax = 1024 * 1024;
@@ -19,6 +19,12 @@ export class ReaderState {
   events = 0;
   /** Whom I2 and I4 are of. */
   #source: string | undefined;
+  readonly #onExecuted: (source: string, interval: GtidInterval) => void;
+
+  /** @param onExecuted hears of each run that is told, after it is in the set */
+  constructor(onExecuted: (source: string, interval: GtidInterval) => void = () => {}) {
+    this.#onExecuted = onExecuted;
+  }
 
   /** A line without its end; false when it makes no sense: what follows would not, either. */
   line(text: string): boolean {
@@ -43,7 +49,10 @@ export class ReaderState {
     const set = parseGtidSet(text);
     if (set === undefined) return false;
     this.executed = set;
-    for (const [source] of set.entries()) this.#source = source;
+    for (const [source, interval] of set.entries()) {
+      this.#source = source;
+      this.#onExecuted(source, interval);
+    }
     this.events += 1;
     return true;
   }
@@ -63,6 +72,7 @@ export class ReaderState {
     if (interval === undefined || this.#source === undefined || !this.executed.add(this.#source, interval))
       return false;
     this.events += 1;
+    this.#onExecuted(this.#source, interval);
     return true;
   }
 }

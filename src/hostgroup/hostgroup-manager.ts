@@ -11,7 +11,6 @@ import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection, ConnectionHome } from '../backend/backend-connection.ts';
 import { LoginRefused } from '../connection-phase/client-login.ts';
 import { BinlogReaders } from '../gtid/binlog-readers.ts';
-import type { GtidSet } from '../gtid/gtid-set.ts';
 import type { Counters } from '../observe/counters.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -25,7 +24,7 @@ import { LaneWatch } from './lane-watch.ts';
 import { laneDepthCrowded } from './lanes.ts';
 import { probePipelining } from './pipelining-probe.ts';
 import { dropUnanswered, pingFree, tidyFree } from './pool-upkeep.ts';
-import { type ConnectionWish, Server, type ServerOptions, type ServerPlaces } from './server.ts';
+import { type ConnectionWish, Server, type ServerOptions, type ServerPlaces, type Sight } from './server.ts';
 import { ServerPicker } from './server-picker.ts';
 
 /** Sessions that may wait for a connection of one hostgroup; one more is refused at once. */
@@ -129,6 +128,7 @@ export class HostgroupManager {
     retryMs: () => this.#variables.binlogReaderConnectRetryMsec,
     warn: (fields, message) => this.#logger.warn(fields, message),
     onExecuted: () => this.#serveReaders(),
+    nowMs: () => this.#clock.nowMs(),
   });
   readonly #laneWatch = new LaneWatch(
     () => this.#servers(),
@@ -300,10 +300,12 @@ export class HostgroupManager {
     };
     if (group.waiting.length >= waitQueueLengthMax) {
       queueMicrotask(() => this.#fail(group, waiting, errors.maxConnectTimeout(request.hostgroup, 0)));
+    } else if (request.wish.sees?.gtids !== undefined && !this.tellsGtids(request.hostgroup)) {
+      queueMicrotask(() => this.#fail(group, waiting, errors.gtidsUntold(request.hostgroup)));
     } else {
       group.waiting.push(waiting);
       this.#serve(group, waiting);
-      if (!waiting.over && !waiting.connecting && !waiting.deferred && request.wish.gtids === undefined)
+      if (!waiting.over && !waiting.connecting && !waiting.deferred && request.wish.sees === undefined)
         this.#onPressure();
     }
     return () => this.#remove(group, waiting);
@@ -324,7 +326,7 @@ export class HostgroupManager {
     const group = this.#hostgroups.get(server.hostgroup);
     const waiting = group?.waiting.find(({ connecting, request: { wish } }) => {
       if (connecting || !fits(connection, wish)) return false;
-      return wish.gtids === undefined || this.#readers.hasExecuted(server.entry, wish.gtids);
+      return wish.sees === undefined || this.#shows(server, wish.sees);
     });
     if (group !== undefined && waiting !== undefined && server.accepts(this.#clock.nowMs())) {
       this.#satisfy(group, waiting, connection);
@@ -407,9 +409,18 @@ export class HostgroupManager {
     return rows;
   }
 
-  /** Whether the connection's server is known to have executed these transactions. */
-  hasExecuted(connection: BackendConnection, gtids: GtidSet): boolean {
-    return this.#readers.hasExecuted((connection.home as Server).entry, gtids);
+  /** Whether a statement sees there what it has to see, as far as is known. */
+  shows(connection: BackendConnection, sight: Sight): boolean {
+    return this.#shows(connection.home as Server, sight);
+  }
+
+  #shows({ entry }: Server, { gtids, sinceMs }: Sight): boolean {
+    if (gtids !== undefined && !this.#readers.hasExecuted(entry, gtids)) return false;
+    return sinceMs === undefined || !this.tellsGtids(entry.hostgroup) || this.#readers.isCurrent(entry, sinceMs);
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   /** Whether it can be known at all what servers of the hostgroup have executed. */
@@ -420,7 +431,7 @@ export class HostgroupManager {
   /** A server has executed more: some may have waited for that. */
   #serveReaders(): void {
     for (const group of this.#hostgroups.values())
-      if (group.waiting.some(({ request }) => request.wish.gtids !== undefined)) this.#serveWaiting(group);
+      if (group.waiting.some(({ request }) => request.wish.sees !== undefined)) this.#serveWaiting(group);
   }
 
   /** What servers with a gtid_port are known to have executed. */
@@ -460,10 +471,10 @@ export class HostgroupManager {
     const nowMs = this.#clock.nowMs();
     const candidates = this.#candidates;
     candidates.length = 0;
-    const { gtids } = wish;
+    const { sees } = wish;
     for (const server of group.servers) {
       if (!server.accepts(nowMs) || !server.hasRoom(wish)) continue;
-      if (gtids === undefined || this.#readers.hasExecuted(server.entry, gtids)) candidates.push(server);
+      if (sees === undefined || this.#shows(server, sees)) candidates.push(server);
     }
     if (lost !== undefined && candidates.length > 1) {
       const index = candidates.indexOf(lost as Server);
@@ -653,6 +664,7 @@ export class HostgroupManager {
   #satisfy(group: Hostgroup, waiting: Waiting, connection: BackendConnection): void {
     this.#counters.MyHGM_myconnpoll_get_ok += 1;
     this.#counters.ConnPool_get_conn_success += 1;
+    if (waiting.request.wish.sees?.sinceMs !== undefined) this.#noteLagWait(waiting);
     this.#remove(group, waiting);
     try {
       waiting.request.onConnection(connection);
@@ -662,6 +674,11 @@ export class HostgroupManager {
       connection.destroy();
       waiting.request.onFailure(errors.lostConnection());
     }
+  }
+
+  #noteLagWait({ sinceMs }: Waiting): void {
+    this.#counters.queries_with_max_lag_ms__delayed += 1;
+    this.#counters.queries_with_max_lag_ms__total_wait_time_us += (this.#clock.nowMs() - sinceMs) * 1000;
   }
 
   #fail(group: Hostgroup, waiting: Waiting, error: ProtocolError): void {

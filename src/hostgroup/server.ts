@@ -20,6 +20,14 @@ import { Lanes } from './lanes.ts';
 const QUICK_SERVER_MS = 0.5;
 const LANES_MIN = 2;
 
+/** What a statement has to see, wherever it runs. */
+export interface Sight {
+  /** Transactions that the server has to have executed. */
+  readonly gtids: GtidSet | undefined;
+  /** The server may lack only what others have executed later than this, in ms since the epoch. */
+  readonly sinceMs: number | undefined;
+}
+
 /** Who wants a connection, and what it should look like. */
 export interface ConnectionWish {
   readonly username: string;
@@ -28,8 +36,8 @@ export interface ConnectionWish {
   readonly stateKey: string;
   /** One that nobody has used before. */
   readonly fresh: boolean;
-  /** Transactions that the server has to have executed. */
-  readonly gtids?: GtidSet | undefined;
+  /** Absent: any server will do. */
+  readonly sees?: Sight | undefined;
 }
 
 /** This worker's part of a server's max_connections; runtime/quota/holder.ts is one. */

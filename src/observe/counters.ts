@@ -38,6 +38,11 @@ export class Counters {
   GTID_consistent_queries = 0;
   /** Writes whose transaction id was taken from the answer. */
   GTID_session_collected = 0;
+  /** Statements whose comment says how far a server may be behind (max_lag_ms, min_epoch_ms). */
+  queries_with_max_lag_ms = 0;
+  /** Those that did not find a free connection at once, and what they waited. */
+  queries_with_max_lag_ms__delayed = 0;
+  queries_with_max_lag_ms__total_wait_time_us = 0;
   Queries_backends_bytes_recv = 0;
   Queries_backends_bytes_sent = 0;
   Queries_frontends_bytes_recv = 0;

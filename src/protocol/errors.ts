@@ -119,6 +119,12 @@ export const errors = {
       'HY000',
       `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.floor(elapsedMs)}ms`,
     ),
+  gtidsUntold: (hostgroup: number) =>
+    protocolError(
+      9001,
+      'HY000',
+      `No server of hostgroup ${hostgroup} has a gtid_port: nobody tells which of them has executed min_gtid`,
+    ),
   maxConnectFailure: (hostgroup: number) =>
     protocolError(9002, 'HY000', `Max connect failure while reaching hostgroup ${hostgroup}`),
 } as const;

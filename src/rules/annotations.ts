@@ -2,7 +2,8 @@
  * What a client asks for in the first comment of its statement: `hostgroup=1;cache_ttl=500`. Source: ProxySQL, surface of
  * comment annotations. Whether it is listened to at all is not decided here.
  */
-import type { Decision } from './decision.ts';
+import { parseGtidSet } from '../gtid/gtid-set.ts';
+import type { AsOf, Decision } from './decision.ts';
 
 /** Absent: not asked for. Times in milliseconds. */
 export interface Annotations {
@@ -13,20 +14,39 @@ export interface Annotations {
   readonly timeoutMs?: number;
   readonly mirrorHostgroup?: number;
   readonly createNewConnection?: boolean;
+  readonly maxLagMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly minEpochMs?: number;
+  /** As it was written: a set of transaction ids, or what was meant as one. */
+  readonly minGtid?: string;
 }
 
-type Key = 'hostgroup' | 'cacheTtlMs' | 'delayMs' | 'retries' | 'timeoutMs' | 'mirrorHostgroup';
-
-const NUMBERS: ReadonlyMap<string, Key> = new Map([
-  ['hostgroup', 'hostgroup'],
-  ['cache_ttl', 'cacheTtlMs'],
-  ['query_delay', 'delayMs'],
-  ['query_retries', 'retries'],
-  ['query_timeout', 'timeoutMs'],
-  ['mirror', 'mirrorHostgroup'],
-] as const);
+type Key =
+  | 'hostgroup'
+  | 'cacheTtlMs'
+  | 'delayMs'
+  | 'retries'
+  | 'timeoutMs'
+  | 'mirrorHostgroup'
+  | 'maxLagMs'
+  | 'minEpochMs';
 
 const NUMBER_MAX = 2_147_483_647;
+
+/** The longest max_lag_ms, as in ProxySQL: a longer one is not listened to, nor a min_epoch_ms that is longer ago. */
+export const maxLagMsMax = 600_000;
+
+/** With the largest value that is listened to. */
+const NUMBERS: ReadonlyMap<string, readonly [Key, max: number]> = new Map([
+  ['hostgroup', ['hostgroup', NUMBER_MAX]],
+  ['cache_ttl', ['cacheTtlMs', NUMBER_MAX]],
+  ['query_delay', ['delayMs', NUMBER_MAX]],
+  ['query_retries', ['retries', NUMBER_MAX]],
+  ['query_timeout', ['timeoutMs', NUMBER_MAX]],
+  ['mirror', ['mirrorHostgroup', NUMBER_MAX]],
+  ['max_lag_ms', ['maxLagMs', maxLagMsMax]],
+  ['min_epoch_ms', ['minEpochMs', Number.MAX_SAFE_INTEGER]],
+]);
 
 /** Reads `key=value` parts between semicolons; undefined when there is none that is known. Others are skipped. */
 export function parseAnnotations(comment: string): Annotations | undefined {
@@ -36,14 +56,19 @@ export function parseAnnotations(comment: string): Annotations | undefined {
   for (const part of comment.split(';')) {
     const equals = part.indexOf('=');
     if (equals < 0) continue;
-    const name = part.slice(0, equals).trim();
+    const name = part.slice(0, equals).trim().toLowerCase();
+    const text = part.slice(equals + 1).trim();
+    if (name === 'min_gtid' && text !== '') {
+      found.minGtid = text;
+      any = true;
+      continue;
+    }
     // Like atoi: a value must begin with a digit, and what follows its digits is not looked at.
-    const digits = /^\d+/.exec(part.slice(equals + 1).trim())?.[0];
+    const digits = /^\d+/.exec(text)?.[0];
     if (digits === undefined) continue;
     const value = Number(digits);
-    if (value > NUMBER_MAX) continue;
-    const key = NUMBERS.get(name);
-    if (key !== undefined) found[key] = value;
+    const number = NUMBERS.get(name);
+    if (number !== undefined && value <= number[1]) found[number[0]] = value;
     else if (name === 'create_new_connection') found.createNewConnection = value === 1;
     else continue;
     any = true;
@@ -53,8 +78,13 @@ export function parseAnnotations(comment: string): Annotations | undefined {
 
 /** They come after the rules and win over them. */
 export function annotated(decision: Decision, asked: Annotations): Decision {
+  const asOf = asOfAsked(asked);
+  // Who asks for what nobody understands would read something else.
+  const errorMsg = decision.errorMsg ?? (asOf === 'unreadable' ? NO_GTIDS : undefined);
   return {
     ...decision,
+    errorMsg,
+    asOf: asOf === 'unreadable' ? undefined : asOf,
     destinationHostgroup: asked.hostgroup ?? decision.destinationHostgroup,
     cacheTtlMs: asked.cacheTtlMs ?? decision.cacheTtlMs,
     delayMs: asked.delayMs ?? decision.delayMs,
@@ -63,6 +93,15 @@ export function annotated(decision: Decision, asked: Annotations): Decision {
     mirrorHostgroup: asked.mirrorHostgroup ?? decision.mirrorHostgroup,
     createNewConnection: asked.createNewConnection ?? decision.createNewConnection,
   };
+}
+
+const NO_GTIDS = "min_gtid in the statement's comment is no set of transaction ids";
+
+function asOfAsked({ minGtid, maxLagMs, minEpochMs }: Annotations): AsOf | 'unreadable' | undefined {
+  if (minGtid === undefined && maxLagMs === undefined && minEpochMs === undefined) return undefined;
+  const gtids = minGtid === undefined ? undefined : parseGtidSet(minGtid);
+  if (minGtid !== undefined && gtids === undefined) return 'unreadable';
+  return { gtids, maxLagMs, minEpochMs };
 }
 
 /** mysql_users.attributes: `{"query_annotations": false}` forbids a user what the variable allows, and `true` the reverse. */

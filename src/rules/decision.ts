@@ -3,6 +3,8 @@
  * It holds no algorithm; compile.ts and match.ts do.
  */
 
+import type { GtidSet } from '../gtid/gtid-set.ts';
+
 /**
  * One statement and its session. Texts are latin1 strings, one character per byte: PCRE matches bytes, and so does
  * this. Names a client sent as UTF-8 (`username`, `schemaname`) are its bytes, too.
@@ -22,6 +24,16 @@ export interface MatchInput {
   readonly query: string;
   /** false for COM_STMT_EXECUTE: the server has the text already. */
   readonly rewrite: boolean;
+}
+
+/** How current the data has to be that a statement reads, as its comment asks. */
+export interface AsOf {
+  /** Transactions that the server has to have executed. */
+  readonly gtids: GtidSet | undefined;
+  /** The server may lack only what others have executed in the last so many ms. */
+  readonly maxLagMs: number | undefined;
+  /** The server may lack only what others have executed after this time, in ms since the epoch. */
+  readonly minEpochMs: number | undefined;
 }
 
 /** What the rules say about one statement. Numbers are -1 when no rule set them. */
@@ -53,6 +65,7 @@ export interface Decision {
   readonly reconnect: number;
   /** A comment wants a connection that nobody has used before. */
   readonly createNewConnection: boolean;
+  readonly asOf: AsOf | undefined;
   /** What the firewall says of the statement; undefined when it says nothing. */
   readonly firewall: 'unknown' | 'blocked' | undefined;
   /** false when a rule's attributes keep the statement from sharing a connection. */
@@ -109,6 +122,7 @@ export const NO_DECISION: Decision = Object.freeze({
   stickyConn: -1,
   reconnect: -1,
   createNewConnection: false,
+  asOf: undefined,
   firewall: undefined,
   pipelining: true,
   cacheable: true,

@@ -18,7 +18,7 @@ const COM_BYTES = 1;
 /** The key of a statement the cache may answer; undefined for all others. */
 export function cacheKeyOf(session: Session, statement: Statement): string | undefined {
   const { command, decision, facts, frame } = statement;
-  if (decision.cacheTtlMs <= 0 || command !== 'query') return undefined;
+  if (decision.cacheTtlMs <= 0 || command !== 'query' || decision.asOf !== undefined) return undefined;
   if (!READING_KINDS.has(facts.kind) || facts.command === 'SELECT_FOR_UPDATE' || facts.effects !== 0) return undefined;
   const { leases, lockedHostgroup, shape, state, user } = session;
   if (lockedHostgroup >= 0 || leases.pinned || leases.inTransaction() !== undefined) return undefined;

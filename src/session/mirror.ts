@@ -94,7 +94,7 @@ export class Mirror {
     rewrite(statement, decision, session.runtime.digests, session.quoting());
     if (decision.rewrittenQuery !== undefined) statement.sentText = undefined;
     statement.frame = Buffer.from(statement.frame);
-    statement.decision = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1 };
+    statement.decision = { ...decision, cacheTtlMs: -1, mirrorHostgroup: -1, mirrorFlagOut: -1, asOf: undefined };
     const copy: Copy = {
       statement,
       who: { user: session.user, backendUser: session.backendUser, clientAddress: session.client.address },

@@ -39,7 +39,8 @@ export function whyNotShared(owner: RunOwner, statement: Statement): NotPipeline
     decision.multiplex === 0 ||
     decision.timeoutMs > 0 ||
     decision.createNewConnection ||
-    decision.gtidFromHostgroup >= 0
+    decision.gtidFromHostgroup >= 0 ||
+    decision.asOf !== undefined
   )
     return 'Sluice_pipelining_not_by_rule';
   if (statement.frame.length > sharedFrameBytesMax) return 'Sluice_pipelining_not_quick';

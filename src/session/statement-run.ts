@@ -14,7 +14,7 @@ import type { ClientConnection } from '../frontend/client-connection.ts';
 import { type GtidSet, parseGtidSet } from '../gtid/gtid-set.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
-import type { ConnectionWish, Server } from '../hostgroup/server.ts';
+import type { ConnectionWish, Server, Sight } from '../hostgroup/server.ts';
 import type { Counters } from '../observe/counters.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
@@ -36,6 +36,7 @@ import {
   wantsCursor,
 } from './prepared-statements.ts';
 import { whyNotShared } from './sharing.ts';
+import { sightOf } from './sight.ts';
 import type { Statement } from './statement.ts';
 import type { Throttle } from './throttle.ts';
 import type { UnmirroredSets } from './unmirrored-sets.ts';
@@ -139,7 +140,7 @@ export class StatementRun implements AnswerOwner {
   /** The session's last write, by hostgroup. */
   #gtids: Map<number, GtidSet> | undefined;
   /** What the statement has to see. */
-  #gtidsWanted: GtidSet | undefined;
+  #sees: Sight | undefined;
   #tracked: { readonly of: MirroredState; readonly state: MirroredState } | undefined;
   /** Takes out of answers what is meant for the proxy alone; in use while `#strips`. */
   #stripper: SessionStateStripper | undefined;
@@ -412,8 +413,7 @@ export class StatementRun implements AnswerOwner {
   /** @param lost with it the statement was lost; if it cannot run again at once, that is the client's answer. */
   #acquire(statement: Statement, lost?: BackendConnection): void {
     const { leases, hostgroups } = this.#owner;
-    const from = statement.decision.gtidFromHostgroup;
-    this.#gtidsWanted = from < 0 ? undefined : this.#gtidsOf(from, statement);
+    this.#sees = sightOf(statement, this.#gtids, this.#owner);
     const held = leases.find(statement.hostgroup);
     if (held !== undefined && !this.#mayLeave(held)) {
       // A server that was taken out of service finishes nothing more, transactions included.
@@ -453,18 +453,11 @@ export class StatementRun implements AnswerOwner {
     if (!answered) this.#cancelRequest = cancel;
   }
 
-  /** What the session wrote last in that hostgroup, if anybody can tell who has executed it where the statement goes. */
-  #gtidsOf(from: number, { command, hostgroup }: Statement): GtidSet | undefined {
-    if (command === 'prepare' || !this.#owner.gtidSources.has(from)) return undefined;
-    return this.#owner.hostgroups.tellsGtids(hostgroup) ? this.#gtids?.get(from) : undefined;
-  }
-
   /** Its server may not have executed what the statement has to see: it is given back, unless the statement has to run there. */
   #mayLeave(held: BackendConnection): boolean {
-    const gtids = this.#gtidsWanted;
-    if (gtids === undefined || this.#owner.hostgroups.hasExecuted(held, gtids)) return false;
+    if (this.#sees === undefined || this.#owner.hostgroups.shows(held, this.#sees)) return false;
     if (this.#owner.leases.letGo(held)) return true;
-    this.#gtidsWanted = undefined;
+    this.#sees = undefined;
     return false;
   }
 
@@ -479,7 +472,7 @@ export class StatementRun implements AnswerOwner {
     return {
       username: this.#owner.backendUser.username,
       shape: this.#tracks ? (shape | Capability.SESSION_TRACK) >>> 0 : shape,
-      gtids: this.#gtidsWanted,
+      sees: this.#sees,
       stateKey: this.#wanted().key,
       fresh: this.statement?.decision.createNewConnection === true,
     };
@@ -646,7 +639,7 @@ export class StatementRun implements AnswerOwner {
     connection.pins |= pins;
     if (statement.decision.multiplex === 1) connection.pins &= ~NO_MULTIPLEX_PIN;
     (connection.home as Server).noteQuery();
-    if (this.#gtidsWanted !== undefined) this.#noteGtidSync(connection);
+    if (this.#sees?.gtids !== undefined) this.#noteGtidSync(connection);
     const kind = answerKindOf(statement);
     this.#strip(connection, kind);
     if (!connection.send(frameOf(statement), kind, this, statement)) this.#pauseClient(connection);

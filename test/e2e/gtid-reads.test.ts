@@ -73,6 +73,7 @@ class HeldReader {
 describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
   let database: DatabaseServer;
   let reader: HeldReader;
+  let late: HeldReader;
   let sluice: SluiceProcess;
 
   before(async () => {
@@ -81,6 +82,7 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
       args: ['--server-id=1', '--log-bin=binlog', '--sync-binlog=0', '--gtid-mode=ON', '--enforce-gtid-consistency=ON'],
     });
     reader = await HeldReader.start(database);
+    late = await HeldReader.start(database);
     const { host, port } = database;
     sluice = await SluiceProcess.start({
       users: [{ username: APP.user, password: APP.password, default_hostgroup: 0 }],
@@ -90,6 +92,8 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
         // Nobody knows what it has executed.
         { address: 'localhost', port, hostgroup: 1 },
         { address: host, port, hostgroup: 2 },
+        { address: host, port, hostgroup: 3, gtid_port: reader.port },
+        { address: 'localhost', port, hostgroup: 3, gtid_port: late.port },
       ],
       rules: [
         {
@@ -118,6 +122,7 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
   after(async () => {
     await sluice?.stop();
     await reader?.stop();
+    await late?.stop();
     await database?.stop();
   });
 
@@ -154,7 +159,7 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
     const pool = await sluice.admin('SELECT * FROM stats_mysql_connection_pool ORDER BY hostgroup, srv_host');
     assert.deepEqual(
       pool.map((row) => `${row.hostgroup} ${row.srv_host} ${row.Queries_GTID_sync}`),
-      ['0 127.0.0.1 0', '1 127.0.0.1 5', '1 localhost 0', '2 127.0.0.1 0'],
+      ['0 127.0.0.1 0', '1 127.0.0.1 5', '1 localhost 0', '2 127.0.0.1 0', '3 127.0.0.1 0', '3 localhost 0'],
     );
     const row = await executed();
     assert.equal(row?.hostname, database.host);
@@ -200,6 +205,99 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
       ],
       JSON.stringify(said),
     );
+  });
+
+  /** Whether it is still under way, and what comes of it. */
+  function watched<T>(promise: Promise<T>): { readonly result: Promise<T>; over: boolean } {
+    const watch = { over: false, result: promise };
+    watch.result = promise.finally(() => {
+      watch.over = true;
+    });
+    return watch;
+  }
+
+  test('a comment with min_gtid waits for a server that has executed that; who may not ask is not heard', async () => {
+    const [writer, client] = await Promise.all([1, 2].map(() => sluice.connect({ ...APP, database: 'test' })));
+    assert.ok(writer !== undefined && client !== undefined);
+    const text = '/* min_gtid=' as const;
+    const written = async (id: number) => {
+      await writer.query(`INSERT INTO t VALUES (${id})`);
+      const [row] = await database.query('SELECT @@GLOBAL.gtid_executed AS gtids');
+      return String(row?.gtids).replace(/:.*-/, ':');
+    };
+    const before = await counter('GTID_consistent_queries');
+    const query = watched(scalar(client, `${text}${await written(130)};hostgroup=1 */ SELECT MAX(id) FROM t`));
+    await scalar(writer, '/* hostgroup=1 */ SELECT MAX(id) FROM t');
+    assert.equal(query.over, false);
+    await reader.tell();
+    assert.equal(await query.result, '130');
+    const execute = watched(client.execute(`${text}${await written(131)};hostgroup=1 */ SELECT MAX(id) AS id FROM t`));
+    await scalar(writer, '/* hostgroup=1 */ SELECT MAX(id) FROM t');
+    assert.equal(execute.over, false);
+    await reader.tell();
+    assert.deepEqual((await execute.result)[0], [{ id: 131 }]);
+    assert.equal(await counter('GTID_consistent_queries'), before + 2);
+
+    const untold = await refusal(client.query(`${text}${await written(132)};hostgroup=2 */ SELECT 1`), 9001);
+    assert.match(untold.message, /No server of hostgroup 2 has a gtid_port/);
+    const unreadable = await refusal(client.query(`${text}latest */ SELECT 1`), 1148);
+    assert.match(unreadable.message, /min_gtid in the statement's comment is no set of transaction ids/);
+
+    const may = (allowed: boolean) =>
+      sluice.admin(`SET sluice-query_annotations = ${allowed}`, 'LOAD SLUICE VARIABLES TO RUNTIME');
+    await may(false);
+    assert.equal(await scalar(client, `${text}${await written(133)};hostgroup=1 */ SELECT MAX(id) FROM t`), '133');
+    await may(true);
+    await reader.tell();
+    writer.destroy();
+    client.destroy();
+  });
+
+  test('a comment with max_lag_ms or min_epoch_ms keeps away from servers that are further behind', async () => {
+    await Promise.all([reader.tell(), late.tell()]);
+    const [writer, client] = await Promise.all([1, 2].map(() => sluice.connect({ ...APP, database: 'test' })));
+    assert.ok(writer !== undefined && client !== undefined);
+    const used = async () => {
+      const pool = await sluice.admin(
+        'SELECT * FROM stats_mysql_connection_pool WHERE hostgroup = 3 ORDER BY srv_host',
+      );
+      return pool.map((row) => Number(row.Queries));
+    };
+    const known = async () => {
+      const rows = await sluice.admin('SELECT * FROM stats_mysql_gtid_executed ORDER BY hostname');
+      return rows.map((row) => row.gtid_executed);
+    };
+    await eventually('both are level', known, ([one, other]) => one === other);
+    await writer.query('INSERT INTO t VALUES (140)');
+    const sinceMs = Date.now();
+    await reader.tell();
+    await eventually('one is behind', known, ([one, other]) => one !== other && Date.now() > sinceMs + 20);
+    const before = await used();
+    for (const asked of ['max_lag_ms=5', `min_epoch_ms=${Date.now()}`, 'max_lag_ms=0'])
+      for (let count = 0; count < 3; count++)
+        assert.equal(await scalar(client, `/* hostgroup=3;${asked} */ SELECT COUNT(*) FROM t WHERE id = 140`), '1');
+    assert.deepEqual(await used(), [(before[0] ?? 0) + 9, before[1]]);
+    for (const asked of ['max_lag_ms=600000', `min_epoch_ms=${sinceMs - 60_000}`])
+      for (let count = 0; count < 3; count++) await client.query(`/* hostgroup=3;${asked} */ SELECT 1`);
+    assert.ok(((await used())[1] ?? 0) > (before[1] ?? 0), 'so far behind is near enough');
+
+    await sluice.admin(
+      "UPDATE mysql_servers SET weight = 0 WHERE hostgroup_id = 3 AND hostname <> 'localhost'",
+      'LOAD MYSQL SERVERS TO RUNTIME',
+    );
+    const read = watched(scalar(client, '/* hostgroup=3;max_lag_ms=5 */ SELECT COUNT(*) FROM t WHERE id = 140'));
+    await scalar(writer, '/* hostgroup=3 */ SELECT COUNT(*) FROM t');
+    assert.equal(read.over, false);
+    await late.tell();
+    assert.equal(await read.result, '1');
+    assert.equal(await counter('queries_with_max_lag_ms'), 16);
+    assert.ok((await counter('queries_with_max_lag_ms__delayed')) > 0);
+    assert.ok((await counter('queries_with_max_lag_ms__total_wait_time_us')) > 0);
+    // Where nobody tells, nothing is known of lags.
+    await client.query('/* hostgroup=2;max_lag_ms=0 */ SELECT 1');
+    await sluice.admin('UPDATE mysql_servers SET weight = 1', 'LOAD MYSQL SERVERS TO RUNTIME');
+    writer.destroy();
+    client.destroy();
   });
 
   test('a connection that is only kept for a while does not keep the session from its write', async () => {

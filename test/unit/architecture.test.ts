@@ -31,7 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/auth': ['src/util', 'src/protocol'],
   'src/connection-phase': ['src/util', 'src/protocol', 'src/auth', 'src/net/bare-socket.ts'],
   'src/sql': ['src/util'],
-  'src/rules': ['src/util', 'src/sql', 'runtime/snapshot.ts'],
+  'src/rules': ['src/util', 'src/sql', 'src/gtid/gtid-set.ts', 'runtime/snapshot.ts'],
   'src/masking': ['src/util', 'src/protocol', 'src/sql', 'runtime/snapshot.ts'],
   'src/masks': ['src/util', 'src/protocol', 'src/rules'],
   'src/gtid': ['src/util', 'runtime/snapshot.ts', 'runtime/stats.ts'],
