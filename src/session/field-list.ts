@@ -14,7 +14,7 @@ export function onFieldList(session: Session, buffer: Buffer, start: number, end
   if (nameEnd < 0 || nameEnd >= end) return session.answerError(errors.malformedPacket());
   const table = buffer.toString('latin1', start + 1, nameEnd).replaceAll('`', '``');
   const text = Buffer.from(`SELECT * FROM \`${table}\` WHERE 1=0`, 'latin1');
-  session.begin('Field list', text, 0);
+  session.atWork.begin('Field list', text, 0);
   session.context.counters.Questions += 1;
   const { digests } = session.runtime;
   const entry = digests.lookup(text, 0, text.length);
@@ -22,5 +22,5 @@ export function onFieldList(session: Session, buffer: Buffer, start: number, end
   const frame = frameOf(buffer, start, end);
   const draft = draftOf('field-list', frame, entry, facts, session.state.schema, startedAt);
   draft.fieldListText = text;
-  session.decide(draft, entry, text, 0, text.length, false, undefined);
+  session.rules.decide(draft, entry, text, 0, text.length, false, undefined);
 }

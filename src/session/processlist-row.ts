@@ -1,11 +1,13 @@
 /**
  * One row of stats_mysql_processlist, and the numbers that are counted over all sessions when somebody asks.
  */
-import type { GlobalCounterRow } from '../../runtime/stats.ts';
+import { performance } from 'node:perf_hooks';
+import type { GlobalCounterRow, ProcesslistRow } from '../../runtime/stats.ts';
 import { type BackendConnection, ConnectionFlag } from '../backend/backend-connection.ts';
 import { SessionEffect } from '../sql/facts.ts';
-import { NO_MULTIPLEX_PIN } from './leases.ts';
+import { NO_MULTIPLEX_PIN, pinNames } from './leases.ts';
 import type { Session } from './session.ts';
+import type { StatementRun } from './statement-run.ts';
 
 /** Pins by the bits of ProxySQL's MySQL_Connection::status_flags. */
 const FLAGS: readonly (readonly [pin: number, flag: number])[] = [
@@ -24,6 +26,41 @@ export function connectionFlags(connection: BackendConnection, lockedHostgroup: 
   let flags = lockedHostgroup === connection.home.hostgroup ? ConnectionFlag.NO_MULTIPLEX : 0;
   for (const [pin, flag] of FLAGS) if ((connection.pins & pin) !== 0) flags |= flag;
   return flags;
+}
+
+/** @param run what the session has on a server */
+export function processlistRow(session: Session, run: Pick<StatementRun, 'phase' | 'connection'>): ProcesslistRow {
+  const { context, leases, client, user, atWork, lockedHostgroup } = session;
+  const connection = run.connection ?? leases.held[0];
+  return {
+    threadId: context.workerIndex,
+    sessionId: session.connectionId,
+    user: user.username,
+    db: session.state.schema,
+    cliHost: client.address,
+    cliPort: client.port,
+    hostgroup: connection?.home.hostgroup ?? user.defaultHostgroup,
+    lSrvHost: connection?.localAddress ?? null,
+    lSrvPort: connection?.localPort ?? null,
+    srvHost: connection?.home.hostname ?? null,
+    srvPort: connection?.home.port ?? null,
+    command: atWork.name,
+    timeMs: Math.round(performance.now() - atWork.since),
+    info: atWork.text,
+    statusFlags: connection === undefined ? null : connectionFlags(connection, lockedHostgroup),
+    extendedInfo: extendedInfo(session, run.phase),
+  };
+}
+
+/** Why the session keeps its connection; nothing, compact or for people, by mysql-show_processlist_extended. */
+function extendedInfo({ context, leases, ageMs }: Session, phase: StatementRun['phase']): string | null {
+  const { showProcesslistExtended } = context.runtime.variables;
+  if (showProcesslistExtended === 0) return null;
+  const pinned = leases.held.flatMap((held) => [
+    ...pinNames(held.pins),
+    ...(held.inTransaction ? ['TRANSACTION'] : []),
+  ]);
+  return JSON.stringify({ phase, pinned, connected_ms: ageMs }, null, showProcesslistExtended === 2 ? 2 : 0);
 }
 
 /** Rows of stats_mysql_global that say how things are, not how often something happened. */

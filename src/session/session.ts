@@ -28,38 +28,32 @@ import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
 import { MalformedPacket } from '../protocol/packet-reader.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { type QueryAttributes, splitQuery } from '../protocol/query-attributes.ts';
-import { StatusFlag } from '../protocol/status-flags.ts';
 import type { CachedAnswer } from '../query-cache/query-cache.ts';
-import { type Annotations, annotated, mayAnnotate, parseAnnotations } from '../rules/annotations.ts';
-import type { Decision } from '../rules/decision.ts';
-import { RuleTimeout } from '../rules/matcher-thread.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
-import { droppedSchemas } from '../sql/dropped-schemas.ts';
-import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
-import { afterRules } from './after-rules.ts';
+import type { StatementFacts } from '../sql/facts.ts';
+import { tellOthers } from './aftermath.ts';
+import { AtWork } from './at-work.ts';
 import { throughCache } from './cached-statement.ts';
-import { accountsChanged } from './changed-rights.ts';
-import { decodeText } from './client-text.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
 import { Cursors } from './cursors.ts';
-import { classMemo, isInput, tryDecide } from './decide.ts';
-import { hostgroupOf, locksSession, reachOf, refusalOf } from './destination.ts';
+import { hostgroupOf, refusalOf } from './destination.ts';
 import { FastForward } from './fast-forward.ts';
 import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
-import { Leases, pinNames } from './leases.ts';
+import { Leases } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
 import { logStatement } from './log-statement.ts';
-import { mayDefine } from './masking/definitions.ts';
 import { isIndexGone, isStalePrepared } from './masking/error-texts.ts';
 import { Guard } from './masking/guard.ts';
 import { PreparedStatements } from './prepared-statements.ts';
-import { connectionFlags } from './processlist-row.ts';
+import { processlistRow } from './processlist-row.ts';
 import { type CountedStatement, recordStatement } from './record-statement.ts';
 import { rewrite } from './rewritten.ts';
+import { RuleStage } from './rule-stage.ts';
+import { sessionFlags } from './session-flags.ts';
 import { sessionInfo } from './session-info.ts';
-import { applySet } from './set-statement.ts';
+import { SetStage } from './set-stage.ts';
 import { onInitDb, onSetOption, onStatistics, onUnknownCommand } from './small-commands.ts';
 import { type Draft, draftOf, type Statement } from './statement.ts';
 import {
@@ -71,7 +65,7 @@ import {
   onStatementClose,
   onStatementReset,
 } from './statement-commands.ts';
-import { frameOf, isBlank, payloadFrame, textOf } from './statement-frames.ts';
+import { frameOf, isBlank, payloadFrame } from './statement-frames.ts';
 import { type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { Throttle } from './throttle.ts';
 import { TimeLimits } from './time-limits.ts';
@@ -89,8 +83,6 @@ export interface SessionLogin {
 /** Character sets in which the second byte of a character may be a quote or a backslash of ASCII. */
 const ASCII_TRAIL_CHARSETS: ReadonlySet<string> = new Set(['big5', 'cp932', 'gbk', 'gb18030', 'sjis']);
 const ASCII_TRAIL_BYTES: ClassifyOptions = { asciiTrailBytes: true };
-
-const SCHEMA_OF_EVERY_SERVER = 'information_schema';
 
 const NO_OUTCOME = { rowsAffected: 0, rowsSent: 0, lastInsertId: 0 } as const;
 
@@ -121,33 +113,22 @@ export class Session implements RunOwner {
   readonly #loginState: MirroredState;
   readonly #run: StatementRun;
   readonly statements = new PreparedStatements();
-  readonly #limits = new TimeLimits();
-  readonly #classMemo = classMemo();
-  /** What the user's own attributes say of comment annotations; undefined: the variable holds. */
-  readonly #mayAnnotate: boolean | undefined;
+  readonly limits = new TimeLimits();
+  readonly rules: RuleStage;
+  readonly atWork = new AtWork();
+  readonly #sets = new SetStage(this);
   readonly #connectedAtMs = Date.now();
   runtime: WorkerRuntime;
   #sequenceId = 0;
   readonly #guard = new Guard(this);
   readonly #admitted = (statement: Statement) => this.#carryOut(statement);
-  #nextFlagIn = -1;
-  /** While a SET that is mirrored is with a server: the state to go back to should it fail. */
-  #stateBeforeSet: MirroredState | undefined;
   #throttle: Throttle | undefined;
   /** Where the last statement failed: ProxySQL then takes a transaction for open. Only of use with sluice-strict off. */
   #failedOn: BackendConnection | undefined;
   #fastForward: FastForward | undefined;
-  /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
-  #nextTransaction: string[] = [];
-  /** What is at work, for the processlist; the text is decoded only when somebody looks. */
-  #commandName = 'Sleep';
-  #commandText: Buffer | undefined;
-  #commandTextAt = 0;
   #quoting: ClassifyOptions | undefined;
   /** The character set that `#quoting` is of. */
   #quotingOf: CharacterSet | undefined;
-  /** `performance.now()` at the last command, or at the end of its answer. */
-  #commandSince = performance.now();
 
   constructor(context: WorkerContext, login: SessionLogin) {
     this.context = context;
@@ -161,7 +142,7 @@ export class Session implements RunOwner {
     this.leases = new Leases(context.hostgroups, context.lingering, () => this.variables);
     this.cursors = new Cursors(this.leases);
     this.#run = new StatementRun(this);
-    this.#mayAnnotate = mayAnnotate(login.user.attributes);
+    this.rules = new RuleStage(this, (draft) => this.#decided(draft));
     const names = charsetById(login.collationId) ?? defaultCollationOf(this.variables.defaultCharset);
     this.state = mirroredState(
       login.schema || login.user.defaultSchema || this.variables.defaultSchema,
@@ -199,14 +180,14 @@ export class Session implements RunOwner {
     return (
       this.leases.held.length === 0 &&
       this.lockedHostgroup < 0 &&
-      this.#nextTransaction.length === 0 &&
+      !this.#sets.awaitsTransaction &&
       this.state.variables.get('autocommit') !== '0'
     );
   }
 
   /** Nothing is at work and no transaction is open: a drain may end it. */
   get idle(): boolean {
-    return this.#commandName === 'Sleep' && this.leases.inTransaction() === undefined;
+    return this.atWork.idle && this.leases.inTransaction() === undefined;
   }
 
   /** Nobody reads what this user sends and gets; whoever is masked is read all the same. */
@@ -227,7 +208,7 @@ export class Session implements RunOwner {
   onCommand(buffer: Buffer, start: number, end: number, sequenceId: number): void {
     this.runtime = this.context.runtime;
     this.#sequenceId = (sequenceId + 1) & 0xff;
-    this.#commandSince = performance.now();
+    this.atWork.since = performance.now();
     const command = buffer[start] ?? -1;
     if (this.#goesUnread && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
       return this.forwardAll(frameOf(buffer, start, end));
@@ -274,7 +255,7 @@ export class Session implements RunOwner {
 
   /** From this command on a connection of the default hostgroup is this client's, and nobody reads what goes over it. */
   forwardAll(first: Buffer): void {
-    this.begin('Fast forward', undefined, 0);
+    this.atWork.begin('Fast forward', undefined, 0);
     this.#fastForward = new FastForward(this, first);
   }
 
@@ -311,7 +292,7 @@ export class Session implements RunOwner {
   }
 
   #onQuery(buffer: Buffer, start: number, end: number, attributes?: QueryAttributes): void {
-    const startedAt = this.#commandSince;
+    const startedAt = this.atWork.since;
     this.context.counters.Questions += 1;
     const entry = this.runtime.digests.lookup(buffer, start, end);
     const facts = this.runtime.digests.factsOf(entry, buffer, start, end, this.quoting());
@@ -319,11 +300,11 @@ export class Session implements RunOwner {
     if (facts.kind === 'commit' || facts.kind === 'rollback') this.#countEnd(facts, local !== undefined);
     if (local !== undefined) return this.#answerUnasked(local, entry, facts, startedAt);
     const frame = frameOf(buffer, start - 1, end);
-    this.begin('Query', frame, HEADER_BYTES + 1);
+    this.atWork.begin('Query', frame, HEADER_BYTES + 1);
     const draft = draftOf('query', frame, entry, facts, this.state.schema, startedAt);
     draft.faithful = this.runtime.digests.faithful;
     if (attributes !== undefined) draft.attributes = attributes;
-    this.decide(draft, entry, buffer, start, end, true, this.annotations());
+    this.rules.decide(draft, entry, buffer, start, end, true, this.rules.annotations());
   }
 
   /** ProxySQL counts these before it looks whether a session is locked; a locked one's go to its server uncounted. */
@@ -339,82 +320,7 @@ export class Session implements RunOwner {
     }
   }
 
-  /**
-   * Rules in this thread, or in the matcher thread when they could take long; refuses what cannot be decided. What is
-   * decided goes on its way.
-   * @param entry of the text in `buffer[start, end)`, which the rules look at
-   * @param mayRewrite the server has not got the text yet
-   * @param annotations the ones that count
-   */
-  decide(
-    draft: Draft,
-    entry: DigestEntry,
-    buffer: Buffer,
-    start: number,
-    end: number,
-    mayRewrite: boolean,
-    annotations: Annotations | undefined,
-  ): void {
-    const { runtime } = this;
-    const flagIn = Math.max(this.#nextFlagIn, 0);
-    const decided = tryDecide(runtime, this, this.#classMemo, entry, buffer, start, end, flagIn, mayRewrite);
-    if (!isInput(decided)) return this.#decided(draft, entry, decided, annotations);
-    this.context.matcher.decide(decided, runtime.rulesGeneration).then(
-      (decision) => {
-        if (this.client.closed) return;
-        this.#decided(draft, entry, afterRules(runtime, entry, this, flagIn, decision), annotations);
-      },
-      (error: unknown) => {
-        if (this.client.closed) return;
-        const rule = error instanceof RuleTimeout ? ` (rule ${error.ruleId})` : '';
-        this.context.logger.warn({ err: error, user: this.user.username }, 'query rules could not be evaluated');
-        this.answerError(errors.notAllowed(`Query refused: the query rules could not be evaluated in time${rule}`));
-      },
-    );
-  }
-
-  #decided(draft: Draft, entry: DigestEntry, decision: Decision, annotations: Annotations | undefined): void {
-    if (decision.hitRules.length > 0) this.#countHits(decision.hitRules);
-    if (decision.dryRunRules.length > 0) this.#noteDryRun(entry, decision.dryRunRules);
-    if (decision.firewall !== undefined) this.#noteFirewall(entry, decision.firewall);
-    this.#nextFlagIn = decision.nextQueryFlagIn;
-    draft.decision = annotations === undefined ? decision : annotated(decision, annotations);
-    this.#afterDecision(draft);
-  }
-
-  #countHits(ruleIds: readonly number[]): void {
-    const { ruleHits } = this.context;
-    for (const ruleId of ruleIds) ruleHits.set(ruleId, (ruleHits.get(ruleId) ?? 0) + 1);
-  }
-
-  /** What the comment of the statement just looked up asks for, as far as this user may ask. */
-  annotations(): Annotations | undefined {
-    const comment = this.runtime.digests.firstComment;
-    return comment === undefined || !this.mayAnnotate ? undefined : parseAnnotations(comment);
-  }
-
-  get mayAnnotate(): boolean {
-    return this.#mayAnnotate ?? this.runtime.sluice.queryAnnotations;
-  }
-
-  /** The words are ProxySQL's. */
-  #noteFirewall({ digestHex }: DigestEntry, verdict: 'unknown' | 'blocked'): void {
-    const what = verdict === 'blocked' ? 'blocked query' : 'detected unknown query';
-    const { username } = this.user;
-    this.context.logger.warn(`Firewall ${what} with digest ${digestHex} from user ${username}@${this.client.address}`);
-  }
-
-  #noteDryRun({ digestHex, shownText }: DigestEntry, ruleIds: readonly number[]): void {
-    const { username } = this.user;
-    this.context.dryRunLog.note(ruleIds, {
-      username,
-      schema: this.state.schema,
-      digest: digestHex,
-      digestText: shownText,
-    });
-  }
-
-  #afterDecision(draft: Draft): void {
+  #decided(draft: Draft): void {
     const { decision } = draft;
     rewrite(draft, decision, this.runtime.digests, this.quoting());
     draft.hostgroup = hostgroupOf(this, decision, draft.facts);
@@ -438,7 +344,7 @@ export class Session implements RunOwner {
   #carryOut(statement: Statement): void {
     const { facts } = statement;
     if (statement.command === 'query') {
-      if (facts.kind === 'set' && !facts.multiStatement) return this.#onSet(statement);
+      if (facts.kind === 'set' && !facts.multiStatement) return this.#sets.run(statement);
       if (facts.kind === 'kill') return onKill(this, statement);
       const local = answerLocallyAfterRules(this, facts, statement.frame);
       if (local !== undefined) {
@@ -460,20 +366,20 @@ export class Session implements RunOwner {
 
   /** The proxy follows what the SET does to the session. */
   mirrorsSet(text: Buffer): boolean {
-    return applySet(this.state, text.toString('utf8'), this.runtime.sluice.strict).kind === 'mirrored';
+    return this.#sets.mirrors(text);
   }
 
   runOnServer(statement: Statement): void {
-    if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#lockIfNeeded(statement);
+    if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#sets.lockIfNeeded(statement);
     if (statement.facts.command === 'SELECT_FOR_UPDATE' && this.state.variables.get('autocommit') === '0')
       this.context.counters.Selects_for_update__autocommit0 += 1;
     // An answer may be made of the attributes.
     if (statement.decision.cacheTtlMs > 0 && statement.attributes === undefined) {
       const cached = throughCache(this, statement, this.context.queryCache);
       if ('answer' in cached) return this.#answerFromCache(statement, cached.answer);
-      return this.#start(cached.statement);
+      return this.send(cached.statement);
     }
-    this.#start(statement);
+    this.send(statement);
   }
 
   /** What was asked before is forgotten with it, as with any statement. */
@@ -488,7 +394,8 @@ export class Session implements RunOwner {
     this.ready();
   }
 
-  #start(statement: Statement): void {
+  /** Past the query cache. */
+  send(statement: Statement): void {
     const { mirrorHostgroup, mirrorFlagOut } = statement.decision;
     if (mirrorHostgroup >= 0 || mirrorFlagOut >= 0) this.context.mirror.offer(this, statement);
     this.leases.passBy(this.leases.find(statement.hostgroup));
@@ -501,70 +408,10 @@ export class Session implements RunOwner {
     });
   }
 
-  /** Answered here when the proxy mirrors what it assigns; run on a server otherwise. */
-  #onSet(statement: Statement): void {
-    const inTransaction = this.leases.inTransaction() !== undefined;
-    const text = textOf(statement);
-    const result = applySet(this.state, text, this.runtime.sluice.strict);
-    if (result.kind === 'forward') {
-      // SET GLOBAL and its like leave nothing in the session.
-      const stays = reachOf(statement, () => text) !== 'nothing';
-      return this.runOnServer(stays ? statement : withoutEffects(statement, SessionEffect.SESSION_VARIABLE));
-    }
-    if (result.kind === 'refused') return this.answerError(result.error);
-    if (result.kind === 'next-transaction') {
-      // Within a transaction it is an error, which the server knows how to say; XA has none of its flags.
-      if (inTransaction || this.leases.pinned) return this.runOnServer(statement);
-      this.#nextTransaction.push(text);
-      return this.answerOk();
-    }
-    const { counters } = this.context;
-    if (result.autocommit) counters.Com_autocommit += 1;
-    if (result.waitTimeoutS !== undefined) this.#limits.waitTimeoutMs = 1000 * result.waitTimeoutS;
-    const before = this.state;
-    this.state = result.state;
-    // autocommit=1 commits what is open: the server has to do that itself. So it has where a statement that was not
-    // mirrored (a prepared SET, one of several) may have set the same.
-    const itself = (result.endsTransaction && inTransaction) || this.leases.pinned;
-    if (itself || !result.certain) {
-      this.#stateBeforeSet = before;
-      // What is mirrored pins nothing.
-      const unpinned = withoutEffects(statement, SessionEffect.SESSION_VARIABLE);
-      return itself ? this.runOnServer(unpinned) : this.#start({ ...unpinned, stateOnly: true });
-    }
-    if (result.autocommit) counters.Com_autocommit_filtered += 1;
-    this.record(statement, 0, 0);
-    this.answerOk();
-  }
-
-  /** What a server refused, or could not be asked, is not set. */
-  #setDone(statement: Statement, ok: boolean): void {
-    const before = this.#stateBeforeSet;
-    this.#stateBeforeSet = undefined;
-    if (ok) this.#remember(statement);
-    else if (before !== undefined) this.state = before;
-  }
-
-  #lockIfNeeded(statement: Statement): void {
-    const reach = reachOf(statement, () => textOf(statement));
-    if (!locksSession(this.variables, this, statement.decision, statement.facts, reach)) return;
-    this.lockedHostgroup = statement.hostgroup;
-    this.context.counters.hostgroup_locked_set_cmds += 1;
-  }
-
-  /** A SET was carried out on a server: its text is for the session's other connections, if it can be repeated. */
-  #remember(statement: Statement): void {
-    const { hostgroup, decision } = statement;
-    const text = textOf(statement);
-    const connection = this.leases.find(hostgroup);
-    if (connection === undefined || decision.multiplex >= 0 || reachOf(statement, () => text) !== 'repeatable') return;
-    if (!this.unmirroredSets.add(text, connection)) this.lockedHostgroup = hostgroup;
-  }
-
   /** Called now and then, for everything that is due by the clock. Costs next to nothing when nothing is. */
   sweep(nowMs: number): void {
     this.#run.sweep();
-    const overdue = this.#limits.overdue(this, this.context.runtime.variables, nowMs);
+    const overdue = this.limits.overdue(this, this.context.runtime.variables, nowMs);
     if (overdue === undefined) return;
     const { context, user, connectionId } = this;
     context.logger.warn(
@@ -574,9 +421,8 @@ export class Session implements RunOwner {
     this.client.destroy();
   }
 
-  /** `Date.now()` since when no command is at work; undefined while one is. */
   get idleSinceMs(): number | undefined {
-    return this.#commandName === 'Sleep' ? Date.now() - (performance.now() - this.#commandSince) : undefined;
+    return this.atWork.idleSinceMs;
   }
 
   killQuery(connection: BackendConnection): Promise<void> {
@@ -601,39 +447,16 @@ export class Session implements RunOwner {
   ): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     this.#failedOn = outcome.ok ? undefined : connection;
-    if (mayDefine(statement)) this.context.masking.definitionsChanged();
-    if (outcome.ok) this.#tellOfRights(statement);
-    if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, outcome.ok);
-    if (outcome.ok && (statement.facts.effects & SessionEffect.DROP_SCHEMA) !== 0) {
-      this.context.schemas.forget();
-      this.#afterDrop(statement);
-    }
+    tellOthers(this, statement, outcome.ok);
+    this.#sets.done(statement, outcome.ok);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     const endedAt = connection.answeredAtMs;
     if (statement.command !== 'fetch') this.record(statement, outcome.rowsAffected, outcome.rowsSent, endedAt);
     if (this.context.eventsLog.on) logStatement(this, statement, outcome, nameOf(connection));
-    this.#limits.statementDone(this);
+    this.limits.statementDone(this);
     if (statement.stateOnly) return this.answerOk({ warnings: outcome.warnings });
     this.ready(endedAt);
-  }
-
-  #tellOfRights(statement: Statement): void {
-    const accounts = accountsChanged(statement, this.user.username, this.context.runtime.backendUsers);
-    if (accounts !== undefined) this.context.rightsChanged(accounts);
-  }
-
-  /**
-   * Who drops the schema it is in is in none on a server. Here it is where no table can be written or dropped by a name without a
-   * schema: mysql-default_schema may be one with data, and the schema that is gone would make every statement fail.
-   */
-  #afterDrop(statement: Statement): void {
-    const { command, prepared } = statement;
-    if (command !== 'query' && command !== 'execute') return;
-    const bytes = prepared === undefined ? statement.frame.subarray(HEADER_BYTES + 1) : prepared.text;
-    const text = decodeText(bytes, 0, bytes.length, this.state) ?? bytes.toString('utf8');
-    if (!droppedSchemas(text).includes(this.state.schema)) return;
-    this.state = withSchema(this.state, SCHEMA_OF_EVERY_SERVER);
   }
 
   serverRefused(statement: Statement, { home }: BackendConnection, error: ProtocolError): void {
@@ -642,7 +465,7 @@ export class Session implements RunOwner {
   }
 
   statementFailed(statement: Statement, error: ProtocolError): void {
-    if (statement.facts.kind === 'set' && statement.command === 'query') this.#setDone(statement, false);
+    this.#sets.done(statement, false);
     this.record(statement, 0, 0);
     if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
     const indexGone = isIndexGone(statement, error);
@@ -657,9 +480,7 @@ export class Session implements RunOwner {
   }
 
   takeNextTransaction(): readonly string[] {
-    const texts = this.#nextTransaction;
-    if (texts.length > 0) this.#nextTransaction = [];
-    return texts;
+    return this.#sets.takeNextTransaction();
   }
 
   /** What the rules do not get to see counts as a statement all the same, in the schema it leaves. */
@@ -706,7 +527,7 @@ export class Session implements RunOwner {
   useSchema(schema: string): void {
     const asked = this.askForSchema(schema, this.client.address);
     if (asked === undefined) return this.#enterSchema(schema);
-    this.begin('Init DB', undefined, 0);
+    this.atWork.begin('Init DB', undefined, 0);
     void asked.then((refusal) => {
       if (this.client.closed) return;
       if (refusal === undefined) this.#enterSchema(schema);
@@ -729,8 +550,7 @@ export class Session implements RunOwner {
   #answerLocal(answer: LocalAnswer): void {
     switch (answer.kind) {
       case 'ok':
-        // COMMIT and ROLLBACK end what SET TRANSACTION said of the next transaction, with or without one.
-        this.#nextTransaction = [];
+        this.#sets.forgetNextTransaction();
         return this.answerOk();
       case 'error':
         return this.answerError(answer.error);
@@ -748,28 +568,7 @@ export class Session implements RunOwner {
   }
 
   statusFlags(): number {
-    // By this flag clients know how to quote: what they put in '…' must not end it.
-    const quoting = /no_backslash_escapes/i.test(this.state.variables.get('sql_mode') ?? '')
-      ? StatusFlag.NO_BACKSLASH_ESCAPES
-      : 0;
-    return quoting | this.#transactionFlags();
-  }
-
-  #transactionFlags(): number {
-    if (!this.runtime.sluice.strict && (this.#failedOn?.pins ?? 0) !== 0)
-      return StatusFlag.IN_TRANS | StatusFlag.AUTOCOMMIT;
-    const transaction = this.leases.inTransaction();
-    const inTransaction =
-      transaction === undefined ? 0 : StatusFlag.IN_TRANS | (transaction.statusFlags & StatusFlag.IN_TRANS_READONLY);
-    // What nobody mirrors (a prepared SET, one of several statements) is as the connection has it.
-    const locked =
-      this.lockedHostgroup < 0
-        ? this.leases.pinnedBy(SessionEffect.SESSION_VARIABLE)
-        : this.leases.find(this.lockedHostgroup);
-    if (locked !== undefined && locked.state.variables.get('autocommit') === this.state.variables.get('autocommit')) {
-      return (locked.statusFlags & StatusFlag.AUTOCOMMIT) | inTransaction;
-    }
-    return (this.state.variables.get('autocommit') === '0' ? 0 : StatusFlag.AUTOCOMMIT) | inTransaction;
+    return sessionFlags(this, this.#failedOn);
   }
 
   /** Sends what `write` encodes as the answer to the command. */
@@ -785,9 +584,7 @@ export class Session implements RunOwner {
 
   /** @param now `performance.now()` at the end of the answer */
   ready(now = performance.now()): void {
-    this.#commandName = 'Sleep';
-    this.#commandText = undefined;
-    this.#commandSince = now;
+    this.atWork.end(now);
     this.client.ready();
   }
 
@@ -801,13 +598,6 @@ export class Session implements RunOwner {
     return this.#quoting;
   }
 
-  /** A command is at work: its text, which is the session's to keep, begins at `textAt`. */
-  begin(name: string, text: Buffer | undefined, textAt: number): void {
-    this.#commandName = name;
-    this.#commandText = text;
-    this.#commandTextAt = textAt;
-  }
-
   #resetSession(): void {
     this.#run.forget();
     this.leases.endAll();
@@ -818,9 +608,9 @@ export class Session implements RunOwner {
     this.lockedHostgroup = -1;
     this.unmirroredSets.clear();
     this.lastInsertId = 0;
-    this.#nextFlagIn = -1;
-    this.#nextTransaction = [];
-    this.#limits.waitTimeoutMs = 0;
+    this.rules.reset();
+    this.#sets.forgetNextTransaction();
+    this.limits.waitTimeoutMs = 0;
   }
 
   // ---------------------------------------------------------------- for the processlist
@@ -835,46 +625,8 @@ export class Session implements RunOwner {
   }
 
   row(): ProcesslistRow {
-    const connection = this.#run.connection ?? this.leases.held[0];
-    const pins = this.leases.held.flatMap((held) => [
-      ...pinNames(held.pins),
-      ...(held.inTransaction ? ['TRANSACTION'] : []),
-    ]);
-    return {
-      threadId: this.context.workerIndex,
-      sessionId: this.connectionId,
-      user: this.user.username,
-      db: this.state.schema,
-      cliHost: this.client.address,
-      cliPort: this.client.port,
-      hostgroup: connection?.home.hostgroup ?? this.user.defaultHostgroup,
-      lSrvHost: connection?.localAddress ?? null,
-      lSrvPort: connection?.localPort ?? null,
-      srvHost: connection?.home.hostname ?? null,
-      srvPort: connection?.home.port ?? null,
-      command: this.#commandName,
-      timeMs: Math.round(performance.now() - this.#commandSince),
-      info: this.#commandText?.toString('utf8', this.#commandTextAt) ?? null,
-      statusFlags: connection === undefined ? null : connectionFlags(connection, this.lockedHostgroup),
-      extendedInfo: this.#extendedInfo(pins),
-    };
+    return processlistRow(this, this.#run);
   }
-
-  /** Why the session keeps its connection; nothing, compact or for people, by mysql-show_processlist_extended. */
-  #extendedInfo(pinned: readonly string[]): string | null {
-    const { showProcesslistExtended } = this.context.runtime.variables;
-    if (showProcesslistExtended === 0) return null;
-    const info = {
-      phase: this.#run.phase,
-      pinned,
-      connected_ms: Date.now() - this.#connectedAtMs,
-    };
-    return JSON.stringify(info, null, showProcesslistExtended === 2 ? 2 : 0);
-  }
-}
-
-function withoutEffects(statement: Statement, effects: number): Statement {
-  return { ...statement, facts: { ...statement.facts, effects: statement.facts.effects & ~effects } };
 }
 
 function nameOf({ home }: BackendConnection): string {

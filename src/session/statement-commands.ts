@@ -39,14 +39,14 @@ export function onPrepare(session: Session, buffer: Buffer, start: number, end: 
   const { digests } = session.runtime;
   const entry = digests.lookup(buffer, start, end);
   const facts = digests.factsOf(entry, buffer, start, end, session.quoting());
-  const annotations = session.annotations();
+  const annotations = session.rules.annotations();
   const text = Buffer.from(buffer.subarray(start, end));
-  session.begin('Prepare', text, 0);
+  session.atWork.begin('Prepare', text, 0);
   const frame = commandFrame(Command.COM_STMT_PREPARE, text);
   const draft = draftOf('prepare', frame, entry, facts, session.state.schema, startedAt);
   draft.faithful = digests.faithful;
   draft.preparing = { text, originalText: text, originalEntry: entry, annotations };
-  session.decide(draft, entry, buffer, start, end, true, annotations);
+  session.rules.decide(draft, entry, buffer, start, end, true, annotations);
 }
 
 /** The server's answer to PREPARE with an id of our own: the first packet is `00 id(4) columns(2) params(2) …`. */
@@ -100,7 +100,7 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   session.context.counters.Questions += 1;
   const prepared = statementAt(session, buffer, start, end);
   if (prepared === undefined) return;
-  session.begin('Execute', prepared.originalText, 0);
+  session.atWork.begin('Execute', prepared.originalText, 0);
   if (prepared.longDataTooLarge) {
     dropLongData(prepared);
     return session.answerError(errors.packetTooLarge());
@@ -117,12 +117,12 @@ export function onExecute(session: Session, buffer: Buffer, start: number, end: 
   if (!isExecutePayload(buffer, start, end, prepared)) return session.answerError(errors.executeMalformed());
   const frame = executeFrame(buffer, start, end, prepared);
   const { entry, facts, originalText } = prepared;
-  const annotations = session.mayAnnotate ? prepared.annotations : undefined;
+  const annotations = session.rules.mayAnnotate ? prepared.annotations : undefined;
   const draft = draftOf('execute', frame, entry, facts, session.state.schema, startedAt);
   draft.faithful = prepared.faithful;
   draft.prepared = prepared;
   if (attributes !== undefined) draft.attributes = attributes;
-  session.decide(draft, prepared.originalEntry, originalText, 0, originalText.length, false, annotations);
+  session.rules.decide(draft, prepared.originalEntry, originalText, 0, originalText.length, false, annotations);
 }
 
 function withoutAttributes(
@@ -151,7 +151,7 @@ export function onFetch(session: Session, buffer: Buffer, start: number, end: nu
   if (prepared === undefined) return;
   const cursor = session.cursors.of(prepared);
   if (cursor === undefined || end - start < FETCH_BYTES) return session.answerError(errors.noOpenCursor(prepared.id));
-  session.begin('Fetch', prepared.originalText, 0);
+  session.atWork.begin('Fetch', prepared.originalText, 0);
   const frame = frameOf(buffer, start, end);
   const draft = draftOf('fetch', frame, prepared.entry, prepared.facts, prepared.schema, startedAt);
   draft.hostgroup = cursor.connection.home.hostgroup;

@@ -70,6 +70,7 @@ export class SimulatedWorker {
       ruleHits: new Map(),
       masking: { definitionsChanged() {} },
       rightsChanged() {},
+      schemas: { ask: () => undefined, forget() {} },
       sessions: new Map<number, Session>(),
       kill: ((connection, what, user) =>
         killOnServer({ connection, what, user, variables, logger, connect })) satisfies WorkerContext['kill'],
