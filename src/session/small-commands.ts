@@ -1,4 +1,4 @@
-/** Commands that are no statements: each is answered here, at once, without a server. */
+/** Commands that are no statements: each is answered here, without a server. */
 
 import { Capability } from '../protocol/capabilities.ts';
 import { Command, commandName } from '../protocol/commands.ts';
@@ -39,13 +39,13 @@ const REPLICATION: ReadonlySet<number> = new Set([
   Command.COM_REGISTER_SLAVE,
 ]);
 
-/** Ends the connection without an answer, as ProxySQL does. */
+/** COM_DEBUG, COM_REFRESH and their like: an error, as of any server that does not know them; ProxySQL ends the connection. */
 export function onUnknownCommand(session: Session, command: number, buffer: Buffer, start: number, end: number): void {
   const { sluice, masking, nothingToDecide } = session.runtime;
   // Nobody reads what follows: binary logs hold what is masked, and a statement would get past rules and firewall.
   if (REPLICATION.has(command) && !sluice.strict && nothingToDecide && masking.of(session.user.username) === undefined)
     return session.forwardAll(frameOf(buffer, start, end));
   session.context.logger.info({ command: commandName(command), user: session.user.username }, 'unsupported command');
-  if (REPLICATION.has(command)) session.answerError(errors.unknownCommand());
+  if (sluice.strict || REPLICATION.has(command)) session.answerError(errors.unknownCommand());
   else session.client.end();
 }

@@ -498,6 +498,14 @@ describe('session state on one shared connection', () => {
     client.destroy();
   });
 
+  test('a command nobody knows is an error, and the session goes on', async () => {
+    const client = await WireClient.connect({ ...APP, port: stage.sluice.mysqlPort });
+    for (const command of [Command.COM_DEBUG, Command.COM_REFRESH, Command.COM_BINLOG_DUMP])
+      assert.equal((await client.command(command, Buffer.from('x'))).errorCode, 1047);
+    assert.equal((await client.query('SELECT 1')).errorCode, 0);
+    client.destroy();
+  });
+
   test('a value that the server cuts to its limit is warned of, as without a proxy', () =>
     stage.withClient(async (client) => {
       const [header] = await client.query<ResultSetHeader>('SET sort_buffer_size = 1');
