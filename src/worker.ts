@@ -13,6 +13,7 @@ import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '..
 import type { WorkerOrder } from '../runtime/worker-order.ts';
 import { EventsLog } from './events-log/events-log.ts';
 import { Frontend } from './frontend/login.ts';
+import { gtidSourcesOf } from './gtid/gtid-sources.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
@@ -278,7 +279,10 @@ export class Worker {
       masking: maskingChanged ? new MaskingRuntime({ columns, users, sluice }) : before.masking,
       rules,
       rulesGeneration: rulesChanged ? snapshot.generation : before.rulesGeneration,
-      gtidSources: changed.has('queryRules') || changed.has('servers') ? gtidSourcesOf(snapshot) : before.gtidSources,
+      gtidSources:
+        changed.has('queryRules') || changed.has('servers') || changed.has('mysqlVariables')
+          ? gtidSourcesOf(snapshot.queryRules, snapshot.servers, variables.defaultSessionTrackGtids === 'OWN_GTID')
+          : before.gtidSources,
       fastRouting: snapshot.fastRouting,
       firewall,
       nothingToDecide: rules.empty && snapshot.fastRouting.size === 0 && firewall === undefined,
@@ -403,12 +407,6 @@ export function emptyRuntime(variables: MysqlVariables): WorkerRuntime {
     backendUsers: empty.users.backend,
     digests: newDigestCache(variables),
   };
-}
-
-/** Without any reader of a binary log nobody would ever be known to have executed anything: then nothing is waited for. */
-function gtidSourcesOf({ queryRules, servers }: WorkerSnapshot): ReadonlySet<number> {
-  if (!servers.some(({ gtidPort }) => gtidPort > 0)) return new Set();
-  return new Set(queryRules.flatMap(({ gtidFromHostgroup: from }) => (from === null ? [] : [from])));
 }
 
 function newDigestCache(v: MysqlVariables): DigestCache {

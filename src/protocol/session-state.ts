@@ -1,6 +1,6 @@
 /**
- * What an OK packet tells of its session after its text: read out of it, and taken out of answers for clients that have
- * not asked for CLIENT_SESSION_TRACK. It does not ask servers for it.
+ * What an OK packet tells of its session after its text, taken out of answers for clients that have not asked for
+ * CLIENT_SESSION_TRACK, or are not to hear of transactions. It does not ask servers for it.
  *
  * @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_ok_packet.html
  */
@@ -12,8 +12,13 @@ import { StatusFlag } from './status-flags.ts';
 
 const NOTHING = Buffer.alloc(0);
 
+/** The kind of entry that session_track_gtids makes. */
+const STATE_GTIDS = 3;
+
 /** Passes one answer after the other on without session state: what a server says to whom it does not track. */
 export class SessionStateStripper {
+  /** The client tracks session state and keeps the rest of it. */
+  gtidsAlone = false;
   readonly #walker = new ResponseWalker();
   readonly #reader = new PacketReader();
   readonly #writer = new PacketWriter();
@@ -72,9 +77,11 @@ export class SessionStateStripper {
       if ((status & StatusFlag.SESSION_STATE_CHANGED) === 0) return bytes.subarray(start, end);
       const warnings = reader.u16();
       const info = reader.lenencBytes();
+      const told = this.gtidsAlone ? withoutGtids(reader.lenencBytes()) : NOTHING;
       const writer = this.#writer.begin(bytes[start + 3] as number).bytes(head);
-      writer.u16(status & ~StatusFlag.SESSION_STATE_CHANGED).u16(warnings);
-      if (info.length > 0) writer.lenencBytes(info);
+      writer.u16(told.length > 0 ? status : status & ~StatusFlag.SESSION_STATE_CHANGED).u16(warnings);
+      if (info.length > 0 || told.length > 0) writer.lenencBytes(info);
+      if (told.length > 0) writer.lenencBytes(told);
       writer.end();
       return writer.take();
     } catch (error) {
@@ -83,4 +90,18 @@ export class SessionStateStripper {
       throw error;
     }
   }
+}
+
+/** @throws MalformedPacket */
+function withoutGtids(state: Buffer): Buffer {
+  const reader = new PacketReader(state);
+  const kept: Buffer[] = [];
+  let from = 0;
+  while (reader.position < state.length) {
+    const kind = reader.u8();
+    reader.lenencBytes();
+    if (kind !== STATE_GTIDS) kept.push(state.subarray(from, reader.position));
+    from = reader.position;
+  }
+  return Buffer.concat(kept);
 }

@@ -10,6 +10,7 @@ import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import type { EventsLog } from '../events-log/events-log.ts';
+import type { GtidSources } from '../gtid/gtid-sources.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { CommandStats } from '../observe/command-stats.ts';
@@ -47,8 +48,8 @@ export interface WorkerRuntime {
   readonly classes: DecisionClasses;
   /** The generation in which the rules came; what the matcher thread knows them by. */
   readonly rulesGeneration: number;
-  /** Hostgroups whose writes some rule wants to be seen elsewhere (gtid_from_hostgroup). */
-  readonly gtidSources: ReadonlySet<number>;
+  /** Hostgroups whose writes are to be known by the ids of their transactions. */
+  readonly gtidSources: GtidSources;
   readonly fastRouting: FastRoutingDirectory;
   readonly frontendUsers: UserLookup;
   readonly backendUsers: UserLookup;

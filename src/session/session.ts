@@ -163,7 +163,7 @@ export class Session implements RunOwner {
     return this.context.counters;
   }
 
-  get gtidSources(): ReadonlySet<number> {
+  get gtidSources(): WorkerRuntime['gtidSources'] {
     return this.runtime.gtidSources;
   }
 

@@ -12,6 +12,7 @@ import { planSync, type SyncStep, stepAnswer, stepFrame, stepsInstead } from '..
 import { type MirroredState, withSchema, withVariables } from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
 import { type GtidSet, parseGtidSet } from '../gtid/gtid-set.ts';
+import type { GtidSources } from '../gtid/gtid-sources.ts';
 import type { BackendUser } from '../hostgroup/connector.ts';
 import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { ConnectionWish, Server, Sight } from '../hostgroup/server.ts';
@@ -73,7 +74,7 @@ export interface RunOwner {
   readonly lastInsertId: number | bigint;
   readonly counters: Counters;
   /** Hostgroups of which a session has to know its last write; see gtid_from_hostgroup. */
-  readonly gtidSources: ReadonlySet<number>;
+  readonly gtidSources: GtidSources;
   /** An error of a SET that comes with another statement is explained; ProxySQL passes it on as it is. */
   readonly explains: boolean;
   /** Statements may share connections, as far as the configuration goes. */
@@ -673,9 +674,12 @@ export class StatementRun implements AnswerOwner {
 
   /** The server tells the proxy more than the client has asked for. */
   #strip(connection: BackendConnection, kind: ResponseKind): void {
-    this.#strips = (connection.shape & ~this.#owner.shape & Capability.SESSION_TRACK) !== 0;
+    const { shape, variables } = this.#owner;
+    const unasked = (connection.shape & ~shape & Capability.SESSION_TRACK) !== 0;
+    this.#strips = unasked || (!variables.clientSessionTrackGtid && (shape & Capability.SESSION_TRACK) !== 0);
     if (!this.#strips) return;
     this.#stripper ??= new SessionStateStripper();
+    this.#stripper.gtidsAlone = !unasked;
     this.#stripper.begin(kind, (connection.shape & Capability.DEPRECATE_EOF) !== 0);
   }
 

@@ -341,6 +341,32 @@ describe('gtid_from_hostgroup', { skip: missingMysql9() }, () => {
     assert.deepEqual(answers[1], answers[0]);
   });
 
+  test('mysql-default_session_track_gtids has all servers tell, mysql-client_session_track_gtid says whether clients hear it', async () => {
+    const set = (name: string, value: string) =>
+      sluice.admin(`SET mysql-${name} = '${value}'`, 'LOAD MYSQL VARIABLES TO RUNTIME');
+    const client = await WireClient.connect({ port: sluice.mysqlPort, ...APP, schema: 'test', sessionTrack: true });
+    const heard = async (sql: string) => {
+      const answer = (await client.query(sql)).packets.join('');
+      return { gtid: /[0-9a-f]{8}-[0-9a-f-]{27}:\d+/.test(answer), zone: answer.includes('+03:45') };
+    };
+    // No rule is interested in what is written in hostgroup 2.
+    const insert = (id: number) => `/* hostgroup=2 */ INSERT INTO test.t VALUES (${id})`;
+    const before = await counter('GTID_session_collected');
+    assert.equal((await heard(insert(210))).gtid, false);
+    assert.equal(await counter('GTID_session_collected'), before);
+    await set('default_session_track_gtids', 'OWN_GTID');
+    assert.equal((await heard(insert(211))).gtid, true);
+    assert.equal(await counter('GTID_session_collected'), before + 1);
+    await set('client_session_track_gtid', 'false');
+    assert.equal((await heard(insert(212))).gtid, false);
+    assert.equal(await counter('GTID_session_collected'), before + 2);
+    const both = "DELETE FROM test.t WHERE id >= 210; SET time_zone = '+03:45'";
+    assert.deepEqual(await heard(`/* hostgroup=2 */ ${both}`), { gtid: false, zone: true });
+    client.destroy();
+    await set('client_session_track_gtid', 'true');
+    await set('default_session_track_gtids', 'OFF');
+  });
+
   test('within a transaction a LOAD of such a rule disturbs nothing', async () => {
     const load = ['LOAD MYSQL QUERY RULES TO RUNTIME'];
     await sluice.admin('UPDATE mysql_query_rules SET active = 0', ...load);

@@ -5,7 +5,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type DatabaseServer, databaseServer, type MariadbOptions } from './mariadb.ts';
 import { OutputLines } from './output-lines.ts';
@@ -48,7 +48,11 @@ const INIT_SQL = `CREATE USER IF NOT EXISTS root@'%'; GRANT ALL ON *.* TO root@'
 export async function startMysql9(options: MariadbOptions = {}): Promise<DatabaseServer> {
   const root = requiredRoot();
   const folder = temporaryFolder('mysql9', join(root, 'var/lib'));
-  await cp(await dataDirectoryTemplate(root), join(folder, 'data'), { recursive: true });
+  await cp(await dataDirectoryTemplate(root), join(folder, 'data'), {
+    recursive: true,
+    // Without it a server gives itself a server_uuid, which no other one has.
+    filter: (source) => basename(source) !== 'auto.cnf',
+  });
   await writeFile(join(folder, 'init.sql'), `${INIT_SQL}\n`);
   const inside = folder.slice(root.length);
   const port = await freePort();

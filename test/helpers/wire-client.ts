@@ -42,6 +42,8 @@ export interface WireClientOptions {
   readonly deprecateEof?: boolean;
   /** Commands are written by the test in the form of CLIENT_QUERY_ATTRIBUTES. */
   readonly queryAttributes?: boolean;
+  /** Wants to be told of changes of its session's state. */
+  readonly sessionTrack?: boolean;
 }
 
 export class WireClient {
@@ -77,14 +79,15 @@ export class WireClient {
     await once(socket, 'connect');
     const deprecateEof = options.deprecateEof ?? true;
     const unwanted = Capability.FOUND_ROWS | Capability.IGNORE_SPACE | (deprecateEof ? 0 : Capability.DEPRECATE_EOF);
+    const wanted =
+      (options.queryAttributes === true ? Capability.QUERY_ATTRIBUTES : 0) |
+      (options.sessionTrack === true ? Capability.SESSION_TRACK : 0);
     const login = await clientLogin({
       socket,
       username: options.user,
       secret: { clear: options.password },
       schema: options.schema,
-      capabilities:
-        ((SERVING_CAPABILITIES | (options.queryAttributes === true ? Capability.QUERY_ATTRIBUTES : 0)) & ~unwanted) >>>
-        0,
+      capabilities: ((SERVING_CAPABILITIES | wanted) & ~unwanted) >>> 0,
       attributes: { program_name: 'wire' },
       charset: COLLATION_ID,
       loginTimeoutMs: 10_000,

@@ -25,6 +25,9 @@ function state(gtid: string): Buffer {
   return writer.take().subarray(4);
 }
 
+/** The first of them. */
+const SCHEMA = state(GTID).subarray(0, 7);
+
 function ok(sequence: number, { header = 0, status = AUTOCOMMIT, info = '', state }: Told): Buffer {
   const writer = new PacketWriter();
   const flags = state === undefined ? status : status | SESSION_STATE_CHANGED;
@@ -101,6 +104,19 @@ describe('session state', () => {
       stripper.begin(kind, true);
       const single = [...bytes].map((byte) => Buffer.from(stripper.push(Buffer.from([byte]))));
       assert.deepEqual(Buffer.concat(single), plain);
+    });
+
+    test(`${name}: a client that tracks session state may be told of everything but transactions`, () => {
+      const wanted = Buffer.concat(answer(SCHEMA));
+      const stripper = new SessionStateStripper();
+      stripper.gtidsAlone = true;
+      for (const told of [state(GTID), SCHEMA]) {
+        stripper.begin(kind, true);
+        assert.deepEqual(stripper.push(Buffer.concat(answer(told))), wanted);
+      }
+      stripper.begin(kind, true);
+      const gtids = state(GTID).subarray(SCHEMA.length);
+      assert.deepEqual(stripper.push(Buffer.concat(answer(gtids))), Buffer.concat(answer(undefined)));
     });
 
     test(`${name}: without any it passes as it is`, () => {
