@@ -11,8 +11,10 @@ import type { ProtocolError } from '../protocol/errors.ts';
 import type { WorkerContext } from './context.ts';
 import { Cursors } from './cursors.ts';
 import { Leases } from './leases.ts';
+import type { RunClient, RunOwner } from './run/run-owner.ts';
+import type { StatementOutcome } from './run/statement-outcome.ts';
+import { StatementRun } from './run/statement-run.ts';
 import type { Statement } from './statement.ts';
-import { type RunClient, type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { UnmirroredSets } from './unmirrored-sets.ts';
 
 /** In whose name it runs. */

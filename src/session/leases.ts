@@ -176,6 +176,12 @@ export class Leases {
     else this.#release(connection);
   }
 
+  /** The same of a connection that may be lost: with a transaction on it, say, the next statement is told of that. */
+  settleOrForget(connection: BackendConnection): void {
+    if (!connection.lost) this.settle(connection);
+    else if (connection.clean) this.#remove(connection);
+  }
+
   /** Keeps a connection for so many of the next statements, which may ask for what this one left. */
   linger(connection: BackendConnection, statements: number): void {
     connection.lingerStatements = statements;

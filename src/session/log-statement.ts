@@ -5,9 +5,9 @@
  */
 import type { LoggedStatement } from '../events-log/event-formats.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
+import type { StatementOutcome } from './run/statement-outcome.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
-import type { StatementOutcome } from './statement-run.ts';
 
 /** Statements about accounts and replication: their strings are secrets. */
 const SECRETS =

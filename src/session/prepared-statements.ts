@@ -1,6 +1,6 @@
 /**
  * The prepared statements of one client: ids as the client knows them, and what is needed to run a statement on
- * whichever backend connection serves the session. It sends nothing; statement-run.ts prepares on the server.
+ * whichever backend connection serves the session. It sends nothing; run/ prepares on the server.
  */
 import type { AnswerFilter } from '../masks/answer-filter.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
@@ -216,4 +216,9 @@ export function answerKindOf({
 /** Writes the server's statement id into a frame that starts with its header. */
 export function patchStatementId(frame: Buffer, statementId: number): void {
   frame.writeUInt32LE(statementId, HEADER_BYTES + STATEMENT_ID_AT);
+}
+
+/** The id that `patchStatementId` has written. */
+export function patchedStatementId(frame: Buffer): number {
+  return frame.readUInt32LE(HEADER_BYTES + STATEMENT_ID_AT);
 }

@@ -6,8 +6,8 @@ import type { GlobalCounterRow, ProcesslistRow } from '../../runtime/stats.ts';
 import { type BackendConnection, ConnectionFlag } from '../backend/backend-connection.ts';
 import { SessionEffect } from '../sql/facts.ts';
 import { NO_MULTIPLEX_PIN, pinNames } from './leases.ts';
+import type { StatementRun } from './run/statement-run.ts';
 import type { Session } from './session.ts';
-import type { StatementRun } from './statement-run.ts';
 
 /** Pins by the bits of ProxySQL's MySQL_Connection::status_flags. */
 const FLAGS: readonly (readonly [pin: number, flag: number])[] = [

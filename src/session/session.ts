@@ -51,6 +51,9 @@ import { processlistRow } from './processlist-row.ts';
 import { type CountedStatement, recordStatement } from './record-statement.ts';
 import { rewrite } from './rewritten.ts';
 import { RuleStage } from './rule-stage.ts';
+import type { RunOwner } from './run/run-owner.ts';
+import type { StatementOutcome } from './run/statement-outcome.ts';
+import { StatementRun } from './run/statement-run.ts';
 import { sessionFlags } from './session-flags.ts';
 import { sessionInfo } from './session-info.ts';
 import { SetStage } from './set-stage.ts';
@@ -66,7 +69,6 @@ import {
   onStatementReset,
 } from './statement-commands.ts';
 import { frameOf, isBlank, payloadFrame } from './statement-frames.ts';
-import { type RunOwner, type StatementOutcome, StatementRun } from './statement-run.ts';
 import { Throttle } from './throttle.ts';
 import { TimeLimits } from './time-limits.ts';
 import { UnmirroredSets } from './unmirrored-sets.ts';

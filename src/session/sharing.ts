@@ -7,8 +7,8 @@ import type { Counters } from '../observe/counters.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import { slotOf } from './decide.ts';
 import type { Pace } from './digest-pace.ts';
+import type { RunOwner } from './run/run-owner.ts';
 import type { Statement } from './statement.ts';
-import type { RunOwner } from './statement-run.ts';
 
 /** Flags in the payload of COM_STMT_EXECUTE: a cursor. */
 const EXECUTE_FLAGS_AT = HEADER_BYTES + 5;

@@ -5,8 +5,8 @@
 import type { GtidSet } from '../gtid/gtid-set.ts';
 import type { Sight } from '../hostgroup/server.ts';
 import { maxLagMsMax } from '../rules/annotations.ts';
+import type { RunOwner } from './run/run-owner.ts';
 import type { Statement } from './statement.ts';
-import type { RunOwner } from './statement-run.ts';
 
 type Asking = Pick<RunOwner, 'gtidSources' | 'hostgroups' | 'counters'>;
 

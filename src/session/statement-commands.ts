@@ -1,6 +1,6 @@
 /**
  * The commands of prepared statements, COM_STMT_*: from the client's packet to a decision about a statement, and from
- * the server's answer to a PREPARE to the client's own id. It runs nothing: session.ts decides, statement-run.ts runs.
+ * the server's answer to a PREPARE to the client's own id. It runs nothing: session.ts decides, run/statement-run.ts runs.
  */
 import { performance } from 'node:perf_hooks';
 import { ColumnType } from '../protocol/column-types.ts';
@@ -20,10 +20,10 @@ import {
   type PreparedStatement,
   statementsPerSessionMax,
 } from './prepared-statements.ts';
+import type { StatementOutcome } from './run/statement-outcome.ts';
 import type { Session } from './session.ts';
 import { draftOf, type Statement } from './statement.ts';
 import { commandFrameOf, frameOf, payloadFrame } from './statement-frames.ts';
-import type { StatementOutcome } from './statement-run.ts';
 
 /** Command byte, statement id, number of rows. */
 const FETCH_BYTES = 9;

@@ -1,6 +1,7 @@
 /** The bytes of a command as servers get them, and the text in them. It sends nothing. */
 import { isLent } from '../net/lent-memory.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
+import { Command } from '../protocol/commands.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../protocol/framer.ts';
 import type { Statement } from './statement.ts';
 
@@ -27,6 +28,12 @@ export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, 
 /** A frame of a whole payload, command byte included. */
 export function commandFrameOf(payload: Buffer): Buffer {
   return commandFrame(payload[0] ?? 0, payload.subarray(1));
+}
+
+/** What the server gets: almost always the client's own bytes. */
+export function serverFrameOf({ sentText, command, frame }: Statement): Buffer {
+  if (sentText === undefined || command === 'execute') return frame;
+  return commandFrame(command === 'prepare' ? Command.COM_STMT_PREPARE : Command.COM_QUERY, sentText);
 }
 
 /** A command with room for its header in front, as the client's connection delivers them. */

@@ -3,11 +3,11 @@
  * the KILL has had its effect. The server says "interrupted" (1317); a client whose statement ran out of time is to hear
  * that instead (1907), also when columns and rows have gone to it before. Everything else passes as it is.
  */
-import { errors } from '../protocol/errors.ts';
-import { HEADER_BYTES } from '../protocol/framer.ts';
-import { writeErr } from '../protocol/ok-err-eof.ts';
-import { PacketWriter } from '../protocol/packet-writer.ts';
-import type { ResponseWalker } from '../protocol/response-walker.ts';
+import { errors } from '../../protocol/errors.ts';
+import { HEADER_BYTES } from '../../protocol/framer.ts';
+import { writeErr } from '../../protocol/ok-err-eof.ts';
+import { PacketWriter } from '../../protocol/packet-writer.ts';
+import type { ResponseWalker } from '../../protocol/response-walker.ts';
 
 /** What a killed statement ends with: ER_QUERY_INTERRUPTED, and what filesort makes of a KILL. */
 const INTERRUPTED: ReadonlySet<number> = new Set([1317, 1028]);
