@@ -106,9 +106,6 @@ function run(list, directory) {
     [
       '--enable-source-maps',
       '--test',
-      // Node hands execArgv on to the processes of the test files.
-      '--import',
-      './dist/test/helpers/fixed-seed.js',
       '--test-reporter=spec',
       `--test-concurrency=${Math.max(2, Math.ceil(PROCESSES_PER_CORE * availableParallelism()))}`,
       `--test-timeout=${FILE_TIMEOUT_MS}`,

@@ -70,7 +70,7 @@ const PACKAGE_HOMES: Readonly<Record<string, { readonly values: RegExp; readonly
   '@hpcc-js/wasm-zstd': { values: /^(src\/net|test)\// },
   '@peculiar/x509': { values: /^(src\/net|test)\// },
   'reflect-metadata': { values: /^src\/net\// },
-  'fast-check': { values: /^test\// },
+  'fast-check': { values: /^test\/helpers\/properties\.ts$/ },
   'prom-client': { values: /^admin\/prometheus\// },
   mitata: { values: /^bench\// },
 };

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { classify } from '../../../admin/classify.ts';
 import type { AdminRole, AdminStatement } from '../../../admin/grammar/statement.ts';
 import { MODULES } from '../../../admin/modules/index.ts';
+import { fc } from '../../helpers/properties.ts';
 import { repositoryRoot } from '../../helpers/repository.ts';
 
 interface Case {

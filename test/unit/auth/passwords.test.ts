@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import {
   cachingSha2Hash,
   decryptPassword,
@@ -20,6 +19,7 @@ import {
   checkSha2Response,
   classifyStoredPassword,
 } from '../../../src/auth/stored-password.ts';
+import { fc } from '../../helpers/properties.ts';
 
 const NONCE = Buffer.from('abcdefgh123456789012');
 // biome-ignore format: one hash a line

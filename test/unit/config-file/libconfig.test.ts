@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { posix } from 'node:path';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { SourceReader } from '../../../admin/config-file/libconfig-lexer.ts';
 import { parseConfig } from '../../../admin/config-file/libconfig-parser.ts';
 import type { ConfigValue, Group } from '../../../admin/config-file/syntax.ts';
+import { fc } from '../../helpers/properties.ts';
 
 function reader(files: Readonly<Record<string, string>>): SourceReader {
   return {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { StatementSplitter, splitStatements } from '../../../src/console/statement-splitter.ts';
+import { fc } from '../../helpers/properties.ts';
 
 const textsOf = (script: string) => splitStatements(script).map((statement) => statement.text);
 

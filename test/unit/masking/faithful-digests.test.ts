@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { readingOf } from '../../../src/masking/charset.ts';
 import { Kind, Lexer, type LexerMode, SEMICOLON } from '../../../src/masking/lexer.ts';
 import { DEFAULT_DIGEST_OPTIONS, DigestComputer, type DigestOptions } from '../../../src/sql/digest.ts';
+import { fc } from '../../helpers/properties.ts';
 import { fragments } from '../sql/sql-fragments.ts';
 
 const QUESTION = 0x3f;

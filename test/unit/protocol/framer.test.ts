@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { Framer, HEADER_BYTES, MAX_FRAME_BYTES } from '../../../src/protocol/framer.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
+import { fc } from '../../helpers/properties.ts';
 import { splitAt } from './split.ts';
 
 const ROOMY = 64 * 1024 * 1024;

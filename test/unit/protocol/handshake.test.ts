@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { Capability } from '../../../src/protocol/capabilities.ts';
 import { HEADER_BYTES } from '../../../src/protocol/framer.ts';
 import {
@@ -18,6 +17,7 @@ import {
 } from '../../../src/protocol/handshake.ts';
 import { MalformedPacket } from '../../../src/protocol/packet-reader.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
+import { fc } from '../../helpers/properties.ts';
 
 const NONCE = Buffer.from('abcdefgh123456789012');
 /** What ProxySQL 2.7.1 announces. */

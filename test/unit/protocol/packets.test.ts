@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../../src/protocol/framer.ts';
 import { MalformedPacket, PacketReader } from '../../../src/protocol/packet-reader.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
+import { fc } from '../../helpers/properties.ts';
 
 function readerOf(bytes: readonly number[]): PacketReader {
   return new PacketReader(Buffer.from(bytes));

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { ColumnType } from '../../../src/protocol/column-types.ts';
 import { errors } from '../../../src/protocol/errors.ts';
 import { MAX_FRAME_BYTES } from '../../../src/protocol/framer.ts';
@@ -10,6 +9,7 @@ import { type ResponseKind, ResponseWalker } from '../../../src/protocol/respons
 import { writePrepareOk } from '../../../src/protocol/statement-packets.ts';
 import { StatusFlag } from '../../../src/protocol/status-flags.ts';
 import { writeColumnDefinition, writeResultsetEnd, writeResultsetHead } from '../../../src/protocol/text-resultset.ts';
+import { fc } from '../../helpers/properties.ts';
 import { splitAt } from './split.ts';
 
 const COLUMN = { name: 'c', type: ColumnType.VAR_STRING, charset: 45, length: 80, flags: 0, decimals: 0 };

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { PatternError } from '../../../src/rules/regex/ast.ts';
 import { Backtracker } from '../../../src/rules/regex/backtracker.ts';
 import { unlimitedBudget } from '../../../src/rules/regex/budget.ts';
@@ -10,6 +9,7 @@ import { SearchCost } from '../../../src/rules/regex/cost.ts';
 import { parsePattern } from '../../../src/rules/regex/parser.ts';
 import { compilePattern, type Dialect, Pattern } from '../../../src/rules/regex/pattern.ts';
 import { compileProgram } from '../../../src/rules/regex/program.ts';
+import { fc } from '../../helpers/properties.ts';
 import { repositoryRoot } from '../../helpers/repository.ts';
 
 interface Case {

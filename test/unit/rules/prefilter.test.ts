@@ -3,11 +3,11 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { compileRules } from '../../../src/rules/compile.ts';
 import type { Decision } from '../../../src/rules/decision.ts';
 import type { CompiledRules } from '../../../src/rules/match.ts';
 import { compilePattern, Pattern } from '../../../src/rules/regex/pattern.ts';
+import { fc } from '../../helpers/properties.ts';
 import { input, rule } from './helpers.ts';
 
 function literals(source: string, caseless = true): readonly string[] | undefined {

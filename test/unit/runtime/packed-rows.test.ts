@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { FastRoutingDirectory, packFastRouting } from '../../../runtime/fast-routing-directory.ts';
 import { packedRowsOf, packRows, unpackRow } from '../../../runtime/packed-rows.ts';
 import type { UserEntry } from '../../../runtime/snapshot.ts';
 import { packUsers, UserDirectory } from '../../../runtime/user-directory.ts';
+import { fc } from '../../helpers/properties.ts';
 
 const cell = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom('\0', '\x01', '\x02', 'a') }));
 

@@ -1,10 +1,10 @@
 /** Limits over all workers: the primary's ledger and the workers' purses, with messages that take their time. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { QuotaHolder } from '../../../runtime/quota/holder.ts';
 import { QuotaLedger, type QuotaLink } from '../../../runtime/quota/ledger.ts';
 import { type QuotaToPrimary, type QuotaToWorker, userKey } from '../../../runtime/quota/messages.ts';
+import { fc } from '../../helpers/properties.ts';
 
 const KEY = userKey('app');
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { type ClassifyOptions, classify } from '../../../src/sql/classify.ts';
 import { DEFAULT_DIGEST_OPTIONS, DigestComputer, type DigestOptions } from '../../../src/sql/digest.ts';
 import { effectNames, SessionEffect, type StatementFacts } from '../../../src/sql/facts.ts';
+import { fc } from '../../helpers/properties.ts';
 import { readGolden } from './golden.ts';
 import { fragments } from './sql-fragments.ts';
 

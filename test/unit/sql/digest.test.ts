@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { DEFAULT_DIGEST_OPTIONS, DigestComputer, type DigestOptions } from '../../../src/sql/digest.ts';
 import { formatDigest } from '../../../src/sql/spooky-hash.ts';
+import { fc } from '../../helpers/properties.ts';
 import { readGolden } from './golden.ts';
 import { fragments } from './sql-fragments.ts';
 

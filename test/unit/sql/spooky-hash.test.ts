@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { formatDigest, SpookyHash, spookyHash64 } from '../../../src/sql/spooky-hash.ts';
+import { fc } from '../../helpers/properties.ts';
 
 function hash(text: string): string {
   const bytes = Buffer.from(text);

@@ -1,7 +1,7 @@
 /**
  * Arbitrary statements put together from the pieces that make lexers stumble.
  */
-import fc from 'fast-check';
+import { fc } from '../../helpers/properties.ts';
 
 const PIECES = [
   ...[

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { AssertionFailed, assertNever, assert as assertThat } from '../../../src/util/assert.ts';
 import { LruMap } from '../../../src/util/lru-map.ts';
 import { RingQueue } from '../../../src/util/ring-queue.ts';
+import { fc } from '../../helpers/properties.ts';
 
 describe('assert', () => {
   it('throws what says that it is a bug', () => {
