@@ -1,7 +1,7 @@
 /**
  * The session of a user with fast_forward: with its first command it gets a connection of its default hostgroup for
- * itself, and from then on bytes go both ways unread. No rules, no digests, no multiplexing. Source: ProxySQL, surface
- * document §4.16.
+ * itself, and from then on bytes go both ways unread. No rules, no digests, no multiplexing; its client gets no more bytes
+ * in a second than others do. Source: ProxySQL, surface document §4.16.
  */
 import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
 import { planSync, type SyncStep, stepAnswer, stepFrame } from '../backend/backend-sync.ts';
@@ -9,6 +9,7 @@ import { errors, type ProtocolError } from '../protocol/errors.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
 import { FAST_FORWARD_PIN } from './leases.ts';
 import type { Session } from './session.ts';
+import { Throttle } from './throttle.ts';
 
 export class FastForward implements AnswerOwner {
   readonly #session: Session;
@@ -17,6 +18,9 @@ export class FastForward implements AnswerOwner {
   readonly #cancel: () => void;
   #steps: SyncStep[] = [];
   #forwarding = false;
+  #throttle: Throttle | undefined;
+  /** Why the server is not read from: the client does not keep up, or has had its share for now. */
+  #pauses = 0;
 
   /** @param first a frame with its header, owned from here on */
   constructor(session: Session, first: Buffer) {
@@ -39,13 +43,27 @@ export class FastForward implements AnswerOwner {
   }
 
   answerBytes(chunk: Buffer, connection: BackendConnection): boolean {
-    const { client } = this.#session;
+    const { client, context } = this.#session;
     if (!this.#forwarding) return true;
-    if (!client.write(chunk)) {
-      connection.pause();
-      client.onceDrained(() => connection.resume());
+    // No command is read any more with which the session would look at the variables.
+    const bytesPerSecond = context.runtime.variables.throttleMaxBytesPerSecondToClient;
+    if (bytesPerSecond > 0) {
+      this.#throttle ??= new Throttle(context.clock);
+      const waitMs = this.#throttle.note(chunk.length, bytesPerSecond);
+      if (waitMs > 0) this.#throttle.after(waitMs, this.#pause(connection));
     }
+    if (!client.write(chunk)) client.onceDrained(this.#pause(connection));
     return client.sentAll;
+  }
+
+  /** @returns takes back this one reason why the server is not read from */
+  #pause(connection: BackendConnection): () => void {
+    if (this.#pauses === 0) connection.pause();
+    this.#pauses += 1;
+    return () => {
+      this.#pauses -= 1;
+      if (this.#pauses === 0) connection.resume();
+    };
   }
 
   answerDone(connection: BackendConnection, walker: ResponseWalker): void {

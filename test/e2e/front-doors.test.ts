@@ -130,6 +130,25 @@ describe('ways in and through', () => {
     );
   });
 
+  test('fast_forward: the client gets no more bytes in a second than mysql-throttle_max_bytes_per_second_to_client says', async () => {
+    const throttle = (bytes: number) =>
+      stage.sluice.admin(
+        `SET mysql-throttle_max_bytes_per_second_to_client = ${bytes}`,
+        'LOAD MYSQL VARIABLES TO RUNTIME',
+      );
+    const client = await stage.sluice.connect({ user: 'fast', password: 'fast', database: 'test' });
+    const rows = async (sql: string) => ((await client.query(sql))[0] as unknown[]).length;
+    assert.equal(await rows('SELECT 1'), 1);
+    // It holds for connections that are forwarded already.
+    await throttle(3_000_000);
+    const begun = performance.now();
+    assert.equal(await rows("SELECT REPEAT('x', 1000) FROM seq_1_to_4000"), 4000);
+    assert.ok(performance.now() - begun > 300, 'four megabytes take a third of a second more');
+    await throttle(0);
+    assert.equal(await rows("SELECT REPEAT('x', 1000) FROM seq_1_to_4000"), 4000);
+    client.destroy();
+  });
+
   test('fast_forward to a hostgroup without servers', async () => {
     const client = await stage.sluice.connect({ user: 'nowhere', password: 'nowhere' });
     await refusal(client.query('SELECT 1'), 9001);
