@@ -23,7 +23,7 @@ import { type FullLimit, FullServers, fullServerPauseMs, limitReached } from './
 import { LaneWatch } from './lane-watch.ts';
 import { laneDepthCrowded } from './lanes.ts';
 import { probePipelining } from './pipelining-probe.ts';
-import { dropUnanswered, pingFree, tidyFree } from './pool-upkeep.ts';
+import { dropUnanswered, pingFree, tidy } from './pool-upkeep.ts';
 import { type ConnectionWish, Server, type ServerOptions, type ServerPlaces, type Sight } from './server.ts';
 import { ServerPicker } from './server-picker.ts';
 
@@ -715,7 +715,7 @@ export class HostgroupManager {
     this.#nextUpkeepMs = nowMs + upkeepIntervalMs;
     for (const group of this.#hostgroups.values()) {
       for (const server of group.servers) {
-        tidyFree(server, this.#variables, nowMs);
+        tidy(server, this.#variables, nowMs);
         pingFree(server, this.#variables, nowMs, () => this.#serveWaiting(group));
       }
     }

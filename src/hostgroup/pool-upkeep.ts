@@ -1,7 +1,7 @@
 /**
  * What happens to free connections while nobody wants them: those too many or too old are closed, those that were
- * quiet for long are pinged, and one that does not answer is closed before a session could get it. It keeps no time of
- * its own; hostgroup-manager.ts calls it from its sweep.
+ * quiet for long are pinged, and one that does not answer is closed before a session could get it. Those in use that are too old
+ * are closed when they come back. It keeps no time of its own; hostgroup-manager.ts calls it from its sweep.
  */
 import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { AnswerOwner, BackendConnection } from '../backend/backend-connection.ts';
@@ -11,14 +11,23 @@ import type { Server } from './server.ts';
 
 const COM_PING_FRAME = Buffer.from([1, 0, 0, 0, Command.COM_PING]);
 
-/** Closes free connections beyond mysql-free_connections_pct, and those older than mysql-connection_max_age_ms. */
-export function tidyFree(server: Server, variables: MysqlVariables, nowMs: number): void {
+/**
+ * Closes free connections beyond mysql-free_connections_pct, and those older than mysql-connection_max_age_ms; older ones in
+ * use nobody joins any more, and they are closed when they are given back.
+ */
+export function tidy(server: Server, variables: MysqlVariables, nowMs: number): void {
   const { freeConnectionsPct, connectionMaxAgeMs } = variables;
   const freeMax = Math.max(1, Math.floor((server.entry.maxConnections * freeConnectionsPct) / 100));
   for (const connection of server.free.slice(0, Math.max(0, server.free.length - freeMax))) connection.destroy();
   if (connectionMaxAgeMs === 0) return;
   for (const connection of [...server.free]) {
     if (nowMs - connection.createdAtMs > connectionMaxAgeMs) connection.destroy();
+  }
+  // On a busy server the same few are in use whenever one looks.
+  for (const connection of server.inUse) {
+    if (nowMs - connection.createdAtMs <= connectionMaxAgeMs || connection.outdated) continue;
+    connection.outdated = true;
+    server.lanes.close(connection);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Which statements changed what accounts may do. A server reads most rights at the login or with USE, and the connections
  * of a pool log in once and live long: whoever is granted something logs in again in vain. What is changed inside of
- * procedures, by EXECUTE, or past this proxy is not seen.
+ * procedures, by EXECUTE, or past this proxy is not seen: mysql-connection_max_age_ms is the bound for that.
  */
 import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { Statement } from './statement.ts';

@@ -599,6 +599,23 @@ describe('free connections', () => {
     assert.deepEqual([old.lost, young.lost], [true, false]);
   });
 
+  it('are not the only ones to be closed for their age: one that is always in use is, as soon as it is not', async () => {
+    const pool = new Pool([serverEntry(1, 'a')], { connection_max_age_ms: '5000' });
+    pool.manager.setHostgroupAttributes([{ hostgroup: 1, pipelining: true, connectsPerSecond: 1_000 }]);
+    const [held, lane] = [await pool.connection(), await pool.connection()];
+    assert.ok(pool.manager.openLane(lane));
+    pool.sweepAfter(4_900);
+    const alike = pool.wish({ stateKey: lane.state.key });
+    assert.equal(pool.manager.takeLane(1, alike), lane);
+    pool.sweepAfter(1_000);
+    assert.equal(pool.manager.takeLane(1, alike), undefined, 'nobody joins it any more');
+    assert.deepEqual([held.lost, lane.lost], [false, false], 'somebody is using them');
+    for (const connection of [held, lane]) pool.manager.giveBack(connection);
+    assert.deepEqual([held.lost, lane.lost], [true, true]);
+    pool.manager.giveBack(await pool.connection());
+    assert.equal(pool.row().connFree, 1);
+  });
+
   it('that were quiet for long are pinged, and kept when the server answers', async () => {
     const pool = new Pool([serverEntry(1, 'a')], { ping_interval_server_msec: '10000' });
     const connection = await pool.connection();
