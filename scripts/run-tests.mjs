@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundle } from './bundle.mjs';
 
@@ -19,10 +19,18 @@ const testsDir = join(root, 'dist', 'test');
 const FILE_TIMEOUT_MS = 280_000;
 
 /** Test files wait for something a good part of their time. */
-const PROCESSES_PER_CORE = 2;
+const PROCESSES_PER_CORE = 2.5;
 
-/** Unit tests that start an admin plane or more take seconds each. */
-const LONG_UNITS = join('unit', 'admin');
+/**
+ * How many files of a folder share a process, as a process costs as much as half a second of tests. Files of one process
+ * follow each other, so it is few where they take seconds: unit tests that start an admin plane, and what starts servers.
+ * Of other unit tests those of one folder share one, and other files have their own.
+ */
+const FILES_PER_PROCESS = new Map([
+  [join('unit', 'admin'), 4],
+  ['integration', 2],
+  ['e2e', 2],
+]);
 
 /** Memory that must be free for the data directories of databases, a few at a time, to be kept there. */
 const MEMORY_BYTES_MIN = 2 * 1024 ** 3;
@@ -39,12 +47,18 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-await bundle();
-
-// What several files need once (an initialised MariaDB data directory) lives here and goes with the run.
+// What several files need once lives here and goes with the run.
 const runDir = mkdtempSync(join(temporaryRoot(), 'sluice-test-run-'));
+// Debian keeps servers in sbin, which is not in the path of ordinary users.
+process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
+process.env.TMPDIR = runDir;
+process.env.SLUICE_TEST_RUN_DIR = runDir;
 try {
-  process.exitCode = run(inProcesses(files, runDir), runDir);
+  await Promise.all([
+    bundle(),
+    ...(files.some((file) => !isUnit(file)) ? [prepareCertificate(), prepareMariadb()] : []),
+  ]);
+  process.exitCode = run(inProcesses(files, runDir));
 } finally {
   rmSync(runDir, { recursive: true, force: true });
 }
@@ -60,6 +74,23 @@ function listTests() {
   }
 }
 
+function isUnit(file) {
+  return file.startsWith(join('unit', '/'));
+}
+
+/** Otherwise each of the first files makes one: keys take a second of work. */
+async function prepareCertificate() {
+  const { loadOrCreateTls } = await import(pathToFileURL(join(root, 'dist', 'src', 'net', 'tls.js')).href);
+  const folder = join(runDir, 'certificate');
+  mkdirSync(folder);
+  await loadOrCreateTls(folder);
+}
+
+async function prepareMariadb() {
+  const { dataDirectoryTemplate } = await import(pathToFileURL(join(testsDir, 'helpers', 'mariadb.js')).href);
+  await dataDirectoryTemplate();
+}
+
 /** In memory when there is room: nothing of a test outlives the machine, and syncing disks is a good part of a start. */
 function temporaryRoot() {
   try {
@@ -71,36 +102,47 @@ function temporaryRoot() {
 }
 
 /**
- * The runner starts a process for each file of the list. Unit tests of one folder take less time than their process takes
- * to start, so they share one; they have nothing in common but the modules they load. Hooks outside of any describe() are
- * for a whole process: a file with such ones has its own.
+ * The runner starts a process for each file of the list; an entry may stand for several files, which have nothing in common
+ * but the modules they load. A file with hooks outside of any describe(), which are for a whole process, has its own, as
+ * has one that the environment may tell to run for minutes.
  */
 function inProcesses(list, directory) {
-  const processes = [];
-  const units = new Map();
+  const alone = [];
+  const folders = new Map();
   for (const file of list) {
     const folder = dirname(file);
-    if (!folder.startsWith(join('unit', '/')) || folder === LONG_UNITS || hasHooks(file))
-      processes.push(join('dist', 'test', file));
-    else units.set(folder, [...(units.get(folder) ?? []), file]);
+    if (hasHooks(file) || mayTakeMinutes(file)) alone.push([file]);
+    else folders.set(folder, [...(folders.get(folder) ?? []), file]);
   }
-  for (const [folder, members] of units) {
-    const entry = join(directory, 'units', `${basename(folder)}.mjs`);
-    mkdirSync(dirname(entry), { recursive: true });
-    const imports = members.map((file) => `await import(${JSON.stringify(pathToFileURL(join(testsDir, file)).href)});`);
-    writeFileSync(entry, `${imports.join('\n')}\n`);
-    processes.push(entry);
-  }
-  return processes;
+  const together = [...folders].flatMap(([folder, members]) => {
+    const most = FILES_PER_PROCESS.get(folder) ?? (isUnit(members[0]) ? members.length : 1);
+    return Array.from({ length: Math.ceil(members.length / most) }, (_, i) => members.slice(i * most, (i + 1) * most));
+  });
+  // Unit tests, which are short, come last, so that all processors are busy to the end.
+  return [...alone, ...together]
+    .sort(([a], [b]) => Number(isUnit(a)) - Number(isUnit(b)) || (a < b ? -1 : 1))
+    .map((members, index) => entryOf(members, index, directory));
+}
+
+/** Its name begins with its place, because Node sorts the list it is given. */
+function entryOf(members, index, directory) {
+  const name = `${String(index).padStart(3, '0')}-${members[0].replaceAll('/', '-').replace(/\.test\.js$/, '')}.mjs`;
+  const entry = join(directory, 'entries', name);
+  mkdirSync(dirname(entry), { recursive: true });
+  const imports = members.map((file) => `await import(${JSON.stringify(pathToFileURL(join(testsDir, file)).href)});`);
+  writeFileSync(entry, `${imports.join('\n')}\n`);
+  return entry;
 }
 
 function hasHooks(file) {
   return /^(?:before|after)(?:Each)?\(/m.test(readFileSync(join(testsDir, file), 'utf8'));
 }
 
-function run(list, directory) {
-  // Debian keeps servers in sbin, which is not in the path of ordinary users.
-  const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
+function mayTakeMinutes(file) {
+  return !isUnit(file) && readFileSync(join(testsDir, file), 'utf8').includes('process.env.SLUICE_');
+}
+
+function run(list) {
   const result = spawnSync(
     process.execPath,
     [
@@ -114,7 +156,6 @@ function run(list, directory) {
     {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, PATH, TMPDIR: directory, SLUICE_TEST_RUN_DIR: directory },
     },
   );
   if (result.error !== undefined) throw result.error;

@@ -180,8 +180,11 @@ export function databaseServer(
 
 let template: Promise<string> | undefined;
 
-/** The folder is shared by the files of a run when the runner names one; otherwise it is this process's own. */
-function dataDirectoryTemplate(): Promise<string> {
+/**
+ * An initialised data directory to copy. It is shared by the files of a run when the runner names a folder; otherwise it is
+ * this process's own.
+ */
+export function dataDirectoryTemplate(): Promise<string> {
   template ??= makeTemplate();
   return template;
 }
