@@ -2,7 +2,7 @@
  * Few, busy connections: how many of a server's connections should be at work at once. Beyond that a statement waits a
  * moment for one that will be free soon, which is quicker for everybody than one more thread on the server's cores. What
  * is slow, or waits for its own client, is at nobody's work and does not count: nobody waits for it. It knows times and
- * numbers of one server; hostgroup-manager.ts has the queue.
+ * numbers of one server; waiting-room.ts has the queue.
  */
 import type { BackendConnection } from '../backend/backend-connection.ts';
 

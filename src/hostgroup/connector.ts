@@ -1,6 +1,6 @@
 /**
  * Opens one authenticated connection to a server: TCP or Unix socket, TLS, login, init_connect. It does not retry and
- * does not know pools; hostgroup-manager.ts does both.
+ * does not know pools; connection-opener.ts does both.
  */
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';

@@ -1,7 +1,7 @@
 /**
  * Servers that take no more connections though ours are below their max_connections: their own limit is reached, or the
  * account's. A free connection of another user or shape is closed then, by whichever worker has one, so that a session
- * gets its own. It opens nothing and keeps nobody waiting; hostgroup-manager.ts does.
+ * gets its own. It opens nothing and keeps nobody waiting; connection-opener.ts and waiting-room.ts do.
  */
 import { LoginRefused } from '../connection-phase/client-login.ts';
 import type { Server } from './server.ts';

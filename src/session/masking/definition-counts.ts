@@ -6,8 +6,8 @@
 import type { MysqlVariables } from '../../../runtime/variables.ts';
 import type { BackendConnection } from '../../backend/backend-connection.ts';
 import type { BackendUser, Connect } from '../../hostgroup/connector.ts';
-import type { ServerAddress } from '../../hostgroup/hostgroup-manager.ts';
 import { readRows } from '../../hostgroup/read-rows.ts';
+import type { ServerAddress } from '../../hostgroup/server-directory.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Clock } from '../../util/clock.ts';
 

@@ -4,8 +4,8 @@
  */
 import type { MysqlVariables } from '../../../runtime/variables.ts';
 import type { BackendUser, Connect } from '../../hostgroup/connector.ts';
-import type { ServerAddress } from '../../hostgroup/hostgroup-manager.ts';
 import { readRows, type TextRow } from '../../hostgroup/read-rows.ts';
+import type { ServerAddress } from '../../hostgroup/server-directory.ts';
 import {
   type CatalogFacts,
   type CatalogIndex,

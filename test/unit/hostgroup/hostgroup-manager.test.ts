@@ -6,7 +6,8 @@ import type { BackendConnection } from '../../../src/backend/backend-connection.
 import { LoginRefused } from '../../../src/connection-phase/client-login.ts';
 import { ShapeMismatch } from '../../../src/hostgroup/connector.ts';
 import { closedConnectionMs, fullServerPauseMs } from '../../../src/hostgroup/full-servers.ts';
-import { HostgroupManager, upkeepIntervalMs, waitQueueLengthMax } from '../../../src/hostgroup/hostgroup-manager.ts';
+import { HostgroupManager, upkeepIntervalMs } from '../../../src/hostgroup/hostgroup-manager.ts';
+import { waitQueueLengthMax } from '../../../src/hostgroup/waiting-room.ts';
 import { Counters } from '../../../src/observe/counters.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import type { ProtocolError } from '../../../src/protocol/errors.ts';
