@@ -3,19 +3,22 @@
  * max_lag_ms, min_epoch_ms). Which servers show it is known elsewhere (src/gtid, src/hostgroup).
  */
 import type { GtidSet } from '../gtid/gtid-set.ts';
+import type { HostgroupManager } from '../hostgroup/hostgroup-manager.ts';
 import type { Sight } from '../hostgroup/server.ts';
 import { maxLagMsMax } from '../rules/annotations.ts';
 import type { RunOwner } from './run/run-owner.ts';
 import type { Statement } from './statement.ts';
 
-type Asking = Pick<RunOwner, 'gtidSources' | 'hostgroups' | 'counters'>;
+interface Asking extends Pick<RunOwner, 'gtidSources' | 'counters'> {
+  readonly hostgroups: Pick<HostgroupManager, 'nowMs' | 'tellsGtids'>;
+}
 
 /**
  * Undefined when any server will do.
  * @param written the session's last write, by hostgroup
  */
 export function sightOf(
-  { command, decision, hostgroup }: Statement,
+  { command, decision, hostgroup }: Pick<Statement, 'command' | 'decision' | 'hostgroup'>,
   written: ReadonlyMap<number, GtidSet> | undefined,
   { gtidSources, hostgroups, counters }: Asking,
 ): Sight | undefined {
