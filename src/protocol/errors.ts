@@ -59,6 +59,7 @@ export const errors = {
   malformedPacket: () => protocolError(1835, 'HY000', 'Malformed communication packet.'),
 
   // Statements
+  noDatabase: () => protocolError(1046, '3D000', 'No database selected'),
   localInfileUnsupported: () => protocolError(1047, 'HY000', "Unsupported 'LOAD DATA LOCAL INFILE' command"),
   /** MySQL's own words: its client lacks CLIENT_LOCAL_FILES. */
   localInfileDisabled: () =>

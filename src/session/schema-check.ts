@@ -24,8 +24,11 @@ export const schemaHostgroupsMax = 4;
 /** Schemas of users a worker remembers. */
 export const trustedSchemasMax = 10_000;
 
-/** ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR: what servers say of a schema; whatever else goes wrong says nothing. */
-const REFUSALS: ReadonlySet<number> = new Set([1044, 1049]);
+/**
+ * What servers say of a schema: forbidden, unknown, its name too long or no name at all. Whatever else goes wrong says
+ * nothing of it.
+ */
+const REFUSALS: ReadonlySet<number> = new Set([1044, 1049, 1059, 1102]);
 
 /** Stands for the statement to come: nothing of it is sent. */
 const NOTHING = Buffer.from('DO 0');

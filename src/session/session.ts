@@ -527,6 +527,7 @@ export class Session implements RunOwner {
 
   /** Answers when it is known whether there is such a schema, or that nobody can say; see schema-check.ts. */
   useSchema(schema: string): void {
+    if (schema === '' && this.runtime.sluice.strict) return this.answerError(errors.noDatabase());
     const asked = this.askForSchema(schema, this.client.address);
     if (asked === undefined) return this.#enterSchema(schema);
     this.atWork.begin('Init DB', undefined, 0);

@@ -100,6 +100,8 @@ describe('state over two hostgroups', () => {
         const { message } = await refusal(client.query('USE nowhere'), 1049);
         assert.equal(message, "Unknown database 'nowhere'");
         assert.equal(await scalar(client, 'SELECT DATABASE()'), 'test');
+        await refusal(client.query('USE ``'), 1046);
+        await refusal(client.query('USE `ends with a space `'), 1102);
         await refusal(stage.connect({ database: 'nowhere' }), 1049);
         await refusal(client.changeUser({ ...APP, database: 'nowhere' }), 1049);
       }));

@@ -56,6 +56,7 @@ export class StatementEffects {
     else if (outcome.lastInsertId !== 0 && leases.insertIdAt !== connection) leases.insertIdAt = undefined;
     if (outcome.ok && (effects & SessionEffect.UNLOCK_TABLES) !== 0) connection.pins &= ~SessionEffect.LOCK_TABLES;
     if (!outcome.ok && didNothing(statement.facts, outcome.errorCode)) connection.pins &= ~this.#newPins;
+    this.#newPins = 0;
     if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
       connection.state = { ...connection.state, schema: '', key: '\0unknown' };
     // What was asked for stays as it is; on a lane nothing of the session's is kept.
