@@ -130,7 +130,8 @@ export class Frontend {
       collationId: login.charset,
       schema,
     });
-    const unknownSchema = await session.askForSchema(schema, addressOf(login));
+    const asked = session.askForSchema(schema, addressOf(login));
+    const unknownSchema = asked === undefined ? undefined : await asked;
     // Other workers may have been asked for a place, and the client may have left meanwhile.
     if (login.socket.destroyed || unknownSchema !== undefined) {
       this.#places.release(username);
