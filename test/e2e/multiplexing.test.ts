@@ -498,6 +498,14 @@ describe('session state on one shared connection', () => {
     client.destroy();
   });
 
+  test('a SET that a pinned connection refuses is told as its own error', () =>
+    stage.withClient(async (client) => {
+      await client.query('CREATE TEMPORARY TABLE pinning (id INT)');
+      const { message } = await refusal(client.query("SET sql_mode = 'NOPE'"), 1231);
+      assert.equal(message, "Variable 'sql_mode' can't be set to the value of 'NOPE'");
+      assert.equal(await scalar(client, 'SELECT COUNT(*) FROM pinning'), '0');
+    }));
+
   test('a command nobody knows is an error, and the session goes on', async () => {
     const client = await WireClient.connect({ ...APP, port: stage.sluice.mysqlPort });
     for (const command of [Command.COM_DEBUG, Command.COM_REFRESH, Command.COM_BINLOG_DUMP])

@@ -87,7 +87,8 @@ export class ConnectionSync {
   /** What the client is told of a refused step. */
   errorOf(step: SyncStep, statement: Statement, { home }: BackendConnection, walker: ResponseWalker): ProtocolError {
     const error = walker.error ?? errors.lostConnection();
-    if (step.kind !== 'set' || statement.stateOnly === true || !this.#owner.explains) return error;
+    // A SET may be to blame itself: what it says is mirrored before it is sent.
+    if (step.kind !== 'set' || statement.facts.kind === 'set' || !this.#owner.explains) return error;
     // Another server took the SET, or nobody was asked: the statement itself is not to blame.
     return errors.stateRefused(error.code, error.sqlState, error.message, home.hostgroup);
   }
