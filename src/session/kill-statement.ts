@@ -3,14 +3,26 @@
  * goes to whichever worker has the session. Source: ProxySQL, surface document §4.6.
  */
 import { errors } from '../protocol/errors.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
+import { MalformedPacket } from '../protocol/packet-reader.ts';
+import { decodeExecute, type ParamValue, readExecuteParams } from '../protocol/statement-packets.ts';
 import { parseKill } from '../sql/kill-parser.ts';
+import { dropLongData, type PreparedStatement } from './prepared-statements.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 import { textOf } from './statement-frames.ts';
 
-/** OK in any case but that of a text which names no id; only sessions of the same user can be killed. */
+/**
+ * By text or by EXECUTE. OK whether there is such a session or not; only sessions of the same user can be killed. What has
+ * no id of the proxy's is a server's to kill.
+ */
 export function onKill(session: Session, statement: Statement): void {
-  const order = parseKill(textOf(statement), session.connectionId);
+  const { prepared, facts } = statement;
+  const text = prepared === undefined ? textOf(statement) : prepared.text.toString('utf8');
+  const parameters = prepared === undefined ? [] : wholeNumbers(statement.frame, prepared);
+  const order = facts.multiStatement ? undefined : parseKill(text, session.connectionId, parameters);
+  if (order === 'of-a-server') return session.runOnServer(statement);
+  if (prepared !== undefined) dropLongData(prepared);
   if (order === undefined)
     return session.answerError(
       errors.notAllowed(
@@ -19,6 +31,22 @@ export function onKill(session: Session, statement: Statement): void {
     );
   session.record(statement, 0, 0);
   kill(session, order.id, order.target === 'query' ? 'QUERY' : 'CONNECTION');
+}
+
+/** The parameters of an EXECUTE, as far as they are whole numbers. */
+function wholeNumbers(frame: Buffer, { paramCount, types, longData }: PreparedStatement): (number | undefined)[] {
+  if (paramCount === 0 || types === undefined || longData.length > 0) return [];
+  try {
+    return readExecuteParams(decodeExecute(frame, HEADER_BYTES, frame.length, paramCount), types).map(wholeNumber);
+  } catch (error) {
+    if (error instanceof MalformedPacket) return [];
+    throw error;
+  }
+}
+
+function wholeNumber(value: ParamValue): number | undefined {
+  const number = typeof value === 'number' ? value : /^\d{1,16}$/.test(String(value)) ? Number(value) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** The command of old clients and of mysqladmin: KILL CONNECTION with the id in binary. */

@@ -345,9 +345,9 @@ export class Session implements RunOwner {
   /** Nothing more speaks against it: answers it here or has it run. */
   #carryOut(statement: Statement): void {
     const { facts } = statement;
+    if (facts.kind === 'kill' && statement.command !== 'prepare') return onKill(this, statement);
     if (statement.command === 'query') {
       if (facts.kind === 'set' && !facts.multiStatement) return this.#sets.run(statement);
-      if (facts.kind === 'kill') return onKill(this, statement);
       const local = answerLocallyAfterRules(this, facts, statement.frame);
       if (local !== undefined) {
         this.record(statement, 0, 0);

@@ -1,6 +1,6 @@
 /**
- * KILL as clients write it, with a session id of the proxy: a number, or a sum of numbers and CONNECTION_ID(). What only a
- * server could work out (a subselect, a variable) gives ids of the server's, which are none of the proxy's. It kills nothing.
+ * KILL as clients write it: with a session id of the proxy, which is a number, or a sum of numbers and CONNECTION_ID(); or
+ * with what a server alone knows. It kills nothing.
  */
 
 export interface KillStatement {
@@ -17,10 +17,12 @@ const HEAD = new RegExp(
   'i',
 );
 const TOKEN = new RegExp(
-  String.raw`${GAP}*(?:(\d{1,20})|'(\d{1,20})'|(CONNECTION_ID${GAP}*\(${GAP}*\))|([-+()]))${GAP}*`,
+  String.raw`${GAP}*(?:(\d{1,20})|'(\d{1,20})'|(CONNECTION_ID${GAP}*\(${GAP}*\))|([-+()])|(\?))${GAP}*`,
   'iy',
 );
 const END = new RegExp(`(?:;${GAP}*)*$`, 'y');
+/** Accounts, the numbers of queries, what a query finds in the server's list, what a user variable got from one. */
+const OF_A_SERVER = /^(?:USER|ID)\b|\bSELECT\b|@/i;
 
 /** Longer texts are no KILL of this form. */
 export const KILL_TEXT_LENGTH_MAX = 4096;
@@ -28,29 +30,44 @@ export const KILL_TEXT_LENGTH_MAX = 4096;
 const DEPTH_MAX = 32;
 
 /**
- * Parses `KILL [CONNECTION | QUERY] id`; undefined for other forms, such as MariaDB's KILL USER.
+ * Parses `KILL [CONNECTION | QUERY] id`. `of-a-server`: what is to be killed has no id of the proxy's, so that a server has
+ * to be asked, as ProxySQL does with all but plain numbers. Undefined: it may be an id of the proxy's, but cannot be read,
+ * and a server would take it for one of its own.
  * @param ownId what CONNECTION_ID() is
+ * @param parameters the values of the `?` in the text; undefined those that are no whole number
  */
-export function parseKill(text: string, ownId: number): KillStatement | undefined {
-  if (text.length > KILL_TEXT_LENGTH_MAX) return undefined;
+export function parseKill(
+  text: string,
+  ownId: number,
+  parameters: readonly (number | undefined)[] = [],
+): KillStatement | 'of-a-server' | undefined {
   const head = HEAD.exec(text);
-  if (head === null) return undefined;
-  const sum = new Sum(text, head[0].length, ownId);
+  if (head === null || text.length > KILL_TEXT_LENGTH_MAX) return undefined;
+  const sum = new Sum(text, head[0].length, ownId, parameters);
   const id = sum.read(0);
-  if (id === undefined || !sum.ended || !Number.isSafeInteger(id) || id < 0) return undefined;
-  return { target: head[1]?.toUpperCase() === 'QUERY' ? 'query' : 'connection', id };
+  if (id !== undefined && sum.ended) {
+    if (!Number.isSafeInteger(id) || id < 0) return undefined;
+    return { target: head[1]?.toUpperCase() === 'QUERY' ? 'query' : 'connection', id };
+  }
+  const rest = text.slice(head[0].length);
+  // Without any number in it, the server has something to say about its grammar or a name, and nobody to kill.
+  return OF_A_SERVER.test(rest) || !/[\d?]/.test(rest) ? 'of-a-server' : undefined;
 }
 
 /** Reads a sum, one token at a time. */
 class Sum {
   readonly #text: string;
   readonly #ownId: number;
+  readonly #parameters: readonly (number | undefined)[];
   #at: number;
+  /** How many of the parameters were read. */
+  #bound = 0;
 
-  constructor(text: string, at: number, ownId: number) {
+  constructor(text: string, at: number, ownId: number, parameters: readonly (number | undefined)[]) {
     this.#text = text;
     this.#at = at;
     this.#ownId = ownId;
+    this.#parameters = parameters;
   }
 
   get ended(): boolean {
@@ -73,6 +90,10 @@ class Sum {
     const number = token?.[1] ?? token?.[2];
     if (number !== undefined) return Number(number);
     if (token?.[3] !== undefined) return this.#ownId;
+    if (token?.[5] !== undefined) {
+      this.#bound += 1;
+      return this.#parameters[this.#bound - 1];
+    }
     if (token?.[4] !== '(' || depth >= DEPTH_MAX) return undefined;
     const inner = this.read(depth + 1);
     return this.#next()?.[4] === ')' ? inner : undefined;

@@ -79,6 +79,29 @@ describe('KILL over two workers', () => {
     await second.query('SELECT 1');
   });
 
+  test('a prepared KILL means the ids of the proxy too', async () => {
+    const [first, second] = await oneOfEach();
+    for (const id of [second.threadId, String(second.threadId)]) {
+      const { answer } = await running(second, 'SELECT SLEEP(20), 2 FROM mysql.user');
+      await first.execute('KILL QUERY ?', [id]);
+      await refusal(answer, 1317);
+    }
+    await refusal(first.execute('KILL ?', [null]), 1148);
+  });
+
+  test('what only a server knows, a server kills', async () => {
+    const [first, second] = await oneOfEach();
+    const { answer } = await running(second, 'SELECT SLEEP(20), 3 FROM mysql.user');
+    const found = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(20), 3%'";
+    await first.query(`SET @id = (${found})`);
+    await first.query('KILL QUERY @id');
+    await refusal(answer, 1317);
+    await refusal(first.query(`KILL QUERY (${found})`), 1970);
+    await first.query('KILL USER nobody@nowhere');
+    await refusal(first.query('KILL abc'), 1054);
+    await refusal(first.query('KILL 0x10'), 1148);
+  });
+
   test('COM_PROCESS_KILL', async () => {
     const [victim] = await oneOfEach();
     const killer = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });

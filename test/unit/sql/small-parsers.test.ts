@@ -90,29 +90,47 @@ describe('parseKill', () => {
       ['KILL HARD CONNECTION 5', 5],
       ['KILL SOFT 5', 5],
     ] as const)
-      assert.equal(parseKill(sql, 9)?.id, id, sql);
+      assert.deepEqual(parseKill(sql, 9), { target: /query/i.test(sql) ? 'query' : 'connection', id }, sql);
   });
 
-  it('gives nothing for other forms', () => {
+  it('takes the values of parameters', () => {
+    assert.deepEqual(parseKill('KILL QUERY ?', 9, [7]), { target: 'query', id: 7 });
+    assert.deepEqual(parseKill('KILL CONNECTION_ID() + ? - (?)', 9, [7, 4]), { target: 'connection', id: 12 });
+    for (const values of [[], [undefined], [-1]]) assert.equal(parseKill('KILL ?', 9, values), undefined);
+  });
+
+  it('leaves to a server what only a server can know', () => {
     for (const sql of [
-      'KILL',
-      'KILL x',
-      'KILL QUERY',
       'KILL USER a',
+      'KILL HARD QUERY USER a5@localhost',
+      'KILL QUERY ID 7',
+      'KILL @x',
+      'KILL (SELECT id FROM information_schema.processlist WHERE time > 100)',
+      'KILL (SELECT 5)',
+      'KILL',
+      'KILL QUERY',
       'KILL HARD',
+      'KILL x',
+    ])
+      assert.equal(parseKill(sql, 9), 'of-a-server', sql);
+  });
+
+  it('gives nothing when it may be an id of the proxy, and a server would take it for its own', () => {
+    for (const sql of [
       'KILL (5',
       'KILL 5)',
       'KILL 5 +',
       'KILL 3 - 5',
-      'KILL @x',
       'KILL CONNECTION_ID(1)',
-      'KILL (SELECT 5)',
+      'KILL 0x10',
+      'KILL "5"',
+      'KILL ABS(5)',
+      'KILL 5 * 1',
       `KILL ${'('.repeat(100)}5${')'.repeat(100)}`,
       'KILL CONNECTION5',
       'KILL 5 6',
       'KILL 5; KILL 6',
       'KILL -1',
-      'KILL QUERY ID 7',
     ]) {
       assert.equal(parseKill(sql, 9), undefined, sql);
     }
