@@ -50,6 +50,8 @@ const RANGES: Readonly<Record<string, Range>> = {
   max_join_size: { min: 1, max: INTEGER_MAX },
   max_sort_length: { min: 64, max: 8 * 1024 * 1024 },
   max_statement_time: { min: 0, max: YEAR_S, fractions: true },
+  net_read_timeout: { min: 1, max: YEAR_S },
+  net_write_timeout: { min: 1, max: YEAR_S },
   optimizer_prune_level: { min: 0, max: 1 },
   optimizer_search_depth: { min: 0, max: 62 },
   sort_buffer_size: { min: 32_768, max: INTEGER_MAX },

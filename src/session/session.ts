@@ -373,6 +373,7 @@ export class Session implements RunOwner {
 
   runOnServer(statement: Statement): void {
     if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#sets.lockIfNeeded(statement);
+    this.#sets.tellWaitTimeout(statement);
     if (statement.facts.command === 'SELECT_FOR_UPDATE' && this.state.variables.get('autocommit') === '0')
       this.context.counters.Selects_for_update__autocommit0 += 1;
     // An answer may be made of the attributes.
@@ -612,7 +613,7 @@ export class Session implements RunOwner {
     this.unmirroredSets.clear();
     this.lastInsertId = 0;
     this.rules.reset();
-    this.#sets.forgetNextTransaction();
+    this.#sets.reset();
     this.limits.waitTimeoutMs = 0;
   }
 

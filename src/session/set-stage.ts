@@ -4,7 +4,9 @@
  * the session.
  */
 import type { MirroredState } from '../backend/mirrored-state.ts';
+import { HEADER_BYTES } from '../protocol/framer.ts';
 import { SessionEffect } from '../sql/facts.ts';
+import { mayShow, SHOWN_TEXT_LENGTH_MAX } from '../sql/shown-variable.ts';
 import { locksSession, reachOf } from './destination.ts';
 import type { Session } from './session.ts';
 import { applySet } from './set-statement.ts';
@@ -17,6 +19,8 @@ export class SetStage {
   #stateBefore: MirroredState | undefined;
   /** SET TRANSACTION statements that wait for the next transaction; each may say something else of it. */
   #nextTransaction: string[] = [];
+  /** The session's own wait_timeout as its connections know it. */
+  #toldWaitTimeoutMs = 0;
 
   constructor(session: Session) {
     this.#session = session;
@@ -36,6 +40,27 @@ export class SetStage {
   /** COMMIT and ROLLBACK end what SET TRANSACTION said of the next transaction, with or without one. */
   forgetNextTransaction(): void {
     this.#nextTransaction = [];
+  }
+
+  /**
+   * Right before a statement: who has set wait_timeout, and asks what it is, is to see that. A server would end pooled
+   * connections by it, so it is told only now, and the connection stays the session's.
+   */
+  tellWaitTimeout({ command, facts, frame, prepared }: Statement): void {
+    const { limits, unmirroredSets } = this.#session;
+    if (limits.waitTimeoutMs === this.#toldWaitTimeoutMs || facts.pureRead || command === 'prepare') return;
+    if (facts.kind !== 'select' && facts.kind !== 'show') return;
+    const text = prepared?.text ?? frame.subarray(HEADER_BYTES + 1);
+    if (text.length > SHOWN_TEXT_LENGTH_MAX || !mayShow(text.toString('latin1'), 'wait_timeout')) return;
+    const value = limits.waitTimeoutMs === 0 ? 'DEFAULT' : limits.waitTimeoutMs / 1000;
+    if (unmirroredSets.add(`SET SESSION wait_timeout = ${value}`, undefined))
+      this.#toldWaitTimeoutMs = limits.waitTimeoutMs;
+  }
+
+  /** The session is as after its login. */
+  reset(): void {
+    this.forgetNextTransaction();
+    this.#toldWaitTimeoutMs = 0;
   }
 
   /** The proxy follows what the SET does to the session. */

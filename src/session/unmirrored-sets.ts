@@ -11,13 +11,14 @@ export class UnmirroredSets {
   #texts: string[] = [];
   #seen = new WeakMap<BackendConnection, number>();
 
-  /** A SET was carried out there. False when there are too many to remember. */
-  add(text: string, connection: BackendConnection): boolean {
+  /** A SET was carried out there, or nowhere yet. False when there are too many to remember. */
+  add(text: string, connection: BackendConnection | undefined): boolean {
+    const seen = connection === undefined ? 0 : this.#seen.get(connection);
     // Some tools say the same over and over.
-    if (this.#texts.at(-1) === text && this.#seen.get(connection) === this.#texts.length) return true;
+    if (this.#texts.at(-1) === text && seen === this.#texts.length) return true;
     if (this.#texts.length >= unmirroredSetsMax) return false;
     this.#texts.push(text);
-    this.#seen.set(connection, this.#texts.length);
+    if (connection !== undefined) this.#seen.set(connection, this.#texts.length);
     return true;
   }
 

@@ -133,6 +133,30 @@ describe('time limits', () => {
       assert.ok(performance.now() - begun >= 145);
     }));
 
+  test('who has set wait_timeout sees it; net_write_timeout reaches the server', () =>
+    stage.withClient(async (client) => {
+      const shown = async (sql: string): Promise<unknown> => {
+        const [rows] = await client.query({ sql, rowsAsArray: true });
+        return (rows as unknown[][])[0]?.at(-1);
+      };
+      const [before, backend] = [await shown('SELECT @@wait_timeout'), await scalar(client, BACKEND_ID)];
+      await client.query('SET SESSION wait_timeout = 4321, net_write_timeout = 600');
+      assert.equal(await shown('SELECT @@net_write_timeout'), 600);
+      assert.equal(await scalar(client, BACKEND_ID), backend);
+      for (const sql of ["SHOW SESSION VARIABLES LIKE 'wai%\\_timeout'", 'SELECT @@session.wait_timeout'])
+        assert.equal(String(await shown(sql)), '4321', sql);
+      assert.equal(await shown('SELECT @@global.wait_timeout'), before);
+      await client.query('SET wait_timeout = 54321');
+      assert.equal(await shown('SELECT @@wait_timeout'), 54321);
+      await client.query('SET wait_timeout = DEFAULT');
+      assert.equal(await shown('SELECT @@wait_timeout'), before);
+      // Whoever has the connection next has none of it.
+      await client.query('SET wait_timeout = 4321');
+      await client.query('SELECT @@wait_timeout');
+      await client.reset();
+      assert.equal(await shown('SELECT @@wait_timeout'), before);
+    }));
+
   test('an idle session is ended after wait_timeout, one in a transaction is not', async () => {
     const idle = await stage.connect();
     const busy = await stage.connect();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseKill } from '../../../src/sql/kill-parser.ts';
 import { IGNORED_VARIABLES, parseSet, type SetResult, TRACKED_VARIABLES } from '../../../src/sql/set-parser.ts';
+import { mayShow } from '../../../src/sql/shown-variable.ts';
 import { parseUse } from '../../../src/sql/use-parser.ts';
 import { readGolden } from './golden.ts';
 
@@ -33,7 +34,7 @@ describe('parseSet', () => {
   it('tracks no variable that it also ignores', () => {
     for (const name of IGNORED_VARIABLES) assert.equal(TRACKED_VARIABLES.has(name), false);
     assert.equal(TRACKED_VARIABLES.get('sql_mode'), 'text');
-    assert.equal(TRACKED_VARIABLES.size, 55);
+    assert.equal(TRACKED_VARIABLES.size, 59);
   });
 });
 
@@ -134,5 +135,27 @@ describe('parseKill', () => {
     ]) {
       assert.equal(parseKill(sql, 9), undefined, sql);
     }
+  });
+});
+
+describe('mayShow', () => {
+  it('finds what may show the value of a variable in the session', () => {
+    for (const [sql, expected] of [
+      ["SHOW VARIABLES LIKE 'wait_timeout'", true],
+      ['select 1, @@Session.Wait_Timeout', true],
+      ['SHOW VARIABLES', true],
+      ["SHOW LOCAL VARIABLES WHERE Variable_name = 'x'", true],
+      ["show variables like 'wait%'", true],
+      ["show variables like '%\\_time___'", true],
+      ['show variables like "w%i_%%t"', true],
+      ["show variables like 'wait'", false],
+      ["show variables like 'wait\\%'", false],
+      ["show variables like '_%ait_timeout_'", false],
+      ["show variables like 'sql_mode'", false],
+      ["SHOW GLOBAL VARIABLES LIKE 'wait_timeout'", false],
+      ['SELECT @@global.wait_timeout, @@version', false],
+      ['SELECT @@version', false],
+    ] as const)
+      assert.equal(mayShow(sql, 'wait_timeout'), expected, sql);
   });
 });
