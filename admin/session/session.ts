@@ -74,10 +74,13 @@ export class AdminSession implements OpenSession {
     this.onChangeUser = options.onChangeUser;
     this.deprecateEof = hasCapability(options.capabilities, Capability.DEPRECATE_EOF);
     this.multiStatements = hasCapability(options.capabilities, Capability.MULTI_STATEMENTS);
-    this.framer = new Framer((buffer, start, end) => this.take(Buffer.from(buffer.subarray(start, end))), {
-      maxPacketBytes: ADMIN_PACKET_BYTES_MAX,
-      onTooLarge: () => this.socket.destroy(),
-    });
+    this.framer = new Framer(
+      {
+        onPacket: (buffer, start, end) => this.take(Buffer.from(buffer.subarray(start, end))),
+        onTooLarge: () => this.socket.destroy(),
+      },
+      ADMIN_PACKET_BYTES_MAX,
+    );
     this.socket.on('data', this.onData);
     this.socket.on('close', this.onClose);
     this.framer.push(options.remainder);

@@ -48,10 +48,10 @@ const CLEAR = 'mysql_clear_password';
 const DENIED: Verdict = { secret: undefined, usingPassword: true };
 
 /**
- * Runs the exchange to its end.
- * @throws ChannelFailure
+ * Runs the exchange to its end; at once where the client's first answer is all there is to it.
+ * @throws ChannelFailure, or rejects with it
  */
-export async function authenticate(channel: PacketChannel, claim: Claim, policy: LoginPolicy): Promise<Verdict> {
+export function authenticate(channel: PacketChannel, claim: Claim, policy: LoginPolicy): Verdict | Promise<Verdict> {
   const password = policy.lookup(claim.username) ?? decoy();
   const plugin = claim.authPlugin ?? NATIVE;
   if (plugin === CLEAR && mayBeClear(claim, policy)) return checkClear(claim.authResponse, password, policy);
@@ -69,12 +69,18 @@ export async function authenticate(channel: PacketChannel, claim: Claim, policy:
     return sha256(channel, claim, password, policy);
   if (plugin === CACHING_SHA2 && claim.secure && policy.cachingSha2WhenSecure === true) {
     // Its first response was made for the default plugin, or not at all.
-    channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: CACHING_SHA2, data: claim.nonce }));
-    return cachingSha2(channel, { ...claim, authResponse: await channel.read() }, password, policy);
+    return switchTo(channel, CACHING_SHA2, claim).then((authResponse) =>
+      cachingSha2(channel, { ...claim, authResponse }, password, policy),
+    );
   }
   // ProxySQL switches to native whatever its default is, even a client that offered native already.
-  channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: NATIVE, data: claim.nonce }));
-  return checkNative(await channel.read(), claim.nonce, password);
+  return switchTo(channel, NATIVE, claim).then((response) => checkNative(response, claim.nonce, password));
+}
+
+/** Asks for another plugin; returns the client's response by it. */
+function switchTo(channel: PacketChannel, plugin: string, claim: Claim): Promise<Buffer> {
+  channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin, data: claim.nonce }));
+  return channel.read();
 }
 
 /** sha256_password: always the whole password, in clear where nobody can listen, else under our RSA key. */
@@ -84,8 +90,7 @@ async function sha256(
   password: StoredPassword,
   policy: LoginPolicy,
 ): Promise<Verdict> {
-  channel.send((writer, id) => writeAuthSwitchRequest(writer, id, { plugin: SHA256, data: claim.nonce }));
-  const answer = await channel.read();
+  const answer = await switchTo(channel, SHA256, claim);
   const wantsKey = answer.length === 1 && answer[0] === SHA256_REQUEST_PUBLIC_KEY;
   const keys = wantsKey ? policy.rsaKeys?.() : undefined;
   if (!wantsKey) {

@@ -73,7 +73,8 @@ export interface AuthenticatedLogin {
   readonly capabilities: number;
   /** Collation id as the client sent it, known or not. */
   readonly charset: number;
-  readonly attributes: ReadonlyMap<string, string>;
+  /** Connection attributes, for `decodeAttributes` of protocol/handshake.ts. */
+  readonly attributes: Buffer;
   readonly tls: boolean;
   /** For a later COM_CHANGE_USER. */
   readonly nonce: Buffer;

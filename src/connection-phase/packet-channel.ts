@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type SecureContext, TLSSocket } from 'node:tls';
-import { fullSocket } from '../net/bare-socket.ts';
+import { asBare, fullSocket, type SocketOwner } from '../net/bare-socket.ts';
 import { Framer } from '../protocol/framer.ts';
 import { PacketWriter } from '../protocol/packet-writer.ts';
 import { type ProxiedClient, parseProxyHeader } from '../protocol/proxy-header.ts';
@@ -40,6 +40,14 @@ export interface ChannelOptions {
   readonly early?: Buffer;
 }
 
+const NOTHING = Buffer.alloc(0);
+
+interface Listeners {
+  readonly data: (chunk: Buffer) => void;
+  readonly error: (error: Error) => void;
+  readonly close: () => void;
+}
+
 /** Packets are encoded here and copied out, one at a time. */
 const scratch = new PacketWriter();
 
@@ -53,7 +61,7 @@ interface Waiter {
  * continued on writing. The framer stops after every packet, so that bytes behind it (a ClientHello, a first command)
  * stay raw.
  */
-export class PacketChannel {
+export class PacketChannel implements SocketOwner {
   private current: Socket;
   private readonly framer: Framer;
   private expectedId = 0;
@@ -68,25 +76,15 @@ export class PacketChannel {
   /** The client that a balancer speaks for. */
   proxied: ProxiedClient | undefined;
 
-  private readonly onData = (chunk: Buffer): void => {
-    if (this.preamble === undefined) this.framer.push(chunk);
-    else this.onPreamble(Buffer.concat([this.preamble, chunk]));
-  };
-  private readonly onError = (error: Error): void =>
-    this.fail(new ChannelFailure('closed', `connection lost: ${error.message}`, { cause: error }));
-  private readonly onClose = (): void => this.fail(new ChannelFailure('closed', 'connection closed by the peer'));
+  /** How sockets of Node tell of themselves; there while one is listened to. */
+  private listeners: Listeners | undefined;
 
   constructor(socket: Socket, options: ChannelOptions) {
     this.current = socket;
     this.expectedId = options.firstSequenceId ?? 0;
-    this.framer = new Framer((buffer, start, end, sequenceId) => this.onPacket(buffer, start, end, sequenceId), {
-      maxPacketBytes: Math.min(options.maxPacketBytes ?? LOGIN_PACKET_BYTES_MAX, LOGIN_PACKET_BYTES_MAX),
-      onTooLarge: (bytes, sequenceId) => this.onTooLarge(bytes, sequenceId),
-    });
-    if (options.mayBeProxied === true) this.preamble = Buffer.alloc(0);
-    this.timer = setTimeout(() => {
-      this.fail(new ChannelFailure('timeout', `no login within ${options.timeoutMs} ms`));
-    }, options.timeoutMs);
+    this.framer = new Framer(this, Math.min(options.maxPacketBytes ?? LOGIN_PACKET_BYTES_MAX, LOGIN_PACKET_BYTES_MAX));
+    if (options.mayBeProxied === true) this.preamble = NOTHING;
+    this.timer = setTimeout(tooLate, options.timeoutMs, this, options.timeoutMs);
     if (options.early !== undefined && options.early.length > 0) this.framer.push(options.early);
     this.listen();
     if (socket.destroyed) this.onClose();
@@ -109,7 +107,7 @@ export class PacketChannel {
   read(): Promise<Buffer> {
     // What a peer said before it closed still counts.
     const readable = this.failure === undefined || this.failure.reason === 'closed';
-    if (this.received === undefined && readable) this.framer.push(this.framer.takeRemainder());
+    if (this.received === undefined && readable) this.framer.goOn();
     if (this.received !== undefined) {
       const payload = this.received;
       this.received = undefined;
@@ -155,8 +153,8 @@ export class PacketChannel {
     clearTimeout(this.timer);
     this.current.pause();
     this.unlisten();
-    // A late error of a socket nobody listens to yet must not end the process.
-    this.current.on('error', ignore);
+    // A late error of a socket nobody listens to yet must not end the process; a bare one's never does.
+    if (asBare(this.current) === undefined) this.current.on('error', ignore);
     return this.framer.takeRemainder();
   }
 
@@ -173,7 +171,27 @@ export class PacketChannel {
     return scratch.take();
   }
 
-  private onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
+  // ---------------------------------------------------------------- what the socket and the framer tell
+
+  onRead(buffer: Buffer, bytes: number): void {
+    if (this.preamble === undefined) this.framer.push(buffer, bytes);
+    else this.onPreamble(Buffer.concat([this.preamble, buffer.subarray(0, bytes)]));
+  }
+
+  onEnd(): void {
+    this.onClose();
+  }
+
+  onError(error: Error): void {
+    this.fail(new ChannelFailure('closed', `connection lost: ${error.message}`, { cause: error }));
+  }
+
+  onClose(): void {
+    // Most channels are over before their socket is, and an error costs a stack trace.
+    if (this.failure === undefined) this.fail(new ChannelFailure('closed', 'connection closed by the peer'));
+  }
+
+  onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
     this.framer.stop();
     const due = this.expectedId;
     this.expectedId = (sequenceId + 1) & 0xff;
@@ -201,7 +219,7 @@ export class PacketChannel {
     if (bytes.length > header.bytes) this.framer.push(bytes.subarray(header.bytes));
   }
 
-  private onTooLarge(bytes: number, sequenceId: number): void {
+  onTooLarge(bytes: number, sequenceId: number): void {
     this.expectedId = (sequenceId + 1) & 0xff;
     this.fail(new ChannelFailure('too-large', `packet of ${bytes} bytes`));
   }
@@ -230,19 +248,34 @@ export class PacketChannel {
   }
 
   private listen(): void {
-    this.current.on('data', this.onData).on('error', this.onError).on('close', this.onClose).on('end', this.onClose);
+    const bare = asBare(this.current);
+    if (bare === undefined) this.addListeners();
+    else bare.owner = this;
     this.current.resume();
   }
 
-  private unlisten(): void {
-    this.current
-      .off('data', this.onData)
-      .off('error', this.onError)
-      .off('close', this.onClose)
-      .off('end', this.onClose);
+  private addListeners(): void {
+    const listeners: Listeners = {
+      data: (chunk) => this.onRead(chunk, chunk.length),
+      error: (error) => this.onError(error),
+      close: () => this.onClose(),
+    };
+    const { data, error, close } = listeners;
+    this.current.on('data', data).on('error', error).on('close', close).on('end', close);
+    this.listeners = listeners;
   }
 
-  private fail(failure: ChannelFailure): void {
+  private unlisten(): void {
+    const bare = asBare(this.current);
+    if (bare !== undefined) bare.owner = undefined;
+    if (this.listeners === undefined) return;
+    const { data, error, close } = this.listeners;
+    this.current.off('data', data).off('error', error).off('close', close).off('end', close);
+    this.listeners = undefined;
+  }
+
+  /** The conversation is over, and whoever reads learns it. */
+  fail(failure: ChannelFailure): void {
     if (this.failure !== undefined) return;
     this.failure = failure;
     this.framer.stop();
@@ -266,6 +299,10 @@ export function closeSocket(socket: Socket, last?: Buffer): void {
   socket.end(last);
   // Unread input would turn the close into a reset, and the peer might never see the error.
   socket.resume();
+}
+
+function tooLate(channel: PacketChannel, timeoutMs: number): void {
+  channel.fail(new ChannelFailure('timeout', `no login within ${timeoutMs} ms`));
 }
 
 function ignore(): void {}

@@ -10,16 +10,10 @@ import { createNonce } from '../auth/nonce.ts';
 import type { Secret } from '../auth/stored-password.ts';
 import { Capability, commonCapabilities } from '../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
-import {
-  decodeChangeUser,
-  decodeHandshakeResponse,
-  type HandshakeResponse,
-  type ObsoleteResponse,
-  type SslRequest,
-  writeGreeting,
-} from '../protocol/handshake.ts';
+import { decodeChangeUser, decodeHandshakeResponse, writeGreeting } from '../protocol/handshake.ts';
 import { writeErr, writeOk } from '../protocol/ok-err-eof.ts';
 import { MalformedPacket } from '../protocol/packet-reader.ts';
+import type { ProxiedClient } from '../protocol/proxy-header.ts';
 import { authenticate } from './authenticate.ts';
 import type { AuthenticatedLogin, LoginFailure, LoginPolicy } from './login-policy.ts';
 import { ChannelFailure, PacketChannel } from './packet-channel.ts';
@@ -33,14 +27,16 @@ const ALWAYS_OFFERED = Capability.PROTOCOL_41 | Capability.SECURE_CONNECTION | C
 interface Introduction {
   readonly username: string;
   readonly schema: string;
-  readonly schemaBytes?: Buffer;
+  readonly schemaBytes: Buffer | undefined;
   readonly capabilities: number;
   readonly charset: number;
-  readonly attributes: ReadonlyMap<string, string>;
+  readonly attributes: Buffer;
   readonly authPlugin: string | undefined;
   readonly authResponse: Buffer;
   readonly nonce: Buffer;
   readonly tls: boolean;
+  /** TLS or a Unix socket: a password may travel in clear. */
+  readonly secure: boolean;
 }
 
 /** A refusal that is answered with an error packet. */
@@ -58,17 +54,18 @@ class Refused extends Error {
  * Logs a fresh connection in. Never throws: `undefined` means that the login failed, was answered and closed (and
  * reported to `policy.onFailure`).
  */
-export async function serverLogin(
+export function serverLogin(
   socket: Socket,
   connectionId: number,
   policy: LoginPolicy,
 ): Promise<AuthenticatedLogin | undefined> {
+  const peer = addressOf(socket);
   const channel = new PacketChannel(socket, {
     timeoutMs: policy.loginTimeoutMs,
     maxPacketBytes: policy.maxPacketBytes,
-    mayBeProxied: policy.believesProxyOf?.(addressOf(socket)) ?? false,
+    mayBeProxied: policy.believesProxyOf?.(peer) ?? false,
   });
-  return run(channel, policy, () => greet(channel, connectionId, policy));
+  return run(channel, peer, policy, greet(channel, peer, connectionId, policy));
 }
 
 /** The connection a COM_CHANGE_USER arrives on. */
@@ -82,6 +79,8 @@ export interface ChangeUserContext {
   readonly charset: number;
   readonly nonce: Buffer;
   readonly tls: boolean;
+  /** The client a balancer speaks for, as the login before learned it. */
+  readonly proxied?: ProxiedClient | undefined;
 }
 
 /**
@@ -96,29 +95,34 @@ export function reauthenticate(
   const early = context.early ?? Buffer.alloc(0);
   const { loginTimeoutMs: timeoutMs, maxPacketBytes } = policy;
   const channel = new PacketChannel(context.socket, { timeoutMs, maxPacketBytes, firstSequenceId: 1, early });
-  return run(channel, policy, async () => {
-    const change = decodeChangeUser(payload, 0, payload.length, context.capabilities);
-    const { capabilities, nonce, tls } = context;
-    return { ...change, charset: change.charset ?? context.charset, capabilities, nonce, tls };
-  });
+  channel.proxied = context.proxied;
+  const peer = addressOf(context.socket);
+  return run(channel, peer, policy, introductionAnew(context, payload, peer));
+}
+
+async function introductionAnew(context: ChangeUserContext, payload: Buffer, peer: string): Promise<Introduction> {
+  const { capabilities, nonce, tls } = context;
+  const change = decodeChangeUser(payload, 0, payload.length, capabilities);
+  const secure = tls || peer === LOCAL_ADDRESS;
+  return { ...change, charset: change.charset ?? context.charset, capabilities, nonce, tls, secure };
 }
 
 /** Introduction, authentication, and whatever can go wrong in them. */
 async function run(
   channel: PacketChannel,
+  peer: string,
   policy: LoginPolicy,
-  introduce: () => Promise<Introduction>,
+  introducing: Promise<Introduction>,
 ): Promise<AuthenticatedLogin | undefined> {
   let username: string | undefined;
-  const peer = addressOf(channel.socket);
   try {
-    const introduction = await introduce();
+    const introduction = await introducing;
     username = introduction.username;
-    const secure = introduction.tls || peer === LOCAL_ADDRESS;
+    const verdict = authenticate(channel, introduction, policy);
+    const { secret, usingPassword } = verdict instanceof Promise ? await verdict : verdict;
+    if (secret !== undefined) return new Authenticated(channel, introduction, secret);
     const address = channel.proxied?.address ?? peer;
-    const { secret, usingPassword } = await authenticate(channel, { ...introduction, secure }, policy);
-    if (secret === undefined) throw new Refused(policy.accessDenied(username, address, usingPassword), 'denied');
-    return authenticated(channel, introduction, secret);
+    throw new Refused(policy.accessDenied(username, address, usingPassword), 'denied');
   } catch (error) {
     const failure = failureOf(error);
     channel.close(failure.answer === undefined ? undefined : (writer, id) => writeErr(writer, id, failure.answer!));
@@ -127,7 +131,12 @@ async function run(
   }
 }
 
-async function greet(channel: PacketChannel, connectionId: number, policy: LoginPolicy): Promise<Introduction> {
+async function greet(
+  channel: PacketChannel,
+  peer: string,
+  connectionId: number,
+  policy: LoginPolicy,
+): Promise<Introduction> {
   const nonce = createNonce();
   const secureContext = policy.secureContext?.();
   const offered =
@@ -143,21 +152,31 @@ async function greet(channel: PacketChannel, connectionId: number, policy: Login
       authPlugin: policy.defaultAuthPlugin,
     }),
   );
-  let packet = await readResponse(channel);
+  let payload = await channel.read();
+  let packet = decodeHandshakeResponse(payload, 0, payload.length);
   let tls = false;
   if (packet.kind === 'ssl-request' && secureContext !== undefined) {
     await upgrade(channel, secureContext);
     tls = true;
-    packet = await readResponse(channel);
+    payload = await channel.read();
+    packet = decodeHandshakeResponse(payload, 0, payload.length);
   }
   if (packet.kind === 'obsolete') throw new Refused(errors.unsupportedAuthMode(), 'malformed');
   if (packet.kind === 'ssl-request') throw new Refused(errors.badHandshake(), 'malformed');
-  return { ...packet, capabilities: commonCapabilities(packet.capabilities, offered), nonce, tls };
-}
-
-async function readResponse(channel: PacketChannel): Promise<SslRequest | HandshakeResponse | ObsoleteResponse> {
-  const payload = await channel.read();
-  return decodeHandshakeResponse(payload, 0, payload.length);
+  // No spread: it would give every login's object a shape of its own.
+  return {
+    username: packet.username,
+    schema: packet.schema,
+    schemaBytes: packet.schemaBytes,
+    capabilities: commonCapabilities(packet.capabilities, offered),
+    charset: packet.charset,
+    attributes: packet.attributes,
+    authPlugin: packet.authPlugin,
+    authResponse: packet.authResponse,
+    nonce,
+    tls,
+    secure: tls || peer === LOCAL_ADDRESS,
+  };
 }
 
 async function upgrade(
@@ -175,26 +194,45 @@ async function upgrade(
 /** The TLS handshake failed; there is no way left to say so to the client. */
 class TlsFailed extends Error {}
 
-function authenticated(channel: PacketChannel, introduction: Introduction, secret: Secret): AuthenticatedLogin {
-  const { username, schema, schemaBytes, capabilities, charset, attributes, nonce, tls } = introduction;
-  const remainder = channel.release();
-  const socket = channel.socket;
-  return {
-    socket,
-    username,
-    schema,
-    schemaBytes,
-    proxied: channel.proxied,
-    capabilities,
-    charset,
-    attributes,
-    tls,
-    nonce,
-    secret,
-    remainder,
-    accept: (statusFlags) => channel.send((writer, id) => writeOk(writer, id, { statusFlags })),
-    refuse: (error) => channel.close((writer, id) => writeErr(writer, id, error)),
-  };
+/** A client that is to hear OK, or why it may not stay after all. */
+class Authenticated implements AuthenticatedLogin {
+  readonly socket: Socket;
+  readonly username: string;
+  readonly schema: string;
+  readonly schemaBytes: Buffer | undefined;
+  readonly proxied: ProxiedClient | undefined;
+  readonly capabilities: number;
+  readonly charset: number;
+  readonly attributes: Buffer;
+  readonly tls: boolean;
+  readonly nonce: Buffer;
+  readonly secret: Secret;
+  readonly remainder: Buffer;
+  readonly #channel: PacketChannel;
+
+  constructor(channel: PacketChannel, introduction: Introduction, secret: Secret) {
+    this.remainder = channel.release();
+    this.socket = channel.socket;
+    this.username = introduction.username;
+    this.schema = introduction.schema;
+    this.schemaBytes = introduction.schemaBytes;
+    this.proxied = channel.proxied;
+    this.capabilities = introduction.capabilities;
+    this.charset = introduction.charset;
+    this.attributes = introduction.attributes;
+    this.tls = introduction.tls;
+    this.nonce = introduction.nonce;
+    this.secret = secret;
+    this.#channel = channel;
+  }
+
+  accept(statusFlags: number): void {
+    this.#channel.send((writer, id) => writeOk(writer, id, { statusFlags }));
+  }
+
+  refuse(error: ProtocolError): void {
+    this.#channel.close((writer, id) => writeErr(writer, id, error));
+  }
 }
 
 interface Failure {

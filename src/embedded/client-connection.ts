@@ -57,10 +57,13 @@ export class ClientConnection {
     this.#prepared = new PreparedStatements(engine);
     this.#deprecateEof = hasCapability(login.capabilities, Capability.DEPRECATE_EOF);
     this.#multiStatements = hasCapability(login.capabilities, Capability.MULTI_STATEMENTS);
-    this.#framer = new Framer((buffer, start, end) => this.#take(Buffer.from(buffer.subarray(start, end))), {
-      maxPacketBytes: MAX_PACKET_BYTES,
-      onTooLarge: () => this.close(),
-    });
+    this.#framer = new Framer(
+      {
+        onPacket: (buffer, start, end) => this.#take(Buffer.from(buffer.subarray(start, end))),
+        onTooLarge: () => this.close(),
+      },
+      MAX_PACKET_BYTES,
+    );
   }
 
   get runningStatement(): string {

@@ -3,13 +3,13 @@
  * and answers go back with back-pressure. It knows no command but COM_QUIT's silence; session/ decides everything.
  */
 import type { Socket } from 'node:net';
-import { asBare } from '../net/bare-socket.ts';
+import { asBare, type SocketOwner } from '../net/bare-socket.ts';
 import { busyPoll } from '../net/busy-poll.ts';
 import { DirectSocket } from '../net/direct-socket.ts';
 import { memoryOfClients } from '../net/lent-memory.ts';
 import { endLending, lendReads } from '../net/lent-reads.ts';
 import { FileUpload } from '../protocol/file-upload.ts';
-import { Framer, HEADER_BYTES } from '../protocol/framer.ts';
+import { Framer, HEADER_BYTES, type PacketSink } from '../protocol/framer.ts';
 import type { ProxiedClient } from '../protocol/proxy-header.ts';
 
 export interface ClientConnectionHandlers {
@@ -41,7 +41,7 @@ interface Upload {
   sink(bytes: Buffer): void;
 }
 
-export class ClientConnection {
+export class ClientConnection implements SocketOwner, PacketSink {
   #socket: Socket;
   /** The same, where it writes straight to the kernel and knows what has not got there. */
   #direct: { readonly sentAll: boolean } | undefined;
@@ -64,10 +64,7 @@ export class ClientConnection {
     this.address = options.proxied?.address ?? plainAddress(socket.remoteAddress);
     this.port = options.proxied?.port ?? socket.remotePort ?? 0;
     this.#handlers = handlers;
-    this.#framer = new Framer((buffer, start, end, sequenceId) => this.#onPacket(buffer, start, end, sequenceId), {
-      maxPacketBytes: options.maxPacketBytes,
-      onTooLarge: (bytes, sequenceId) => this.#onTooLarge(bytes, sequenceId),
-    });
+    this.#framer = new Framer(this, options.maxPacketBytes);
   }
 
   get socket(): Socket {
@@ -89,25 +86,31 @@ export class ClientConnection {
 
   /** Begins to deliver commands; `remainder` came together with the login. */
   start(remainder: Buffer): void {
-    const { socket, early } = lendReads(this.#socket, memoryOfClients, (buffer, bytes) => this.#onRead(buffer, bytes));
+    const bare = asBare(this.#socket);
+    if (bare !== undefined) {
+      this.#direct = bare;
+      bare.owner = this;
+      if (remainder.length > 0) this.#framer.push(remainder);
+      bare.resume();
+      return;
+    }
+    const { socket, early } = lendReads(this.#socket, memoryOfClients, (buffer, bytes) => this.onRead(buffer, bytes));
     this.#socket = socket;
-    this.#direct = asBare(socket) ?? (socket instanceof DirectSocket ? socket : undefined);
-    socket.on('close', this.#onClosed).on('error', this.#onError);
+    this.#direct = socket instanceof DirectSocket ? socket : undefined;
+    socket.on('close', () => this.onClose()).on('error', () => this.destroy());
     if (remainder.length > 0) this.#framer.push(remainder);
-    if (early.length > 0) this.#onRead(early, early.length);
+    if (early.length > 0) this.onRead(early, early.length);
     socket.resume();
   }
 
-  readonly #onError = (): void => this.destroy();
-
-  readonly #onClosed = (): void => {
+  onClose(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting.length = 0;
     this.#handlers.onClosed();
-  };
+  }
 
-  #onRead(buffer: Buffer, bytes: number): void {
+  onRead(buffer: Buffer, bytes: number): void {
     busyPoll.receivedFrom(this);
     this.bytesReceived += bytes;
     if (this.#sink === undefined && this.#upload === undefined) return this.#framer.push(buffer, bytes);
@@ -159,7 +162,9 @@ export class ClientConnection {
     this.#socket.pause();
     // The framer may be in the middle of a chunk; its rest can be had when that is over.
     setImmediate(() => {
-      endLending(this.#socket);
+      const bare = asBare(this.#socket);
+      if (bare === undefined) endLending(this.#socket);
+      else bare.owner = undefined;
       for (const event of ['data', 'close', 'error', 'drain']) this.#socket.removeAllListeners(event);
       this.#handlers.onChangeUser(copy, this.#framer.takeRemainder());
     });
@@ -210,7 +215,7 @@ export class ClientConnection {
     this.#socket.destroy();
   }
 
-  #onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
+  onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void {
     if (this.#closed) return;
     if (!this.#busy) {
       this.#busy = true;
@@ -223,7 +228,7 @@ export class ClientConnection {
     this.#wait({ kind: 'command', payload, sequenceId });
   }
 
-  #onTooLarge(bytes: number, sequenceId: number): void {
+  onTooLarge(bytes: number, sequenceId: number): void {
     if (this.#closed) return;
     if (this.#busy) {
       this.#wait({ kind: 'too-large', bytes, sequenceId });

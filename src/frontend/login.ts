@@ -8,7 +8,7 @@ import type { UserEntry } from '../../runtime/snapshot.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
 import { mirroredState } from '../backend/mirrored-state.ts';
 import type { AuthenticatedLogin, LoginPolicy } from '../connection-phase/login-policy.ts';
-import { reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
+import { type ChangeUserContext, reauthenticate, serverLogin } from '../connection-phase/server-login.ts';
 import type { BackendSecret } from '../hostgroup/connector.ts';
 import { fullSocket } from '../net/bare-socket.ts';
 import { compressedSocket, isCompressed } from '../net/compressed-socket.ts';
@@ -24,6 +24,7 @@ import type { WorkerContext, WorkerRuntime } from '../session/context.ts';
 import { Session } from '../session/session.ts';
 import { ClientConnection } from './client-connection.ts';
 import { ClientPlaces } from './places.ts';
+import { type ClientHost, type LoginTerms, ServedClient } from './served-client.ts';
 
 /** ProxySQL announces these two as well, which mean nothing. */
 const OFFERED_CAPABILITIES =
@@ -48,11 +49,16 @@ const UNTOLD_CAPABILITIES =
   Capability.ZSTD_COMPRESSION_ALGORITHM;
 
 /** What both sides agreed on, unless the connection has it already: COM_CHANGE_USER changes nothing about it. */
-async function compressionOf({ capabilities, socket }: AuthenticatedLogin): Promise<Compression | undefined> {
-  if (isCompressed(socket)) return undefined;
-  if ((capabilities & Capability.COMPRESS) !== 0) return zlibCompression;
-  return (capabilities & Capability.ZSTD_COMPRESSION_ALGORITHM) !== 0 ? zstdCompression() : undefined;
+function compressionOf({
+  capabilities,
+  socket,
+}: AuthenticatedLogin): Compression | undefined | Promise<Compression | undefined> {
+  if ((capabilities & ANY_COMPRESSION) === 0 || isCompressed(socket)) return undefined;
+  return (capabilities & Capability.COMPRESS) !== 0 ? zlibCompression : zstdCompression();
 }
+
+const ANY_COMPRESSION = Capability.COMPRESS | Capability.ZSTD_COMPRESSION_ALGORITHM;
+const NOTHING = Buffer.alloc(0);
 
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */
 const GREETING_COLLATION_ID = 33;
@@ -63,13 +69,13 @@ interface Learned {
   readonly clear: string;
 }
 
-export class Frontend {
+export class Frontend implements ClientHost {
   readonly #context: WorkerContext;
   readonly #tls: () => TlsIdentity;
   readonly #learned = new Map<string, Learned>();
   readonly #places: ClientPlaces;
   #lastConnectionId = 0;
-  #draining = false;
+  draining = false;
 
   constructor(context: WorkerContext, tls: () => TlsIdentity) {
     this.#context = context;
@@ -82,9 +88,13 @@ export class Frontend {
     return this.#places;
   }
 
+  get logger(): WorkerContext['logger'] {
+    return this.#context.logger;
+  }
+
   /** Ends idle sessions now and the others after their statement or transaction. */
   drain(): void {
-    this.#draining = true;
+    this.draining = true;
     for (const session of this.#context.sessions.values()) if (session.idle) session.client.end();
   }
 
@@ -112,7 +122,8 @@ export class Frontend {
     if (!isParseable(charset)) return login.refuse(errors.clientCharset(charset));
     const schema = schemaOf(login, charset);
     if (typeof schema !== 'string') return login.refuse(schema);
-    const refused = await this.#places.take(username);
+    const taken = this.#places.take(username);
+    const refused = taken instanceof Promise ? await taken : taken;
     if (refused === 'clients') {
       counters.Access_Denied_Max_Connections += 1;
       return login.refuse(errors.tooManyConnections());
@@ -138,7 +149,8 @@ export class Frontend {
       if (unknownSchema !== undefined) login.refuse(unknownSchema);
       return;
     }
-    this.#start(session, login, await compressionOf(login));
+    const compression = compressionOf(login);
+    this.#start(session, login, compression instanceof Promise ? await compression : compression);
   }
 
   #start(session: Session, login: AuthenticatedLogin, compression: Compression | undefined): void {
@@ -149,36 +161,18 @@ export class Frontend {
       compression === undefined
         ? login.socket
         : compressedSocket(fullSocket(login.socket), compression, 'server', login.remainder);
-    session.client = new ClientConnection(
-      socket,
-      {
-        onCommand: (buffer, start, end, sequenceId) => {
-          try {
-            session.onCommand(buffer, start, end, sequenceId);
-          } catch (error) {
-            context.logger.error({ err: error, user: session.user.username }, 'a bug ended a session');
-            session.client.destroy();
-          }
-        },
-        onTooLarge: (_bytes, sequenceId) => session.onTooLarge(sequenceId),
-        onReady: () => {
-          if (this.#draining && session.idle) session.client.end();
-        },
-        onChangeUser: (payload, early) => {
-          this.#end(session);
-          void this.#changeUser({ ...login, socket: session.client.socket }, session.connectionId, payload, early);
-        },
-        onClosed: () => this.#end(session),
-      },
-      { maxPacketBytes: context.runtime.variables.maxAllowedPacket, proxied: login.proxied },
-    );
+    const { capabilities, charset, nonce, tls, proxied } = login;
+    const served = new ServedClient(this, session, { capabilities, charset, nonce, tls, proxied });
+    session.client = new ClientConnection(socket, served, {
+      maxPacketBytes: context.runtime.variables.maxAllowedPacket,
+      proxied,
+    });
     context.sessions.set(session.connectionId, session);
     context.counters.Client_Connections_connected += 1;
-    session.client.start(compression === undefined ? login.remainder : Buffer.alloc(0));
+    session.client.start(compression === undefined ? login.remainder : NOTHING);
   }
 
-  /** A session is over: its client is gone, or has become somebody else. */
-  #end(session: Session): void {
+  ended(session: Session): void {
     this.#context.sessions.delete(session.connectionId);
     const { counters } = this.#context;
     counters.Client_Connections_connected -= 1;
@@ -188,12 +182,14 @@ export class Frontend {
     this.#places.release(session.user.username);
   }
 
-  /** A new login on the same socket, by the same rules; the connection keeps its id. */
-  async #changeUser(before: AuthenticatedLogin, connectionId: number, payload: Buffer, early: Buffer): Promise<void> {
-    const { socket, capabilities, charset, nonce, tls, proxied } = before;
-    const context = { socket, payload, early, capabilities, charset, nonce, tls };
+  /** By the rules of any login; the connection keeps its id. */
+  changeUser(session: Session, terms: LoginTerms, payload: Buffer, early: Buffer): void {
+    void this.#changeUser({ ...terms, socket: session.client.socket, payload, early }, session.connectionId);
+  }
+
+  async #changeUser(context: ChangeUserContext, connectionId: number): Promise<void> {
     const login = await reauthenticate(context, this.#policy());
-    if (login !== undefined) await this.#admit({ ...login, proxied }, connectionId);
+    if (login !== undefined) await this.#admit(login, connectionId);
   }
 
   #learn(login: AuthenticatedLogin, user: UserEntry): void {

@@ -31,7 +31,19 @@ export class ClientPlaces {
   }
 
   /** Takes a place for a client of the user, or says which limit leaves none. */
-  async take(username: string): Promise<PlaceRefusal | undefined> {
+  take(username: string): PlaceRefusal | undefined | Promise<PlaceRefusal | undefined> {
+    return this.#takeNow(username) ? undefined : this.#ask(username);
+  }
+
+  #takeNow(username: string): boolean {
+    if (!this.#quotas.take(CLIENTS_KEY, () => this.#count(1))) return false;
+    if (this.#quotas.take(userKey(username), () => this.#countUser(username, 1))) return true;
+    this.#count(-1);
+    return false;
+  }
+
+  /** The same, where other workers may have places to spare. */
+  async #ask(username: string): Promise<PlaceRefusal | undefined> {
     if (!(await this.#quotas.takeOrAsk(CLIENTS_KEY, () => this.#count(1)))) return 'clients';
     if (await this.#quotas.takeOrAsk(userKey(username), () => this.#countUser(username, 1))) return undefined;
     this.#count(-1);

@@ -3,18 +3,32 @@
  * clients share and writes straight to the kernel. A Node socket costs more than all of a login. To its user it is a
  * socket like any other, as far as this program uses sockets; who needs a real one (TLS, compression) asks for it.
  *
+ * Thousands of them are made in a second, so whoever has one is told what happens by methods of its own (SocketOwner): a
+ * listener of an event costs more than the event. Events are there as well, for those who see few sockets.
+ *
  * What `onRead` gets is lent, what `data` brings is not. See docs/adr/0007.
  */
 import { EventEmitter } from 'node:events';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { memoryOfClients, type OnRead, OVERWRITTEN_WITH, overwritesLentReads } from './lent-memory.ts';
+import { memoryOfClients, OVERWRITTEN_WITH, overwritesLentReads } from './lent-memory.ts';
 import { type AddressRecord, type StreamBinding, type StreamHandle, streamBinding } from './stream-binding.ts';
 
 /** As many bytes may wait to be sent before writers are told to wait. Source: Node's sockets. */
 const WAITING_BYTES_MAX = 16 * 1024;
 /** libuv's number for the end of a stream. */
 const END_OF_STREAM = -4095;
+
+/** Who is told what happens on a socket, before any listener of events. */
+export interface SocketOwner {
+  /** `buffer[0, bytes)` has arrived. Lent: what is kept beyond the return is copied. Nobody else gets it. */
+  onRead(buffer: Buffer, bytes: number): void;
+  /** The peer has ended; what is still to be written goes out, and the socket closes. */
+  onEnd?(): void;
+  /** Followed by `onClose`. */
+  onError?(error: Error): void;
+  onClose(): void;
+}
 
 /** A handle that is a bare socket's. */
 interface OwnedHandle extends StreamHandle {
@@ -26,6 +40,13 @@ const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteW
   streamBinding ??
   ({ streamBaseState: new Int32Array(1), kReadBytesOrError: 0, kLastWriteWasAsync: 0 } as StreamBinding);
 
+/** Its properties are those that Node sets, from the start: a property that is added costs more than the system call. */
+function emptyRecord(): AddressRecord {
+  return { address: undefined, family: undefined, port: undefined };
+}
+
+const addressScratch = emptyRecord();
+
 /** Used again and again: it is libuv's only while something is queued, and another one is made then. */
 let spare = streamBinding === undefined ? undefined : new WriteWrap();
 
@@ -35,8 +56,7 @@ function onHandleRead(this: StreamHandle): void {
 }
 
 export class BareSocket extends EventEmitter {
-  /** Who reads, instead of `data` events: lent bytes. */
-  onRead: OnRead | undefined;
+  owner: SocketOwner | undefined;
   destroyed = false;
   #handle: OwnedHandle | undefined;
   #reading = false;
@@ -53,7 +73,10 @@ export class BareSocket extends EventEmitter {
   /** Everything that was written is sent, and the peer was told so. */
   #finished = false;
   #destroysSoon = false;
-  #remote: AddressRecord | undefined;
+  /** It was asked for the peer's address. */
+  #knowsRemote = false;
+  #remoteAddress: string | undefined;
+  #remotePort: number | undefined;
   #local: AddressRecord | undefined;
 
   constructor(handle: StreamHandle) {
@@ -65,12 +88,15 @@ export class BareSocket extends EventEmitter {
     this.#handle = owned;
   }
 
+  /** undefined on a Unix socket. */
   get remoteAddress(): string | undefined {
-    return this.#remoteRecord().address;
+    if (!this.#knowsRemote) this.#askForRemote();
+    return this.#remoteAddress;
   }
 
   get remotePort(): number | undefined {
-    return this.#remoteRecord().port;
+    if (!this.#knowsRemote) this.#askForRemote();
+    return this.#remotePort;
   }
 
   get localAddress(): string | undefined {
@@ -81,18 +107,17 @@ export class BareSocket extends EventEmitter {
     return this.#localRecord().port;
   }
 
-  /** Asked for once: a system call. */
-  #remoteRecord(): AddressRecord {
-    if (this.#remote === undefined) {
-      this.#remote = {};
-      this.#handle?.getpeername?.(this.#remote);
-    }
-    return this.#remote;
+  #askForRemote(): void {
+    this.#knowsRemote = true;
+    if (this.#handle?.getpeername?.(addressScratch) !== 0) return;
+    this.#remoteAddress = addressScratch.address;
+    this.#remotePort = addressScratch.port;
   }
 
+  /** Asked for once: a system call. */
   #localRecord(): AddressRecord {
     if (this.#local === undefined) {
-      this.#local = {};
+      this.#local = emptyRecord();
       this.#handle?.getsockname?.(this.#local);
     }
     return this.#local;
@@ -235,13 +260,14 @@ export class BareSocket extends EventEmitter {
   }
 
   #give(buffer: Buffer, bytes: number): void {
-    if (this.onRead !== undefined) this.onRead(buffer, bytes);
+    if (this.owner !== undefined) this.owner.onRead(buffer, bytes);
     else this.emit('data', Buffer.from(buffer.subarray(0, bytes)));
   }
 
   /** As Node's sockets: one that the peer has ended sends what it has and closes. */
   #end(status: number): void {
     if (status !== END_OF_STREAM) return this.destroy(failure('read', status));
+    this.owner?.onEnd?.();
     this.emit('end');
     this.destroySoon();
   }
@@ -269,6 +295,9 @@ function deliver(socket: BareSocket): void {
 }
 
 function tellClosed(socket: BareSocket, error: Error | undefined): void {
+  const { owner } = socket;
+  if (error !== undefined) owner?.onError?.(error);
+  owner?.onClose();
   if (error !== undefined && socket.listenerCount('error') > 0) socket.emit('error', error);
   socket.emit('close', error !== undefined);
 }

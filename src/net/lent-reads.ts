@@ -8,7 +8,6 @@
  * docs/adr/0007.
  */
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { asBare } from './bare-socket.ts';
 import { DirectSocket } from './direct-socket.ts';
 import { isLent, type OnRead, OVERWRITTEN_WITH, overwritesLentReads } from './lent-memory.ts';
 
@@ -41,11 +40,6 @@ export interface LendingSocket {
  *   memory of their own
  */
 export function lendReads(socket: Socket, memory: () => Buffer, onRead: OnRead): LendingSocket {
-  const bare = asBare(socket);
-  if (bare !== undefined) {
-    bare.onRead = onRead;
-    return { socket, early: NOTHING };
-  }
   const reader = readers.get(socket);
   if (reader !== undefined) {
     const early = unread(socket);
@@ -68,8 +62,6 @@ export function lendReads(socket: Socket, memory: () => Buffer, onRead: OnRead):
 
 /** A socket that lends is a stream again, as logins read it; `lendReads` may come back to it. */
 export function endLending(socket: Socket): void {
-  const bare = asBare(socket);
-  if (bare !== undefined) bare.onRead = undefined;
   const reader = readers.get(socket);
   if (reader !== undefined) reader.onRead = (buffer, bytes) => socket.push(Buffer.from(buffer.subarray(0, bytes)));
 }

@@ -28,8 +28,9 @@ export interface StreamBinding {
 
 /** A connection's address and port as libuv tells them. */
 export interface AddressRecord {
-  address?: string;
-  port?: number;
+  address: string | undefined;
+  family: string | undefined;
+  port: number | undefined;
 }
 
 /** The handle of an accepted or connected TCP or Unix socket. Functions return 0, or the number of an error. */

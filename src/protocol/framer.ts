@@ -15,28 +15,27 @@ export const MAX_FRAME_BYTES = 0xff_ffff;
 /** First size of the buffer for a frame that straddles chunks; it doubles as bytes really arrive. */
 const HELD_BYTES_MIN = 256;
 
-/**
- * Receives one packet: the payload is `buffer[start, end)`, borrowed: it may not be kept past the return.
- * `sequenceId` is that of the packet's last frame. When the payload is shorter than 16 MB - 1 its header
- * is `buffer[start - 4, start)`, so that `buffer[start - 4, end)` can be sent on as it is.
- */
-export type OnPacket = (buffer: Buffer, start: number, end: number, sequenceId: number) => void;
-
-export interface FramerOptions {
-  /** Payloads above this many bytes are skipped, not delivered. */
-  readonly maxPacketBytes: number;
+/** Who gets the packets. */
+export interface PacketSink {
+  /**
+   * Receives one packet: the payload is `buffer[start, end)`, borrowed: it may not be kept past the return.
+   * `sequenceId` is that of the packet's last frame. When the payload is shorter than 16 MB - 1 its header
+   * is `buffer[start - 4, start)`, so that `buffer[start - 4, end)` can be sent on as it is.
+   */
+  onPacket(buffer: Buffer, start: number, end: number, sequenceId: number): void;
   /** Called at the end of a packet that was skipped, with its length and the sequence id of its last frame. */
-  readonly onTooLarge?: (bytes: number, sequenceId: number) => void;
+  onTooLarge?(bytes: number, sequenceId: number): void;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Packets that lie within one chunk are delivered as windows on it: no copy, no allocation. A packet that straddles
  * chunks is collected in a held buffer, which never grows beyond twice the bytes received.
  */
 export class Framer {
-  private readonly onPacket: OnPacket;
+  private readonly sink: PacketSink;
   private readonly maxPacketBytes: number;
-  private readonly onTooLarge: ((bytes: number, sequenceId: number) => void) | undefined;
 
   /** Raw bytes, headers included, of the packet under collection: `held[0, heldBytes)`. */
   private held: Buffer | undefined;
@@ -53,10 +52,10 @@ export class Framer {
   private stopped = false;
   private undelivered: Buffer | undefined;
 
-  constructor(onPacket: OnPacket, options: FramerOptions) {
-    this.onPacket = onPacket;
-    this.maxPacketBytes = options.maxPacketBytes;
-    this.onTooLarge = options.onTooLarge;
+  /** @param maxPacketBytes payloads above this many bytes are skipped, not delivered */
+  constructor(sink: PacketSink, maxPacketBytes: number) {
+    this.sink = sink;
+    this.maxPacketBytes = maxPacketBytes;
   }
 
   /** Delivers every packet that is complete with `chunk[0, end)`, which may be overwritten afterwards. */
@@ -74,7 +73,7 @@ export class Framer {
         offset = this.collect(chunk, offset, end);
       } else {
         offset = next;
-        this.onPacket(chunk, payload, next, chunk[payload - 1]!);
+        this.sink.onPacket(chunk, payload, next, chunk[payload - 1]!);
       }
     }
     if (this.stopped) this.setAside(chunk, offset, end);
@@ -92,12 +91,18 @@ export class Framer {
    * holds the rest of the chunk.
    */
   takeRemainder(): Buffer {
+    const { undelivered } = this;
     const partial = this.held?.subarray(0, this.heldBytes);
-    const remainder = Buffer.concat([partial ?? Buffer.alloc(0), this.undelivered ?? Buffer.alloc(0)]);
     this.undelivered = undefined;
     this.stopped = false;
+    if (partial === undefined) return undelivered ?? NOTHING;
     this.forget();
-    return remainder;
+    return Buffer.concat(undelivered === undefined ? [partial] : [partial, undelivered]);
+  }
+
+  /** Ends `stop`, and delivers what has come meanwhile. Not to be called from within `onPacket` either. */
+  goOn(): void {
+    if (this.stopped) this.push(this.takeRemainder());
   }
 
   /** Takes bytes into the held packet until it is complete; returns the offset of the first byte not taken. */
@@ -164,8 +169,8 @@ export class Framer {
     const packetBytes = this.packetBytes;
     const skipped = this.skipping;
     this.forget();
-    if (skipped) this.onTooLarge?.(packetBytes, sequenceId);
-    else this.onPacket(held, HEADER_BYTES, joinFrames(held, packetBytes), sequenceId);
+    if (skipped) this.sink.onTooLarge?.(packetBytes, sequenceId);
+    else this.sink.onPacket(held, HEADER_BYTES, joinFrames(held, packetBytes), sequenceId);
     return true;
   }
 

@@ -54,10 +54,16 @@ export interface HandshakeResponse {
   readonly username: string;
   readonly authResponse: Buffer;
   readonly schema: string;
-  /** The same as it came, in the client's character set; only where that makes a difference. */
-  readonly schemaBytes?: Buffer;
+  /** The same as it came, in the client's character set; undefined where that makes no difference. */
+  readonly schemaBytes: Buffer | undefined;
   /** `undefined` when the client has no CLIENT_PLUGIN_AUTH; it then means mysql_native_password. */
   readonly authPlugin: string | undefined;
+  /** The connection attributes as they came, for `decodeAttributes`; empty when there are none. */
+  readonly attributes: Buffer;
+}
+
+/** The same as a client has it to send. */
+export interface OutgoingResponse extends Omit<HandshakeResponse, 'kind' | 'schemaBytes' | 'attributes'> {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
@@ -76,11 +82,17 @@ export interface ChangeUser {
   readonly username: string;
   readonly authResponse: Buffer;
   readonly schema: string;
-  /** The same as it came, in the character set that the client names; only where that makes a difference. */
-  readonly schemaBytes?: Buffer;
+  /** The same as it came, in the character set that the client names; undefined where that makes no difference. */
+  readonly schemaBytes: Buffer | undefined;
   /** `undefined` when the packet ends before it. */
   readonly charset: number | undefined;
   readonly authPlugin: string | undefined;
+  /** As in HandshakeResponse. */
+  readonly attributes: Buffer;
+}
+
+/** The same as a client has it to send. */
+export interface OutgoingChangeUser extends Omit<ChangeUser, 'schemaBytes' | 'attributes'> {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
@@ -143,11 +155,7 @@ export function writeSslRequest(writer: PacketWriter, sequenceId: number, reques
 }
 
 /** Writes the client's login packet, in the form its `capabilities` say; returns the next sequence id. */
-export function writeHandshakeResponse(
-  writer: PacketWriter,
-  sequenceId: number,
-  response: Omit<HandshakeResponse, 'kind'>,
-): number {
+export function writeHandshakeResponse(writer: PacketWriter, sequenceId: number, response: OutgoingResponse): number {
   const has = (capability: number) => hasCapability(response.capabilities, capability);
   writeResponseHead(writer.begin(sequenceId), response).nulString(response.username);
   if (has(Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA)) writer.lenencBytes(response.authResponse);
@@ -198,7 +206,7 @@ export function decodeHandshakeResponse(
     username,
     authResponse,
     schema: schemaBytes.toString(),
-    ...beyondAscii(schemaBytes),
+    schemaBytes: beyondAscii(schemaBytes),
     authPlugin: hasCapability(capabilities, Capability.PLUGIN_AUTH) ? readLastString(reader) : undefined,
     attributes: readAttributes(reader, capabilities),
   };
@@ -222,8 +230,8 @@ function readLastString(reader: PacketReader): string {
   return readLast(reader).toString();
 }
 
-function beyondAscii(schemaBytes: Buffer): { readonly schemaBytes?: Buffer } {
-  return isAscii(schemaBytes) ? {} : { schemaBytes };
+function beyondAscii(bytes: Buffer): Buffer | undefined {
+  return isAscii(bytes) ? undefined : bytes;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -233,15 +241,26 @@ function readLast(reader: PacketReader): Buffer {
   return Buffer.from(reader.hasNul() ? reader.nulBytes() : reader.rest());
 }
 
-/** Connection attributes: pairs of length-encoded strings, their total length in front. */
-function readAttributes(reader: PacketReader, capabilities: number): ReadonlyMap<string, string> {
-  const attributes = new Map<string, string>();
-  if (!hasCapability(capabilities, Capability.CONNECT_ATTRS) || reader.remaining === 0) return attributes;
+/** Connection attributes: pairs of length-encoded strings, their total length in front. Checked, and not decoded: few ask for them. */
+function readAttributes(reader: PacketReader, capabilities: number): Buffer {
+  if (!hasCapability(capabilities, Capability.CONNECT_ATTRS) || reader.remaining === 0) return NOTHING;
   const left = reader.remaining;
   const bytes = reader.lenencInt();
   if (bytes > left) throw new MalformedPacket('connection attributes beyond the packet');
-  const stop = reader.remaining - bytes;
-  while (reader.remaining > stop) attributes.set(reader.lenencString(), reader.lenencString());
+  const start = reader.position;
+  const rest = reader.remaining;
+  while (rest - reader.remaining < bytes) {
+    reader.skipLenenc();
+    reader.skipLenenc();
+  }
+  return reader.since(start);
+}
+
+/** The names and values of connection attributes. */
+export function decodeAttributes(bytes: Buffer): ReadonlyMap<string, string> {
+  const reader = new PacketReader(bytes);
+  const attributes = new Map<string, string>();
+  while (reader.remaining > 0) attributes.set(reader.lenencString(), reader.lenencString());
   return attributes;
 }
 
@@ -281,7 +300,7 @@ export function writeAuthData(writer: PacketWriter, sequenceId: number, data: Ui
 }
 
 /** Writes COM_CHANGE_USER for a server that negotiated `capabilities`; returns the next sequence id. */
-export function writeChangeUser(writer: PacketWriter, change: ChangeUser, capabilities: number): number {
+export function writeChangeUser(writer: PacketWriter, change: OutgoingChangeUser, capabilities: number): number {
   writer
     .begin(0)
     .u8(Command.COM_CHANGE_USER)
@@ -311,5 +330,5 @@ export function decodeChangeUser(buffer: Buffer, start: number, end: number, cap
   const named = hasCapability(capabilities, Capability.PLUGIN_AUTH) && reader.remaining > 0;
   const authPlugin = named ? readLastString(reader) : undefined;
   const attributes = readAttributes(reader, capabilities);
-  return { username, authResponse, schema, ...beyondAscii(schemaBytes), charset, authPlugin, attributes };
+  return { username, authResponse, schema, schemaBytes: beyondAscii(schemaBytes), charset, authPlugin, attributes };
 }

@@ -109,20 +109,25 @@ export class PacketReader {
   }
 
   lenencString(encoding: BufferEncoding = 'utf8'): string {
-    return this.lenencBytes().toString(encoding);
+    const bytes = this.lenencInt();
+    const at = this.advance(bytes);
+    return this.buffer.toString(encoding, at, at + bytes);
+  }
+
+  /** Goes past a length-encoded string. */
+  skipLenenc(): void {
+    this.advance(this.lenencInt());
   }
 
   /** Up to the next zero byte, which is consumed too. */
   nulBytes(): Buffer {
-    const at = this.buffer.indexOf(0, this.offset);
-    if (at < 0 || at >= this.end) throw new MalformedPacket('string without its zero byte');
-    const bytes = this.buffer.subarray(this.offset, at);
-    this.offset = at + 1;
-    return bytes;
+    const start = this.offset;
+    return this.buffer.subarray(start, this.pastNul());
   }
 
   nulString(encoding: BufferEncoding = 'utf8'): string {
-    return this.nulBytes().toString(encoding);
+    const start = this.offset;
+    return this.buffer.toString(encoding, start, this.pastNul());
   }
 
   bytes(count: number): Buffer {
@@ -137,6 +142,19 @@ export class PacketReader {
   /** Everything that is left. */
   rest(): Buffer {
     return this.bytes(this.remaining);
+  }
+
+  /** What was read since `position` was that. */
+  since(position: number): Buffer {
+    return this.buffer.subarray(position, this.offset);
+  }
+
+  /** Goes past the next zero byte; returns where it is. */
+  private pastNul(): number {
+    const at = this.buffer.indexOf(0, this.offset);
+    if (at < 0 || at >= this.end) throw new MalformedPacket('string without its zero byte');
+    this.offset = at + 1;
+    return at;
   }
 
   private advance(count: number): number {

@@ -108,15 +108,17 @@ export class ScriptedBackend {
   #serve(socket: Socket, connection: number): void {
     let capabilities: number | undefined;
     const framer = new Framer(
-      (buffer, start, end) => {
-        if (capabilities !== undefined) {
-          const deprecateEof = hasCapability(capabilities, Capability.DEPRECATE_EOF);
-          return this.#command(socket, { connection, deprecateEof }, Buffer.from(buffer.subarray(start, end)));
-        }
-        capabilities = buffer.readUInt32LE(start);
-        socket.write(okPacket(2));
+      {
+        onPacket: (buffer, start, end) => {
+          if (capabilities !== undefined) {
+            const deprecateEof = hasCapability(capabilities, Capability.DEPRECATE_EOF);
+            return this.#command(socket, { connection, deprecateEof }, Buffer.from(buffer.subarray(start, end)));
+          }
+          capabilities = buffer.readUInt32LE(start);
+          socket.write(okPacket(2));
+        },
       },
-      { maxPacketBytes: 64 * 1024 * 1024 },
+      64 * 1024 * 1024,
     );
     socket.on('data', (chunk) => framer.push(chunk));
     const writer = new PacketWriter();

@@ -60,9 +60,10 @@ export class WireClient {
     this.socket = socket;
     this.threadId = threadId;
     this.#deprecateEof = deprecateEof;
-    const framer = new Framer((buffer, start, end) => this.#packets.push(Buffer.from(buffer.subarray(start, end))), {
-      maxPacketBytes: 1 << 26,
-    });
+    const framer = new Framer(
+      { onPacket: (buffer, start, end) => this.#packets.push(Buffer.from(buffer.subarray(start, end))) },
+      1 << 26,
+    );
     socket.on('data', (chunk: Buffer) => {
       framer.push(chunk);
       if (this.#waiting === undefined) return;

@@ -58,9 +58,10 @@ async function ask(server: DatabaseServer, attempt: Attempt, sql: string): Promi
   const walker = new ResponseWalker();
   walker.begin('query', (capabilities & Capability.DEPRECATE_EOF) !== 0);
   const packets: Buffer[] = [];
-  const framer = new Framer((buffer, start, end) => packets.push(Buffer.from(buffer.subarray(start, end))), {
-    maxPacketBytes: 1 << 24,
-  });
+  const framer = new Framer(
+    { onPacket: (buffer, start, end) => packets.push(Buffer.from(buffer.subarray(start, end))) },
+    1 << 24,
+  );
   try {
     await new Promise<void>((resolve, reject) => {
       socket.on('close', () => reject(new Error('closed before the answer')));

@@ -18,7 +18,7 @@ import { ChannelFailure } from '../../../src/connection-phase/packet-channel.ts'
 import { loadOrCreateTls, type TlsIdentity } from '../../../src/net/tls.ts';
 import { Capability } from '../../../src/protocol/capabilities.ts';
 import { errors } from '../../../src/protocol/errors.ts';
-import { writeGreeting } from '../../../src/protocol/handshake.ts';
+import { decodeAttributes, writeGreeting } from '../../../src/protocol/handshake.ts';
 import { writeErr } from '../../../src/protocol/ok-err-eof.ts';
 import { MalformedPacket } from '../../../src/protocol/packet-reader.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
@@ -122,7 +122,10 @@ describe('clientLogin', () => {
       attributes: { program_name: 'sluice' },
     });
     const seen = server.logins[0]!;
-    assert.deepEqual([seen.schema, seen.charset, seen.attributes.get('program_name')], ['clinic', 255, 'sluice']);
+    assert.deepEqual(
+      [seen.schema, seen.charset, decodeAttributes(seen.attributes).get('program_name')],
+      ['clinic', 255, 'sluice'],
+    );
     assert.deepEqual([login.serverVersion, login.threadId, login.statusFlags], ['8.0.11', 1, 2]);
     assert.equal(login.capabilities & Capability.LOCAL_FILES, 0, 'the server has none of it');
     assert.equal(login.capabilities, seen.capabilities);

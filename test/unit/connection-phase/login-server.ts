@@ -108,16 +108,18 @@ function accept(login: AuthenticatedLogin): void {
 export function serveOks(login: AuthenticatedLogin, onCommand?: LoginServerOptions['onCommand']): Framer {
   const writer = new PacketWriter();
   const framer = new Framer(
-    (buffer, start, end, sequenceId) => {
-      if (onCommand?.(login, Buffer.from(buffer.subarray(start, end)))) return;
-      if (buffer[start] === 1) {
-        login.socket.end();
-        return;
-      }
-      writeOk(writer, sequenceId + 1, { statusFlags: 2 });
-      login.socket.write(writer.take());
+    {
+      onPacket: (buffer, start, end, sequenceId) => {
+        if (onCommand?.(login, Buffer.from(buffer.subarray(start, end)))) return;
+        if (buffer[start] === 1) {
+          login.socket.end();
+          return;
+        }
+        writeOk(writer, sequenceId + 1, { statusFlags: 2 });
+        login.socket.write(writer.take());
+      },
     },
-    { maxPacketBytes: 1 << 24 },
+    1 << 24,
   );
   framer.push(login.remainder);
   login.socket.on('data', (chunk) => framer.push(chunk));

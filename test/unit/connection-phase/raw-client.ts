@@ -6,7 +6,7 @@ import { Framer } from '../../../src/protocol/framer.ts';
 import {
   decodeGreeting,
   type Greeting,
-  type HandshakeResponse,
+  type OutgoingResponse,
   writeHandshakeResponse,
 } from '../../../src/protocol/handshake.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
@@ -37,11 +37,13 @@ export class RawClient {
   constructor(socket: Socket) {
     this.socket = socket;
     const framer = new Framer(
-      (buffer, start, end, sequenceId) => {
-        this.packets.push({ sequenceId, payload: Buffer.from(buffer.subarray(start, end)) });
-        this.wake?.();
+      {
+        onPacket: (buffer, start, end, sequenceId) => {
+          this.packets.push({ sequenceId, payload: Buffer.from(buffer.subarray(start, end)) });
+          this.wake?.();
+        },
       },
-      { maxPacketBytes: 1 << 26 },
+      1 << 26,
     );
     socket.on('data', (chunk) => framer.push(chunk));
     socket.on('error', () => {});
@@ -72,7 +74,7 @@ export class RawClient {
     return decodeGreeting(packet!.payload, 0, packet!.payload.length);
   }
 
-  respond(response: Partial<HandshakeResponse>, sequenceId = 1): void {
+  respond(response: Partial<OutgoingResponse>, sequenceId = 1): void {
     const writer = new PacketWriter();
     writeHandshakeResponse(writer, sequenceId, {
       capabilities: RAW_CAPABILITIES,

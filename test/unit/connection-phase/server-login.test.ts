@@ -12,7 +12,7 @@ import { loadOrCreateTls, type TlsIdentity } from '../../../src/net/tls.ts';
 import { Capability } from '../../../src/protocol/capabilities.ts';
 import { Command } from '../../../src/protocol/commands.ts';
 import { errors } from '../../../src/protocol/errors.ts';
-import { writeSslRequest } from '../../../src/protocol/handshake.ts';
+import { decodeAttributes, writeSslRequest } from '../../../src/protocol/handshake.ts';
 import { decodeErr } from '../../../src/protocol/ok-err-eof.ts';
 import { PacketWriter } from '../../../src/protocol/packet-writer.ts';
 import { startCuttingRelay } from './cutting-relay.ts';
@@ -129,7 +129,7 @@ describe('serverLogin with mysql2 as the client', () => {
       connectAttributes: { program_name: 'test' },
     });
     assert.deepEqual([login.username, login.schema, login.charset, login.tls], ['plain', 'clinic', 46, false]);
-    assert.equal(login.attributes.get('program_name'), 'test');
+    assert.equal(decodeAttributes(login.attributes).get('program_name'), 'test');
     assert.ok((login.capabilities & Capability.CONNECT_ATTRS) !== 0);
     assert.equal(login.capabilities & Capability.LOCAL_FILES, 0, 'only what was offered');
     assert.equal(login.remainder.length, 0);

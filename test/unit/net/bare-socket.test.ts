@@ -47,20 +47,23 @@ describe('a bare socket', () => {
     for (const socket of [tcp, unix, peer, other]) socket.destroy();
   });
 
-  test('lends what it reads to onRead, and gives it away as data', async () => {
+  test('lends what it reads to its owner, and gives it away as data', async () => {
     const [bare, peer] = await pair();
     const seen: string[] = [];
     const lent = new Promise<void>((resolve) => {
-      bare.onRead = (buffer, bytes) => {
-        assert.ok(isLent(buffer));
-        seen.push(buffer.toString('latin1', 0, bytes));
-        resolve();
+      bare.owner = {
+        onRead(buffer, bytes) {
+          assert.ok(isLent(buffer));
+          seen.push(buffer.toString('latin1', 0, bytes));
+          resolve();
+        },
+        onClose() {},
       };
     });
     bare.resume();
     peer.write('lent');
     await lent;
-    bare.onRead = undefined;
+    bare.owner = undefined;
     const given = once(bare, 'data') as Promise<[Buffer]>;
     peer.write('given');
     const [bytes] = await given;
@@ -68,6 +71,31 @@ describe('a bare socket', () => {
     assert.deepEqual([...seen, String(bytes)], ['lent', 'given']);
     bare.destroy();
     peer.destroy();
+  });
+
+  test('tells its owner of the end, of a failure and of the close, in this order', async () => {
+    async function heardOf(leave: (peer: Socket) => void): Promise<string[]> {
+      const [bare, peer] = await pair();
+      const heard: string[] = [];
+      const closed = new Promise<void>((resolve) => {
+        bare.owner = {
+          onRead() {},
+          onEnd: () => void heard.push('end'),
+          onError: (error) => void heard.push(`${(error as NodeJS.ErrnoException).code}`),
+          onClose() {
+            heard.push('close');
+            resolve();
+          },
+        };
+      });
+      bare.resume();
+      leave(peer);
+      await closed;
+      peer.destroy();
+      return heard;
+    }
+    assert.deepEqual(await heardOf((peer) => peer.end()), ['end', 'close']);
+    assert.deepEqual(await heardOf((peer) => peer.resetAndDestroy()), ['ECONNRESET', 'close']);
   });
 
   test('holds what comes while it is paused, the end as well, and gives it in order', async () => {

@@ -24,9 +24,10 @@ function payloadsOf(write: (writer: PacketWriter) => void): Buffer[] {
   const writer = new PacketWriter();
   write(writer);
   const payloads: Buffer[] = [];
-  new Framer((buffer, start, end) => payloads.push(Buffer.from(buffer.subarray(start, end))), {
-    maxPacketBytes: 1 << 24,
-  }).push(writer.take());
+  new Framer(
+    { onPacket: (buffer, start, end) => payloads.push(Buffer.from(buffer.subarray(start, end))) },
+    1 << 24,
+  ).push(writer.take());
   return payloads;
 }
 

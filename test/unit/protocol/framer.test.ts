@@ -22,8 +22,12 @@ function collector(maxPacketBytes = ROOMY) {
   const packets: Delivered[] = [];
   const tooLarge: [number, number][] = [];
   const framer = new Framer(
-    (buffer, start, end, sequenceId) => packets.push({ payload: Buffer.from(buffer.subarray(start, end)), sequenceId }),
-    { maxPacketBytes, onTooLarge: (bytes, sequenceId) => tooLarge.push([bytes, sequenceId]) },
+    {
+      onPacket: (buffer, start, end, sequenceId) =>
+        packets.push({ payload: Buffer.from(buffer.subarray(start, end)), sequenceId }),
+      onTooLarge: (bytes, sequenceId) => tooLarge.push([bytes, sequenceId]),
+    },
+    maxPacketBytes,
   );
   return { framer, packets, tooLarge };
 }
@@ -53,8 +57,8 @@ describe('Framer', () => {
           const stream = Buffer.concat(contents.map((content, index) => encode(index, Buffer.from(content))));
           const frames: Buffer[] = [];
           const framer = new Framer(
-            (buffer, start, end) => frames.push(Buffer.from(buffer.subarray(start - HEADER_BYTES, end))),
-            { maxPacketBytes: ROOMY },
+            { onPacket: (buffer, start, end) => frames.push(Buffer.from(buffer.subarray(start - HEADER_BYTES, end))) },
+            ROOMY,
           );
           for (const chunk of splitAt(stream, cuts)) framer.push(chunk);
           assert.deepEqual(Buffer.concat(frames), stream);
@@ -67,10 +71,12 @@ describe('Framer', () => {
     const chunk = encode(3, Buffer.from('SELECT 1'));
     let seen: Buffer | undefined;
     new Framer(
-      (buffer) => {
-        seen = buffer;
+      {
+        onPacket: (buffer) => {
+          seen = buffer;
+        },
       },
-      { maxPacketBytes: ROOMY },
+      ROOMY,
     ).push(chunk);
     assert.equal(seen, chunk);
   });
@@ -132,11 +138,13 @@ describe('Framer', () => {
         const all = Array.from({ length: 6 }, (_, index) => encode(index, Buffer.alloc(index * 7, index)));
         const delivered: number[] = [];
         const framer: Framer = new Framer(
-          (_buffer, _start, _end, sequenceId) => {
-            delivered.push(sequenceId);
-            if (sequenceId === stopAfter) framer.stop();
+          {
+            onPacket: (_buffer, _start, _end, sequenceId) => {
+              delivered.push(sequenceId);
+              if (sequenceId === stopAfter) framer.stop();
+            },
           },
-          { maxPacketBytes: ROOMY },
+          ROOMY,
         );
         for (const chunk of splitAt(Buffer.concat(all), cuts)) framer.push(chunk);
         assert.deepEqual(

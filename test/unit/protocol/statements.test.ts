@@ -134,9 +134,10 @@ describe('the answer to COM_STMT_PREPARE', () => {
         statusFlags: 2,
         deprecateEof,
       });
-      new Framer((buffer, start, end) => packets.push(Buffer.from(buffer.subarray(start, end))), {
-        maxPacketBytes: 1000,
-      }).push(writer.take());
+      new Framer(
+        { onPacket: (buffer, start, end) => packets.push(Buffer.from(buffer.subarray(start, end))) },
+        1000,
+      ).push(writer.take());
       assert.equal(packets[0]!.toString('hex'), '000300000001000200000000');
       assert.deepEqual(decodePrepareOk(packets[0]!, 0, 12), {
         statementId: 3,
@@ -169,9 +170,9 @@ describe('a binary result set', () => {
       statusFlags: 2,
       deprecateEof: true,
     });
-    new Framer((buffer, start, end) => packets.push(Buffer.from(buffer.subarray(start, end))), {
-      maxPacketBytes: 1000,
-    }).push(writer.take());
+    new Framer({ onPacket: (buffer, start, end) => packets.push(Buffer.from(buffer.subarray(start, end))) }, 1000).push(
+      writer.take(),
+    );
     const row = new PacketReader(packets[6]!);
     assert.deepEqual([row.u8(), row.u8()], [0, 0b0010_0000]);
     assert.equal(row.bytes(8).readBigInt64LE(), -5n);
