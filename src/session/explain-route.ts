@@ -123,7 +123,7 @@ export async function explainRoute(
   const after =
     facts.kind === 'set' && !facts.multiStatement
       ? answerOfSet(who, sent.toString('utf8'), runtime.sluice.strict)
-      : answerLocallyAfterRules(view, facts, frame)?.kind;
+      : answerLocallyAfterRules(view, draft)?.kind;
   if (after !== undefined) {
     steps.push({ step: 'answer', item: 'after the rules', result: after, detail: 'the proxy answers it itself' });
     return { steps };

@@ -3,6 +3,7 @@
  * probe of the mysql client, CONNECTION_ID(). Everything else goes to a server. Pure but for what it is told.
  */
 import type { CharacterSet, MirroredState } from '../backend/mirrored-state.ts';
+import { writeBinaryResultset } from '../protocol/binary-resultset.ts';
 import { collationByName, defaultCollationOf, isParseable } from '../protocol/charsets.ts';
 import { ColumnType } from '../protocol/column-types.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -15,6 +16,8 @@ import { parseUse } from '../sql/use-parser.ts';
 import { decodeText, notDecoded } from './client-text.ts';
 import { areKnownNames } from './known-values.ts';
 import type { Leases } from './leases.ts';
+import { wantsCursor } from './prepared-statements.ts';
+import type { Statement } from './statement.ts';
 
 export type LocalAnswer =
   | { readonly kind: 'ok' }
@@ -101,16 +104,24 @@ function answerInternal(context: LocalContext, text: string): LocalAnswer | unde
   return oneCell('session_info', JSON.stringify(context.info(), null, 4));
 }
 
-/** After the rules: what a rule may refuse or rewrite, but no server needs to see. */
-export function answerLocallyAfterRules(
-  context: LocalContext,
-  facts: StatementFacts,
-  frame: Buffer,
-): LocalAnswer | undefined {
-  if (facts.kind !== 'select' || facts.pureRead || facts.multiStatement || frame.length > 64) return undefined;
-  const text = frame.toString('latin1', HEADER_BYTES + 1);
-  const match = /^\s*SELECT\s+(CONNECTION_ID\(\))\s*;?\s*$/i.exec(text);
-  return match?.[1] === undefined ? undefined : oneCell(match[1], String(context.connectionId), ColumnType.LONGLONG);
+/** The longest that is looked at, in bytes: an alias may be long. */
+const CONNECTION_ID_BYTES_MAX = 96;
+const CONNECTION_ID = /^\s*SELECT\s+(CONNECTION_ID\(\))(?:\s+AS\s+(?:(\w+)|`([\w ]+)`|'([\w ]+)'))?\s*;?\s*$/i;
+
+/**
+ * After the rules: what a rule may refuse or rewrite, but no server needs to see. The session's id, by text or by EXECUTE:
+ * with a server's own, which other expressions give, KILL would hit somebody else.
+ */
+export function answerLocallyAfterRules(context: LocalContext, statement: Statement): LocalAnswer | undefined {
+  const { facts, command, frame, prepared } = statement;
+  if (facts.kind !== 'select' || facts.pureRead || facts.multiStatement) return undefined;
+  if ((prepared?.text ?? frame).length > CONNECTION_ID_BYTES_MAX) return undefined;
+  const text = prepared?.text.toString('latin1') ?? frame.toString('latin1', HEADER_BYTES + 1);
+  const [, plain, ...aliases] = CONNECTION_ID.exec(text) ?? [];
+  if (plain === undefined || (command === 'execute' && wantsCursor(frame))) return undefined;
+  const name = aliases.find((alias) => alias !== undefined) ?? plain;
+  const answer = command === 'execute' ? oneBinaryCell : oneCell;
+  return answer(name, String(context.connectionId), ColumnType.LONGLONG);
 }
 
 function isPlainEnd(text: string): boolean {
@@ -142,7 +153,21 @@ export function checkNames(charset: string, collation: string | undefined): Char
 }
 
 function oneCell(name: string, value: string, type: ColumnType = ColumnType.VAR_STRING): LocalAnswer {
-  return cellOf({ name, type, charset: 33, length: 15, flags: 1, decimals: 31 }, value);
+  return cellOf(columnOf(name, type), value);
+}
+
+function oneBinaryCell(name: string, value: string, type: ColumnType): LocalAnswer {
+  return {
+    kind: 'resultset',
+    write(writer, sequenceId, statusFlags, deprecateEof) {
+      const columns = [columnOf(name, type)];
+      writeBinaryResultset(writer, sequenceId, { columns, rows: [[value]], statusFlags, deprecateEof });
+    },
+  };
+}
+
+function columnOf(name: string, type: ColumnType): ColumnDefinition {
+  return { name, type, charset: 33, length: 15, flags: 1, decimals: 31 };
 }
 
 function cellOf(column: ColumnDefinition, value: string): LocalAnswer {

@@ -346,9 +346,10 @@ export class Session implements RunOwner {
   #carryOut(statement: Statement): void {
     const { facts } = statement;
     if (facts.kind === 'kill' && statement.command !== 'prepare') return onKill(this, statement);
-    if (statement.command === 'query') {
-      if (facts.kind === 'set' && !facts.multiStatement) return this.#sets.run(statement);
-      const local = answerLocallyAfterRules(this, facts, statement.frame);
+    if (statement.command === 'query' && facts.kind === 'set' && !facts.multiStatement)
+      return this.#sets.run(statement);
+    if (statement.command === 'query' || statement.command === 'execute') {
+      const local = answerLocallyAfterRules(this, statement);
       if (local !== undefined) {
         this.record(statement, 0, 0);
         return this.#answerLocal(local);

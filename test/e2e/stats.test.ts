@@ -134,6 +134,10 @@ for (const workers of [0, 2]) {
       assert.notEqual(await scalar(client, BACKEND_ID), id);
       const rows = await stage.sluice.admin(`SELECT user FROM stats_mysql_processlist WHERE SessionID = ${id}`);
       assert.deepEqual(rows, [{ user: 'app' }]);
+      for (const sql of ['select connection_id() as id;', 'SELECT CONNECTION_ID() AS `id`']) {
+        assert.deepEqual((await client.query(sql))[0], [{ id: Number(id) }]);
+        assert.deepEqual((await client.execute(sql))[0], [{ id: Number(id) }]);
+      }
       client.destroy();
     });
   });
