@@ -34,19 +34,21 @@ interface Range {
   readonly min: number;
   readonly max: number;
   readonly fractions?: true;
+  /** Others are cut to a multiple of it, with a warning. */
+  readonly step?: number;
 }
 
 const INTEGER_MAX = 2 ** 31 - 1;
 const YEAR_S = 31_536_000;
 
 const RANGES: Readonly<Record<string, Range>> = {
-  group_concat_max_len: { min: 4, max: INTEGER_MAX },
+  group_concat_max_len: { min: 4, max: 2 ** 30 },
   innodb_lock_wait_timeout: { min: 1, max: 100_000_000 },
-  join_buffer_size: { min: 1024, max: INTEGER_MAX },
+  join_buffer_size: { min: 1024, max: INTEGER_MAX, step: 128 },
   lock_wait_timeout: { min: 1, max: YEAR_S },
   long_query_time: { min: 0, max: YEAR_S, fractions: true },
   max_execution_time: { min: 0, max: INTEGER_MAX },
-  max_heap_table_size: { min: 16_384, max: INTEGER_MAX },
+  max_heap_table_size: { min: 16_384, max: INTEGER_MAX, step: 1024 },
   max_join_size: { min: 1, max: INTEGER_MAX },
   max_sort_length: { min: 64, max: 8 * 1024 * 1024 },
   max_statement_time: { min: 0, max: YEAR_S, fractions: true },
@@ -56,7 +58,7 @@ const RANGES: Readonly<Record<string, Range>> = {
   optimizer_search_depth: { min: 0, max: 62 },
   sort_buffer_size: { min: 32_768, max: INTEGER_MAX },
   sql_select_limit: { min: 0, max: INTEGER_MAX },
-  tmp_table_size: { min: 1024, max: INTEGER_MAX },
+  tmp_table_size: { min: 16_384, max: INTEGER_MAX, step: 1024 },
 };
 
 /** Character sets and collations that one of the server families lacks, or that are for other purposes. */
@@ -103,9 +105,9 @@ export function areKnownNames({ charset, collation }: SetNames): boolean {
   return collation === undefined || collation.toLowerCase() === MYSQL_COLLATION || isKnownCollation(collation);
 }
 
-function isWithin(value: string, { min, max, fractions }: Range): boolean {
+function isWithin(value: string, { min, max, fractions, step = 1 }: Range): boolean {
   const number = Number(value);
-  return number >= min && number <= max && (fractions === true || Number.isInteger(number));
+  return number >= min && number <= max && (fractions === true || number % step === 0);
 }
 
 function isKnownCharset(name: string): boolean {
