@@ -32,6 +32,16 @@ export function mirroredState(
   return { schema, names, variables, key: parts.join('\0') };
 }
 
+let lastLogin = mirroredState('', { charset: '', collation: '' });
+
+/** What a session begins with. It is one value for all that log in alike, one after the other. */
+export function loginState(schema: string, charset: string, collation: string): MirroredState {
+  const { names } = lastLogin;
+  if (lastLogin.schema !== schema || names?.charset !== charset || names.collation !== collation)
+    lastLogin = mirroredState(schema, { charset, collation });
+  return lastLogin;
+}
+
 export function withSchema(state: MirroredState, schema: string): MirroredState {
   return state.schema === schema ? state : mirroredState(schema, state.names, state.variables);
 }

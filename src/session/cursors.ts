@@ -15,7 +15,8 @@ interface Cursor {
 
 export class Cursors {
   readonly #leases: Leases;
-  readonly #open = new Map<PreparedStatement, Cursor>();
+  /** Most sessions never have one. */
+  #open: Map<PreparedStatement, Cursor> | undefined;
 
   constructor(leases: Leases) {
     this.#leases = leases;
@@ -23,7 +24,7 @@ export class Cursors {
 
   /** The statement's cursor, unless its connection is no longer the session's. */
   of(prepared: PreparedStatement): Cursor | undefined {
-    if (this.#open.size === 0) return undefined;
+    if (this.#open === undefined) return undefined;
     const cursor = this.#open.get(prepared);
     if (cursor === undefined || this.#leases.held.includes(cursor.connection)) return cursor;
     this.#open.delete(prepared);
@@ -31,13 +32,14 @@ export class Cursors {
   }
 
   opened(prepared: PreparedStatement, connection: BackendConnection, serverId: number): void {
+    this.#open ??= new Map();
     this.#open.set(prepared, { connection, serverId });
     connection.pins |= CURSOR_PIN;
   }
 
   /** The server has closed it: with its last row, an error, or another EXECUTE of the statement. */
   closed(prepared: PreparedStatement): void {
-    if (this.#open.size === 0) return;
+    if (this.#open === undefined) return;
     const cursor = this.#open.get(prepared);
     if (cursor === undefined) return;
     this.#open.delete(prepared);
@@ -58,6 +60,7 @@ export class Cursors {
 
   /** That statement of the server's may not be closed to make room. */
   holds(connection: BackendConnection, serverId: number): boolean {
+    if (this.#open === undefined) return false;
     for (const cursor of this.#open.values()) {
       if (cursor.connection === connection && cursor.serverId === serverId) return true;
     }
@@ -65,7 +68,7 @@ export class Cursors {
   }
 
   clear(): void {
-    this.#open.clear();
+    this.#open = undefined;
   }
 }
 

@@ -83,20 +83,23 @@ type GivenField =
   | 'paramCount'
   | 'columnCount';
 
+const NONE: ReadonlyMap<number, PreparedStatement> = new Map();
+
 export class PreparedStatements {
-  readonly #byId = new Map<number, PreparedStatement>();
+  /** Most sessions never have one. */
+  #byId: Map<number, PreparedStatement> | undefined;
   #lastId = 0;
 
   get size(): number {
-    return this.#byId.size;
+    return this.#byId?.size ?? 0;
   }
 
   [Symbol.iterator](): Iterator<PreparedStatement> {
-    return this.#byId.values();
+    return (this.#byId ?? NONE).values();
   }
 
   get(id: number): PreparedStatement | undefined {
-    return this.#byId.get(id);
+    return this.#byId?.get(id);
   }
 
   add(statement: Pick<PreparedStatement, GivenField>): PreparedStatement {
@@ -122,16 +125,17 @@ export class PreparedStatements {
       keyMemo: undefined,
       judged: undefined,
     };
+    this.#byId ??= new Map();
     this.#byId.set(id, added);
     return added;
   }
 
   close(id: number): boolean {
-    return this.#byId.delete(id);
+    return this.#byId?.delete(id) ?? false;
   }
 
   clear(): void {
-    this.#byId.clear();
+    this.#byId = undefined;
   }
 }
 

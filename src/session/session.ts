@@ -9,6 +9,7 @@ import type { MysqlVariables } from '../../runtime/variables.ts';
 import type { BackendConnection } from '../backend/backend-connection.ts';
 import {
   type CharacterSet,
+  loginState,
   type MirroredState,
   mirroredState,
   withNames,
@@ -146,10 +147,8 @@ export class Session implements RunOwner {
     this.#run = new StatementRun(this);
     this.rules = new RuleStage(this, (draft) => this.#decided(draft));
     const names = charsetById(login.collationId) ?? defaultCollationOf(this.variables.defaultCharset);
-    this.state = mirroredState(
-      login.schema || login.user.defaultSchema || this.variables.defaultSchema,
-      names === undefined ? undefined : { charset: names.charset, collation: names.name },
-    );
+    const schema = login.schema || login.user.defaultSchema || this.variables.defaultSchema;
+    this.state = names === undefined ? mirroredState(schema, undefined) : loginState(schema, names.charset, names.name);
     this.#loginState = this.state;
   }
 
