@@ -251,6 +251,7 @@ export class Worker {
     const closed = this.#listener.close();
     for (const session of this.#context.sessions.values()) session.client.destroy();
     this.#context.mirror.close();
+    this.#context.masking.catalogs.close();
     this.#context.hostgroups.close();
     await this.#context.matcher.close();
     await this.#context.eventsLog.close();

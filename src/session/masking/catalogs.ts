@@ -88,6 +88,11 @@ export class Catalogs {
     this.#counters = new DefinitionCounters(options);
   }
 
+  /** The worker ends: no connection of ours keeps it. */
+  close(): void {
+    this.#counters.close();
+  }
+
   /** The judges for a hostgroup, when its catalog is known and new enough; else undefined: ask `load`. */
   current(runtime: WorkerRuntime, hostgroup: number, user: BackendUser): Judges | undefined {
     const entry = this.#entries.get(hostgroup)?.get(readerOf(runtime.masking, user).username);

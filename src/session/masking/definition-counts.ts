@@ -51,6 +51,7 @@ export interface DefinitionCountersOptions {
 export class DefinitionCounters {
   readonly #options: DefinitionCountersOptions;
   readonly #servers = new Map<string, Asked>();
+  #closed = false;
 
   constructor(options: DefinitionCountersOptions) {
     this.#options = options;
@@ -77,6 +78,12 @@ export class DefinitionCounters {
       return asked.running;
     });
     return asked.next;
+  }
+
+  /** Nobody asks any more. */
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of this.#servers.values()) connection?.destroy();
   }
 
   /** The question under way is answered, and the last one was asked long enough ago. */
@@ -136,7 +143,7 @@ export class DefinitionCounters {
       const { nowMs } = this.#options.clock;
       const connection = await this.#options.connect({ home, useSsl, user, shape: 0, variables, nowMs });
       // It took too long, and nobody waits any more.
-      if (at.failedAtMs !== 0 && at.connection !== undefined) connection.destroy();
+      if (this.#closed || (at.failedAtMs !== 0 && at.connection !== undefined)) connection.destroy();
       at.connection = connection;
       this.#closeWhenIdle(at);
     }
