@@ -183,7 +183,12 @@ export function createPromotion(dependencies: PromotionDependencies): Promotion 
   async function publishVariables(module: VariablesModule): Promise<PromotionResult> {
     const { prefix } = module;
     const current = prefix === 'admin-' ? withVersion(adminVariables) : inForce(prefix);
-    const applied = applyVariables(readVariables(db, prefix), { prefix, current, startingUp });
+    const applied = applyVariables(readVariables(db, prefix), {
+      prefix,
+      current,
+      startingUp,
+      strict: isStrict({ plane }),
+    });
     const part = PART_OF[prefix];
     if (part !== undefined) {
       await plane.publish({ [part]: applied.values });

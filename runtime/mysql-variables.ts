@@ -35,7 +35,7 @@ export const MYSQL_VARIABLES = {
   ),
   have_compress: bool(true, ACTS),
   have_ssl: bool(true, ACTS),
-  default_schema: text('information_schema', 'non-empty', ACTS),
+  default_schema: text('information_schema', 'schema', ACTS),
   default_charset: text('utf8', 'charset', ACTS),
   default_collation_connection: text('utf8_general_ci', 'collation', ACTS),
   handle_unknown_charset: int(1, 0, 3),

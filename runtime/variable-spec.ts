@@ -31,6 +31,8 @@ export interface BoolSpec extends CommonSpec {
 export type TextRule =
   | { readonly kind: 'any' }
   | { readonly kind: 'non-empty' }
+  /** A schema, or empty for none; ProxySQL has no empty one. */
+  | { readonly kind: 'schema' }
   | { readonly kind: 'one-of'; readonly values: readonly string[] }
   /** A character set known to MySQL, or empty for the default. */
   | { readonly kind: 'charset' }

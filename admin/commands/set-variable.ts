@@ -42,7 +42,7 @@ export function setVariable(
   const result = executeSql(handle, update, { readOnly: isReadOnly(context), parameters });
   const after = row.get(name);
   if (strict && before !== undefined && after !== undefined) {
-    const judged = normalise(variable.spec, String(after));
+    const judged = normalise(variable.spec, String(after), strict);
     if ('problem' in judged) {
       // Nobody saw the value: this is still the same turn of the event loop.
       handle.prepare('UPDATE main.global_variables SET variable_value=? WHERE variable_name=?').run(before, name);

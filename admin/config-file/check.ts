@@ -64,7 +64,7 @@ function checkVariables(variables: readonly FileVariable[], prefix: VariablePref
       problems.push({ ...at, message, severity: 'error' });
       continue;
     }
-    const judged = normalise(variable.spec, value);
+    const judged = normalise(variable.spec, value, true);
     if ('problem' in judged)
       problems.push({ ...valueAt, message: `${shortName} ${judged.problem}`, severity: 'error' });
     else if (judged.note !== undefined) {

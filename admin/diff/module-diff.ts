@@ -11,6 +11,7 @@ import type { Problem } from '../../runtime/problem.ts';
 import type { VariableValues } from '../../runtime/snapshot.ts';
 import type { RuntimeHistory } from '../history/runtime-history.ts';
 import type { CheckRules, ConfigModule, TableModule, VariablesModule } from '../modules/module.ts';
+import { isStrict } from '../strict.ts';
 import { hasTable, keyColumnsOf, readTable, readVariables, type Schema } from '../table-store.ts';
 import { applyVariables, type VariableRow } from '../variables/apply.ts';
 import type { VariablePrefix } from '../variables/spec.ts';
@@ -67,14 +68,23 @@ function tablesOf(db: Database, module: TableModule, schema: Schema): ReadonlyMa
   return new Map(names.map((name) => [name, readTable(db, name, schema)]));
 }
 
-function variablesDiff({ db, inForce }: DiffSources, { prefix }: VariablesModule, against: DiffSide): ModuleDiff {
+function variablesDiff(
+  { db, plane, inForce }: DiffSources,
+  { prefix }: VariablesModule,
+  against: DiffSide,
+): ModuleDiff {
   const memory = readVariables(db, prefix);
   const diff = (before: readonly VariableRow[], after: readonly VariableRow[]): readonly RowDifference[] =>
     diffRows(VARIABLES_TABLE, VARIABLES_KEY, variableRows(before), variableRows(after));
   if (against === 'disk') return { rows: diff(readVariables(db, prefix, 'disk'), memory), problems: [] };
   // What the runtime would hold: `1e3` in memory is 1 there.
   const current = inForce(prefix);
-  const { values, problems } = applyVariables(memory, { prefix, current, startingUp: false });
+  const { values, problems } = applyVariables(memory, {
+    prefix,
+    current,
+    startingUp: false,
+    strict: isStrict({ plane }),
+  });
   const named = (list: VariableValues): VariableRow[] =>
     Object.entries(list).map(([name, value]) => ({ name: prefix + name, value }));
   return { rows: diff(named(current), named(values)), problems };

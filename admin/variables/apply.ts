@@ -36,6 +36,8 @@ export interface ApplyOptions {
   readonly current: VariableValues;
   /** At start-up, start-up-only variables are taken too. */
   readonly startingUp: boolean;
+  /** sluice-strict. */
+  readonly strict: boolean;
 }
 
 const CLIENT_COMPRESS = 0x20;
@@ -46,7 +48,7 @@ const CLIENT_SSL = 0x800;
  * runtime and shows it again in memory. Unknown names of the family are removed from memory.
  */
 export function applyVariables(rows: readonly VariableRow[], options: ApplyOptions): AppliedVariables {
-  const { prefix, current } = options;
+  const { prefix, current, startingUp, strict } = options;
   const values: Record<string, string> = {};
   for (const { shortName, defaultText } of variablesOf(prefix)) values[shortName] = current[shortName] ?? defaultText;
   if (prefix === 'mysql-') keepCapabilities(values);
@@ -61,7 +63,7 @@ export function applyVariables(rows: readonly VariableRow[], options: ApplyOptio
       continue;
     }
     const kept = values[variable.shortName] ?? variable.defaultText;
-    const judged = judge(variable, row.value, kept, options.startingUp);
+    const judged = judge(variable, row.value, kept, startingUp, strict);
     if (judged.value !== undefined) values[variable.shortName] = judged.value;
     if (judged.restore) corrections.set(row.name, { name: row.name, found: row.value, value: judged.value ?? kept });
     if (judged.problem !== undefined) problems.push(judged.problem);
@@ -88,14 +90,14 @@ interface Judgement {
   readonly problem?: Problem;
 }
 
-function judge(variable: NamedVariable, text: string, kept: string, startingUp: boolean): Judgement {
+function judge(variable: NamedVariable, text: string, kept: string, startingUp: boolean, strict: boolean): Judgement {
   const { name, spec } = variable;
   if (spec.readOnly === true) {
     if (text === kept) return {};
     // After an update the disk holds the version of the last program; that is nobody's mistake.
     return { restore: true, ...(startingUp ? {} : { problem: problem(name, 'cannot be changed', 'error') }) };
   }
-  const normalised = normalise(spec, text);
+  const normalised = normalise(spec, text, strict);
   if ('problem' in normalised) {
     const reason = `${normalised.problem}; the last good value stays`;
     return { restore: normalised.keepInMemory !== true, problem: problem(name, reason, 'error') };

@@ -14,11 +14,12 @@ export type Normalised =
 /**
  * Integers are read like C's atoi, so `12abc` is 12 and `abc` is 0; both are accepted with a note when they are in
  * range. Booleans are true, false, 1 or 0 in any case.
+ * @param strict sluice-strict; without it, what ProxySQL does not take is not taken
  */
-export function normalise(spec: VariableSpec, text: string): Normalised {
+export function normalise(spec: VariableSpec, text: string, strict: boolean): Normalised {
   if (spec.type === 'int') return normaliseInt(spec, text);
   if (spec.type === 'bool') return normaliseBool(text);
-  return normaliseText(spec.accepts, spec.default, text);
+  return normaliseText(spec.accepts, spec.default, text, strict);
 }
 
 function normaliseInt(spec: IntSpec, text: string): Normalised {
@@ -37,12 +38,14 @@ function normaliseBool(text: string): Normalised {
   return { problem: 'must be true or false' };
 }
 
-function normaliseText(rule: TextRule, fallback: string, text: string): Normalised {
+function normaliseText(rule: TextRule, fallback: string, text: string, strict: boolean): Normalised {
   switch (rule.kind) {
     case 'any':
       return { value: text };
     case 'non-empty':
       return text === '' ? { problem: 'must not be empty' } : { value: text };
+    case 'schema':
+      return text === '' && !strict ? { problem: 'must not be empty' } : { value: text };
     case 'one-of':
       return rule.values.includes(text) ? { value: text } : { problem: `must be one of ${rule.values.join(', ')}` };
     case 'charset':

@@ -20,7 +20,7 @@ import { type AttributeCarrier, withAttributes } from '../protocol/query-attribu
 import { type ResponseKind, ResponseWalker } from '../protocol/response-walker.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
 import { RingQueue } from '../util/ring-queue.ts';
-import type { MirroredState } from './mirrored-state.ts';
+import type { ConnectionState } from './mirrored-state.ts';
 import { WriteBatch } from './write-batch.ts';
 
 /** Whoever an answer belongs to. */
@@ -82,7 +82,7 @@ export interface BackendConnectionOptions {
   readonly queryAttributes?: boolean;
   readonly threadId: number;
   readonly serverVersion: string;
-  readonly state: MirroredState;
+  readonly state: ConnectionState;
   readonly statusFlags: number;
   /** Milliseconds since the epoch. */
   readonly createdAtMs: number;
@@ -116,7 +116,7 @@ export class BackendConnection {
   /** When it was last given back or pinged, by the pool's coarse clock. */
   quietSinceMs: number;
   /** What the server's session looks like as far as the proxy mirrors it. */
-  state: MirroredState;
+  state: ConnectionState;
   /** Statements prepared here: key → the server's id, in the order of their last use. */
   readonly statements = new Map<string, number>();
   /** Bit set of session effects that live on this connection; it is clean when 0. */

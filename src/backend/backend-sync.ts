@@ -9,6 +9,7 @@ import {
   BIG_SELECTS,
   CHARSET_VARIABLES,
   type CharacterSet,
+  type ConnectionState,
   JOIN_LIMIT,
   type MirroredState,
   mirroredState,
@@ -16,10 +17,10 @@ import {
 } from './mirrored-state.ts';
 
 export type SyncStep =
-  | { readonly kind: 'init-db'; readonly schema: string; readonly reached: MirroredState }
-  | { readonly kind: 'query'; readonly sql: string; readonly reached: MirroredState }
-  | { readonly kind: 'set'; readonly assignments: readonly string[]; readonly reached: MirroredState }
-  | { readonly kind: 'set-option'; readonly multiStatements: boolean; readonly reached: MirroredState };
+  | { readonly kind: 'init-db'; readonly schema: string; readonly reached: ConnectionState }
+  | { readonly kind: 'query'; readonly sql: string; readonly reached: ConnectionState }
+  | { readonly kind: 'set'; readonly assignments: readonly string[]; readonly reached: ConnectionState }
+  | { readonly kind: 'set-option'; readonly multiStatements: boolean; readonly reached: ConnectionState };
 
 /**
  * Errors by which a server says that it does not have a variable, or not like this. Source: ProxySQL ignores these, so
@@ -64,8 +65,16 @@ export interface SyncTarget {
   readonly ignoreSpace: boolean;
 }
 
-/** Steps from `actual` to `wanted`; each carries the state the connection has once the server has answered OK. */
-export function planSync(actual: MirroredState, wanted: MirroredState, target: SyncTarget): SyncStep[] {
+/** Statements lead into a schema; no statement leads out of all of them. */
+export function canReachSchema(actual: ConnectionState, schema: string): boolean {
+  return schema !== '' || actual.schema === '';
+}
+
+/**
+ * Steps from `actual` to `wanted`, which it can reach; each carries the state the connection has once the server has
+ * answered OK.
+ */
+export function planSync(actual: ConnectionState, wanted: MirroredState, target: SyncTarget): SyncStep[] {
   const steps: SyncStep[] = [];
   let state = actual;
   const entersSchema = state.schema !== wanted.schema && wanted.schema !== '';
@@ -90,7 +99,12 @@ export function planSync(actual: MirroredState, wanted: MirroredState, target: S
 }
 
 /** Adds the step to the wanted character set, if there has to be one. @returns the state it leads to */
-function planNames(state: MirroredState, wanted: MirroredState, target: SyncTarget, steps: SyncStep[]): MirroredState {
+function planNames(
+  state: ConnectionState,
+  wanted: MirroredState,
+  target: SyncTarget,
+  steps: SyncStep[],
+): ConnectionState {
   if (wanted.names === undefined) return state;
   if (sameNames(state.names, wanted.names) && !losesCharset(state, wanted)) return state;
   const reached = withNames(state, wanted.names);
@@ -102,12 +116,12 @@ function planNames(state: MirroredState, wanted: MirroredState, target: SyncTarg
 const ASCII = /^[\x00-\x7f]*$/;
 const UTF8: CharacterSet = { charset: 'utf8mb4', collation: '' };
 
-function readsUtf8({ names, variables }: MirroredState): boolean {
+function readsUtf8({ names, variables }: ConnectionState): boolean {
   return !variables.has('character_set_client') && /^utf8/i.test(names?.charset ?? '');
 }
 
 /** DEFAULT of such a variable is the server's, not what SET NAMES had made of it: only SET NAMES brings that back. */
-function losesCharset(actual: MirroredState, wanted: MirroredState): boolean {
+function losesCharset(actual: ConnectionState, wanted: MirroredState): boolean {
   return [...actual.variables.keys()].some((name) => CHARSET_VARIABLES.has(name) && !wanted.variables.has(name));
 }
 

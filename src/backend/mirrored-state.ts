@@ -10,8 +10,12 @@ export interface CharacterSet {
   readonly collation: string;
 }
 
-export interface MirroredState {
-  readonly schema: string;
+/**
+ * What a connection is like, as far as is known. The schema is undefined when it may be any or none. '' is none for sure:
+ * nothing but a login leads there, and DROP DATABASE of the schema it was in.
+ */
+export interface ConnectionState {
+  readonly schema: string | undefined;
   /** Undefined while nothing is known, as after a reset of the connection: the next sync sets it. */
   readonly names: CharacterSet | undefined;
   /** Lower-case name → SQL text of its value as the client wrote it (`'ANSI'` with its quotes). */
@@ -19,15 +23,35 @@ export interface MirroredState {
   readonly key: string;
 }
 
+/** What a session is like, and so has a connection to be; in the schema '' when it is in none. */
+export interface MirroredState extends ConnectionState {
+  readonly schema: string;
+}
+
+/** Every server has it, and nothing can be written or dropped there by a name without a schema. */
+export const SCHEMA_OF_EVERY_SERVER = 'information_schema';
+
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 /** Builds the value; `variables` is taken over, not copied. */
 export function mirroredState(
   schema: string,
   names: CharacterSet | undefined,
+  variables?: ReadonlyMap<string, string>,
+): MirroredState;
+export function mirroredState(
+  schema: string | undefined,
+  names: CharacterSet | undefined,
+  variables?: ReadonlyMap<string, string>,
+): ConnectionState;
+export function mirroredState(
+  schema: string | undefined,
+  names: CharacterSet | undefined,
   variables: ReadonlyMap<string, string> = NO_VARIABLES,
-): MirroredState {
-  const parts = [schema, names === undefined ? '' : `${names.charset} ${names.collation}`];
+): ConnectionState {
+  // A client may call its schema whatever it likes.
+  const known = schema === undefined ? '?' : `${schema.length} ${schema}`;
+  const parts = [known, names === undefined ? '' : `${names.charset} ${names.collation}`];
   for (const name of [...variables.keys()].sort()) parts.push(`${name}=${variables.get(name)}`);
   return { schema, names, variables, key: parts.join('\0') };
 }
@@ -42,7 +66,9 @@ export function loginState(schema: string, charset: string, collation: string): 
   return lastLogin;
 }
 
-export function withSchema(state: MirroredState, schema: string): MirroredState {
+export function withSchema(state: ConnectionState, schema: string): MirroredState;
+export function withSchema(state: ConnectionState, schema: string | undefined): ConnectionState;
+export function withSchema(state: ConnectionState, schema: string | undefined): ConnectionState {
   return state.schema === schema ? state : mirroredState(schema, state.names, state.variables);
 }
 
@@ -55,7 +81,9 @@ export const CHARSET_VARIABLES: ReadonlySet<string> = new Set([
 ]);
 
 /** What SET NAMES leaves: the single variables of the character set are forgotten. */
-export function withNames(state: MirroredState, names: CharacterSet): MirroredState {
+export function withNames(state: MirroredState, names: CharacterSet): MirroredState;
+export function withNames(state: ConnectionState, names: CharacterSet): ConnectionState;
+export function withNames(state: ConnectionState, names: CharacterSet): ConnectionState {
   const variables = new Map([...state.variables].filter(([name]) => !CHARSET_VARIABLES.has(name)));
   return mirroredState(state.schema, names, variables);
 }

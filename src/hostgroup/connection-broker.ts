@@ -247,5 +247,6 @@ export class ConnectionBroker implements Distributor {
 }
 
 function fits(connection: BackendConnection, wish: ConnectionWish): boolean {
-  return connection.username === wish.username && connection.shape === wish.shape;
+  if (connection.username !== wish.username || connection.shape !== wish.shape) return false;
+  return !wish.schemaless || connection.state.schema === '';
 }

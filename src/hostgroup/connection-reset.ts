@@ -7,6 +7,7 @@ import type { AnswerOwner, BackendConnection } from '../backend/backend-connecti
 import { mirroredState } from '../backend/mirrored-state.ts';
 import { Command } from '../protocol/commands.ts';
 import type { ResponseWalker } from '../protocol/response-walker.ts';
+import { SessionEffect } from '../sql/facts.ts';
 
 /** A server that does not answer a reset within this time loses the connection, in ms. */
 export const resetTimeoutMs = 5_000;
@@ -15,6 +16,14 @@ export const resetTimeoutMs = 5_000;
 const NOT_AS_AT_LOGIN: ReadonlyMap<string, string> = new Map([['sql_mode', 'DEFAULT']]);
 
 const COM_RESET_CONNECTION_FRAME = Buffer.from([1, 0, 0, 0, Command.COM_RESET_CONNECTION]);
+
+/** What may have entered a schema where nobody saw it: MariaDB takes USE as a prepared statement, in procedures as well. */
+const ENTERS_UNSEEN = SessionEffect.SQL_PREPARE | SessionEffect.CALL | SessionEffect.OPAQUE;
+
+/** The schema has to be said again, or there is none for sure. */
+function schemaAfterReset({ state, pins }: BackendConnection): '' | undefined {
+  return state.schema === '' && (pins & ENTERS_UNSEEN) === 0 ? '' : undefined;
+}
 
 export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean: BackendConnection) => void): void {
   const timer = setTimeout(() => connection.destroy(), resetTimeoutMs);
@@ -29,7 +38,7 @@ export function resetAndGiveBack(connection: BackendConnection, giveBack: (clean
       // The reset forgets variables and puts the character set to what the server likes best. It keeps the schema but
       // not its collation_database, which LOAD DATA reads by, so the schema has to be said again.
       const variables = connection.ignoreSpace ? NOT_AS_AT_LOGIN : undefined;
-      connection.state = mirroredState('', undefined, variables);
+      connection.state = mirroredState(schemaAfterReset(connection), undefined, variables);
       connection.statements.clear();
       connection.pins = 0;
       connection.lingerStatements = 0;

@@ -134,6 +134,9 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
   }
 }
 
+/** Words without which a text leaves a connection without a schema. */
+const MAY_ENTER_SCHEMA = /\b(use|execute|call)\b/i;
+
 /** Runs mysql-init_connect, whose answer nobody sees. What it set, apart from schema and character set, stays. */
 function runInitConnect(connection: BackendConnection, sql: string, timeoutMs: number): Promise<void> {
   if (sql.trim() === '') return Promise.resolve();
@@ -149,7 +152,7 @@ function runInitConnect(connection: BackendConnection, sql: string, timeoutMs: n
       answerDone(_connection, walker) {
         if (walker.ended === 'error') return fail(walker.error?.message ?? 'refused');
         clearTimeout(timer);
-        connection.state = mirroredState('', undefined);
+        connection.state = mirroredState(MAY_ENTER_SCHEMA.test(sql) ? undefined : '', undefined);
         resolve();
       },
       answerLost: (_connection, error) => fail(error.message),

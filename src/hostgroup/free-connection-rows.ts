@@ -19,7 +19,7 @@ export function freeConnectionRow(
     srvHost: server.hostname,
     srvPort: server.port,
     user: connection.username,
-    schema: state.schema,
+    schema: state.schema ?? '',
     initConnect: initConnect === '' ? null : initConnect,
     timeZone: variable('time_zone'),
     sqlMode: variable('sql_mode'),

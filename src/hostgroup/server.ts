@@ -34,6 +34,8 @@ export interface ConnectionWish {
   readonly shape: number;
   /** Key of the mirrored state; a connection that already has it needs no sync. */
   readonly stateKey: string;
+  /** In no schema: nothing brings a connection there that has ever been in one. */
+  readonly schemaless: boolean;
   /** One that nobody has used before. */
   readonly fresh: boolean;
   /** Absent: any server will do. */
@@ -280,7 +282,7 @@ export class Server implements ConnectionHome {
       connection.outdated = true;
       this.lanes.close(connection);
       // Rights in a schema are read when it is entered: whoever holds the connection enters it anew.
-      connection.state = withSchema(connection.state, '');
+      if (connection.state.schema !== '') connection.state = withSchema(connection.state, undefined);
     }
   }
 
@@ -309,8 +311,10 @@ export class Server implements ConnectionHome {
     return row;
   }
 
+  /** One that is in the wished state, else one of another state; one without a schema, which cannot be had back, last. */
   #find(wish: ConnectionWish): number {
     let usable = -1;
+    let schemaless = -1;
     for (let index = this.free.length - 1; index >= 0; index--) {
       const connection = this.free[index];
       if (connection === undefined || connection.username !== wish.username || connection.shape !== wish.shape)
@@ -318,8 +322,11 @@ export class Server implements ConnectionHome {
       // It is being pinged.
       if (!connection.idle) continue;
       if (connection.state.key === wish.stateKey) return index;
-      if (usable < 0) usable = index;
+      if (connection.state.schema === '') {
+        if (schemaless < 0) schemaless = index;
+      } else if (usable < 0 && !wish.schemaless) usable = index;
     }
+    if (wish.schemaless || usable < 0) return schemaless;
     return usable;
   }
 }

@@ -132,7 +132,7 @@ export class Judge {
     }
     const sqlMode = sqlModeOf(context.sqlMode);
     const mode = this.#lexerMode(sqlMode, reading);
-    const everything = this.policy.hasOpenTables || isSystemSchema(context.schema);
+    const everything = this.policy.hasOpenTables || context.schema === '' || isSystemSchema(context.schema);
     const outcome = this.#test.run(context.text, mode, sqlMode);
     if (outcome === 'ambiguous') {
       if (!everything && !this.#test.mayTouch(context.text)) return PASSED;

@@ -295,7 +295,9 @@ export class Resolver {
     if (!dependents.names.has(name)) return;
     const schema = fold(call.schema ?? this.#schema);
     for (const routine of catalog.routines) {
-      if (routine.kind !== 'function' || fold(routine.name) !== name || fold(routine.schema) !== schema) continue;
+      if (routine.kind !== 'function' || fold(routine.name) !== name) continue;
+      // Without a schema it could be that of any.
+      if (schema !== '' && fold(routine.schema) !== schema) continue;
       if (!dependents.routineDepends(routine)) continue;
       const words = `function ${routine.schema}.${routine.name} depends on them`;
       throw new Refused(refuseStatement(Reason.ROUTINE, words));

@@ -404,6 +404,7 @@ export class StatementReader extends QueryParser {
     }
     this.#unsettled = true;
     this.#manyResults = true;
+    if (schema === '') throw new Refused(refuseStatement(Reason.NO_SCHEMA, `${name} is of no schema`));
     const { catalog, dependents } = this.knowledge;
     const routine = catalog.routines.find(
       (candidate) =>

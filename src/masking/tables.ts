@@ -79,6 +79,8 @@ export class Tables {
   /** A base table or a view. */
   #lastingTable(name: TableName, alias: string): Relation {
     const schema = name.schema ?? this.#schema;
+    // No server reads it either; nothing is guessed about the schema that it would be of.
+    if (schema === '') throw new Refused(refuseStatement(Reason.NO_SCHEMA, `${name.name} is of no schema`));
     const { catalog, dependents, relations } = this.#knowledge;
     if (isSystemSchema(schema) && isValueBearing(schema, name.name)) {
       const words = `${schema}.${name.name} shows values or statements of others`;

@@ -50,6 +50,7 @@ export const Reason = {
   POSITION: 'SLUICE-M27',
   FINGERPRINT: 'SLUICE-M28',
   SERVER_FILE: 'SLUICE-M29',
+  NO_SCHEMA: 'SLUICE-M30',
 } as const;
 /** M40 and above are given by what stands around the judge (results, diagnostics, commands). */
 export type ReasonCode = (typeof Reason)[keyof typeof Reason];

@@ -2,17 +2,13 @@
  * What a statement that has run on a server means to others than its client: pools whose connections know old rights,
  * what is believed of schemas and definitions, the session that dropped the schema it was in.
  */
-import { withSchema } from '../backend/mirrored-state.ts';
-import { HEADER_BYTES } from '../protocol/framer.ts';
-import { droppedSchemas } from '../sql/dropped-schemas.ts';
+import { SCHEMA_OF_EVERY_SERVER, withSchema } from '../backend/mirrored-state.ts';
 import { SessionEffect } from '../sql/facts.ts';
 import { accountsChanged } from './changed-rights.ts';
-import { decodeText } from './client-text.ts';
+import { dropsSchema } from './dropped-schema.ts';
 import { mayDefine } from './masking/definitions.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
-
-const SCHEMA_OF_EVERY_SERVER = 'information_schema';
 
 /** @param ok the server took it; one that failed may have done a part */
 export function tellOthers(session: Session, statement: Statement, ok: boolean): void {
@@ -27,13 +23,12 @@ export function tellOthers(session: Session, statement: Statement, ok: boolean):
 }
 
 /**
- * Who drops the schema it is in is in none on a server. Here it is where no table can be written or dropped by a name without a
- * schema: mysql-default_schema may be one with data, and the schema that is gone would make every statement fail.
+ * Who drops the schema it is in is in none on a server, and here where sessions may be: with mysql-default_schema ''. Otherwise it
+ * is where no table can be written or dropped by a name without a schema: mysql-default_schema may be one with data, and the
+ * schema that is gone would make every statement fail.
  */
-function leaveDropped(session: Session, { command, prepared, frame }: Statement): void {
-  if (command !== 'query' && command !== 'execute') return;
-  const bytes = prepared === undefined ? frame.subarray(HEADER_BYTES + 1) : prepared.text;
-  const text = decodeText(bytes, 0, bytes.length, session.state) ?? bytes.toString('utf8');
-  if (!droppedSchemas(text).includes(session.state.schema)) return;
-  session.state = withSchema(session.state, SCHEMA_OF_EVERY_SERVER);
+function leaveDropped(session: Session, statement: Statement): void {
+  const { state, variables } = session;
+  if (!dropsSchema(statement, state, state.schema)) return;
+  session.state = withSchema(state, variables.defaultSchema === '' ? '' : SCHEMA_OF_EVERY_SERVER);
 }

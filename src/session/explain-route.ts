@@ -4,7 +4,7 @@
  */
 import type { RouteExplanation, RouteQuestion, RouteStep } from '../../runtime/route.ts';
 import type { UserEntry } from '../../runtime/snapshot.ts';
-import { mirroredState } from '../backend/mirrored-state.ts';
+import { type MirroredState, mirroredState } from '../backend/mirrored-state.ts';
 import { Capability } from '../protocol/capabilities.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
@@ -62,7 +62,7 @@ export async function explainRoute(
       step: 'session',
       item: 'schema',
       result: who.state.schema,
-      detail: question.schema === undefined ? 'the default' : '',
+      detail: question.schema === undefined ? (who.state.schema === '' ? 'none' : 'the default') : '',
     },
     {
       step: 'session',
@@ -214,11 +214,7 @@ async function decide(
 }
 
 /** How the proxy answers a SET it mirrors; undefined for one that goes to a server, or of which one is asked. */
-function answerOfSet(
-  who: { readonly state: ReturnType<typeof mirroredState> },
-  text: string,
-  strict: boolean,
-): string | undefined {
+function answerOfSet(who: { readonly state: MirroredState }, text: string, strict: boolean): string | undefined {
   const outcome = applySet(who.state, text, strict);
   if (outcome.kind === 'forward' || (outcome.kind === 'mirrored' && !outcome.certain)) return undefined;
   return outcome.kind === 'refused' ? `error ${outcome.error.code}` : 'ok';

@@ -30,7 +30,7 @@ export class FastForward implements AnswerOwner {
     this.#cancel = hostgroups.request({
       hostgroup: user.defaultHostgroup,
       user: backendUser,
-      wish: { username: user.username, shape, stateKey: state.key, fresh: true },
+      wish: { username: user.username, shape, stateKey: state.key, schemaless: state.schema === '', fresh: true },
       after: undefined,
       onConnection: (connection) => this.#begin(connection),
       onFailure: (error) => this.#fail(error),

@@ -36,7 +36,7 @@ export function processlistRow(session: Session, run: Pick<StatementRun, 'phase'
     threadId: context.workerIndex,
     sessionId: session.connectionId,
     user: user.username,
-    db: session.state.schema,
+    db: session.state.schema === '' ? null : session.state.schema,
     cliHost: client.address,
     cliPort: client.port,
     hostgroup: connection?.home.hostgroup ?? user.defaultHostgroup,

@@ -52,7 +52,7 @@ function backendInfo(connection: BackendConnection): unknown {
     conn: {
       MultiplexDisabled: !connection.clean,
       mysql: {
-        db: connection.state.schema,
+        db: connection.state.schema ?? '',
         host: home.hostname,
         port: home.port,
         server_status: connection.statusFlags,

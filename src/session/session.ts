@@ -607,7 +607,8 @@ export class Session implements RunOwner {
     this.leases.endAll();
     this.cursors.clear();
     this.statements.clear();
-    this.state = this.#loginState;
+    // Servers and ProxySQL stay in the schema.
+    this.state = withSchema(this.#loginState, this.state.schema);
     this.#guard.reset();
     this.lockedHostgroup = -1;
     this.unmirroredSets.clear();

@@ -6,12 +6,12 @@
 
 import type { MirroredState } from '../../backend/mirrored-state.ts';
 import { CLEAR } from '../../masking/judge.ts';
-import { PASS, type Verdict } from '../../masking/verdict.ts';
+import { PASS, Reason, type Verdict } from '../../masking/verdict.ts';
 import { AnswerFilter } from '../../masks/answer-filter.ts';
 import { cellCharsetOf, isAsciiCompatible } from '../../masks/cell-charset.ts';
 import { comparedHeadBytesMax } from '../../masks/whole-answer.ts';
 import { Capability } from '../../protocol/capabilities.ts';
-import type { ProtocolError } from '../../protocol/errors.ts';
+import { errors, type ProtocolError } from '../../protocol/errors.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from '../../protocol/framer.ts';
 import { SessionEffect } from '../../sql/facts.ts';
 import { slotOf } from '../decide.ts';
@@ -294,6 +294,8 @@ export class Guard {
     const refused = given.find((verdict) => verdict.kind === 'refuse');
     if (refused?.kind === 'refuse') {
       const { code, message } = refused.refusal;
+      // As a server says it, for whom it is the same with every table.
+      if (code === Reason.NO_SCHEMA) return { error: errors.noDatabase(), code };
       return { error: { code: 1148, sqlState: '42000', message }, code };
     }
     if (disagreement) {
@@ -474,6 +476,8 @@ export class Guard {
   #refuse(statement: Statement, error: ProtocolError, code: string): void {
     const session = this.#session;
     const { context, user, client } = session;
+    // A mistake, and none that touches anything.
+    if (code === Reason.NO_SCHEMA) return session.statementFailed(statement, error);
     this.#count('refused', code, 1);
     const delayMs = context.masking.refusals.note(
       {

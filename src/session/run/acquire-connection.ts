@@ -6,12 +6,14 @@
  *   held? ─▶ (may share) lane or free ─▶ (else) free ─▶ request … connection | failure | cancelled
  */
 import type { BackendConnection } from '../../backend/backend-connection.ts';
+import { canReachSchema } from '../../backend/backend-sync.ts';
 import type { ConnectionWish, Server } from '../../hostgroup/server.ts';
 import { errors, type ProtocolError } from '../../protocol/errors.ts';
 import type { Statement } from '../statement.ts';
 import type { CausalReads } from './causal-reads.ts';
 import type { ConnectionSync } from './connection-sync.ts';
 import type { RunOwner } from './run-owner.ts';
+import { ASKS_BACK } from './statement-effects.ts';
 
 /** Who needs the connection; hears of exactly one of these for each `acquire` that is not cancelled. */
 export interface ConnectionSeeker {
@@ -45,7 +47,7 @@ export class Acquisition {
     const { leases, hostgroups } = this.#owner;
     this.#causal.begin(statement);
     const held = leases.find(statement.hostgroup);
-    if (held !== undefined && !this.#causal.leave(held)) {
+    if (held !== undefined && !this.#causal.leave(held) && !this.#leaveSchema(held, statement)) {
       // A server that was taken out of service finishes nothing more, transactions included.
       if ((held.home as Server).status === 'OFFLINE_HARD' && held.idle) held.destroy();
       if (!held.lost) return this.#seeker.haveConnection(held);
@@ -69,6 +71,13 @@ export class Acquisition {
   cancel(): void {
     this.#cancelRequest?.();
     this.#cancelRequest = undefined;
+  }
+
+  /** Gives back a connection that is only kept just in case, and cannot be brought to having no schema. */
+  #leaveSchema(held: BackendConnection, statement: Statement): boolean {
+    const schema = statement.prepared?.schema ?? this.#owner.state.schema;
+    if (canReachSchema(held.state, schema) || (statement.facts.effects & ASKS_BACK) !== 0) return false;
+    return this.#owner.leases.letGo(held);
   }
 
   #request(statement: Statement, wish: ConnectionWish, lost: BackendConnection | undefined): void {
@@ -95,11 +104,13 @@ export class Acquisition {
 
   #wishOf(statement: Statement): ConnectionWish {
     const { shape, backendUser } = this.#owner;
+    const wanted = this.#sync.wantedState(statement);
     return {
       username: backendUser.username,
       shape: this.#causal.tracks(statement.hostgroup) ? this.#causal.trackingShape(shape) : shape,
       sees: this.#causal.sees,
-      stateKey: this.#sync.wantedState(statement).key,
+      stateKey: wanted.key,
+      schemaless: wanted.schema === '',
       fresh: statement.decision.createNewConnection,
     };
   }

@@ -4,7 +4,7 @@
  * servers tell the ids of transactions. sight.ts says what a statement has to see, gtid/ what each server has executed.
  */
 import type { BackendConnection } from '../../backend/backend-connection.ts';
-import { type MirroredState, withVariables } from '../../backend/mirrored-state.ts';
+import { type ConnectionState, type MirroredState, withVariables } from '../../backend/mirrored-state.ts';
 import { type GtidSet, parseGtidSet } from '../../gtid/gtid-set.ts';
 import type { Server, Sight } from '../../hostgroup/server.ts';
 import { Capability } from '../../protocol/capabilities.ts';
@@ -84,7 +84,7 @@ export class CausalReads {
 }
 
 /** Within a transaction a server does not take it: what the connection tells stays as it is. */
-export function trackingLike(wanted: MirroredState, actual: MirroredState): MirroredState {
+export function trackingLike(wanted: MirroredState, actual: ConnectionState): MirroredState {
   const [name] = TRACKING;
   return withVariables(wanted, [[name, actual.variables.get(name) ?? 'DEFAULT']]);
 }

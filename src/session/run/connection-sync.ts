@@ -6,8 +6,15 @@
  *   plan ─▶ sendNext ─▶ (answer) stepDone ─▶ sendNext … ─▶ reached
  */
 import type { AnswerOwner, BackendConnection } from '../../backend/backend-connection.ts';
-import { planSync, type SyncStep, stepAnswer, stepFrame, stepsInstead } from '../../backend/backend-sync.ts';
-import { type MirroredState, withSchema } from '../../backend/mirrored-state.ts';
+import {
+  canReachSchema,
+  planSync,
+  type SyncStep,
+  stepAnswer,
+  stepFrame,
+  stepsInstead,
+} from '../../backend/backend-sync.ts';
+import { type MirroredState, SCHEMA_OF_EVERY_SERVER, withSchema } from '../../backend/mirrored-state.ts';
 import type { Server } from '../../hostgroup/server.ts';
 import { Capability } from '../../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../../protocol/errors.ts';
@@ -47,6 +54,8 @@ export class ConnectionSync {
     let wanted = this.wantedState(statement);
     if (connection.state.key !== wanted.key && connection.inTransaction && statement.stateOnly !== true)
       wanted = trackingLike(wanted, connection.state);
+    // It holds what the session needs, and cannot leave its schema for none. Here a name without a schema does no harm.
+    if (!canReachSchema(connection.state, wanted.schema)) wanted = withSchema(wanted, SCHEMA_OF_EVERY_SERVER);
     this.#target = wanted;
     if (connection.state.key === wanted.key) this.clear();
     else this.#steps = planSync(connection.state, wanted, connection);

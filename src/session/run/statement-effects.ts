@@ -4,7 +4,9 @@
  * its warnings, row count or insert id. Whether a connection is kept is for leases.ts to decide.
  */
 import type { BackendConnection } from '../../backend/backend-connection.ts';
+import { withSchema } from '../../backend/mirrored-state.ts';
 import { SessionEffect, type StatementFacts } from '../../sql/facts.ts';
+import { schemaAfter } from '../dropped-schema.ts';
 import { NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from '../leases.ts';
 import type { Statement } from '../statement.ts';
 import type { LaneMembership } from './lane-membership.ts';
@@ -58,10 +60,16 @@ export class StatementEffects {
     if (!outcome.ok && didNothing(statement.facts, outcome.errorCode)) connection.pins &= ~this.#newPins;
     this.#newPins = 0;
     if ((effects & (SessionEffect.SCHEMA | SessionEffect.DROP_SCHEMA)) !== 0)
-      connection.state = { ...connection.state, schema: '', key: '\0unknown' };
+      this.#noteSchema(connection, statement, outcome.ok);
     // What was asked for stays as it is; on a lane nothing of the session's is kept.
     if ((effects & ASKS_BACK) !== 0 || this.#lane.onLane) return;
     this.#linger(connection, outcome, knowsInsertId || this.#diagnostics.replaying);
+  }
+
+  /** The statement has entered or dropped schemas itself. */
+  #noteSchema(connection: BackendConnection, statement: Statement, ok: boolean): void {
+    const { state } = connection;
+    connection.state = withSchema(state, schemaAfter(state.schema, statement, this.#owner.state, ok));
   }
 
   /** mysql-auto_increment_delay_multiplex statements after the one that made an id, unless another one comes before. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { planSync, stepSql, stepsInstead } from '../../../src/backend/backend-sync.ts';
+import { canReachSchema, planSync, stepSql, stepsInstead } from '../../../src/backend/backend-sync.ts';
 import { mirroredState, withNames, withSchema, withVariables } from '../../../src/backend/mirrored-state.ts';
 
 const MARIADB = { mariadb: true, ignoreSpace: false };
@@ -32,6 +32,20 @@ describe('making a backend connection look like a session', () => {
       "SET SESSION sql_mode = 'ANSI', SESSION time_zone = '+01:00'",
     ]);
     assert.equal(steps.at(-1)?.reached.key, wanted.key);
+  });
+
+  it('leads into a schema from wherever it is, and out of all of them from nowhere', () => {
+    const unknown = withSchema(fresh, undefined);
+    for (const actual of [fresh, withSchema(fresh, 'other'), unknown]) {
+      assert.ok(canReachSchema(actual, 'clinic'));
+      assert.deepEqual(sqlOf(planSync(actual, withSchema(fresh, 'clinic'), MARIADB)), ['USE clinic']);
+    }
+    assert.deepEqual(
+      [fresh, withSchema(fresh, 'other'), unknown].map((actual) => canReachSchema(actual, '')),
+      [true, false, false],
+    );
+    assert.notEqual(unknown.key, fresh.key);
+    for (const schema of ['?', '0 ', `utf8mb4\0`]) assert.notEqual(withSchema(fresh, schema).key, unknown.key);
   });
 
   it('puts back what another session had set', () => {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { ServerEntry } from '../../../runtime/snapshot.ts';
 import { readMysqlVariables } from '../../../runtime/variables.ts';
 import type { BackendConnection } from '../../../src/backend/backend-connection.ts';
+import { withSchema } from '../../../src/backend/mirrored-state.ts';
 import { LoginRefused } from '../../../src/connection-phase/client-login.ts';
 import { ShapeMismatch } from '../../../src/hostgroup/connector.ts';
 import { closedConnectionMs, fullServerPauseMs } from '../../../src/hostgroup/full-servers.ts';
@@ -30,6 +31,7 @@ interface AskOptions {
   readonly username?: string;
   readonly shape?: number;
   readonly stateKey?: string;
+  readonly schemaless?: boolean;
   readonly after?: BackendConnection;
 }
 
@@ -67,6 +69,7 @@ class Pool {
       username: options.username ?? 'app',
       shape: options.shape ?? 0,
       stateKey: options.stateKey ?? '',
+      schemaless: options.schemaless ?? false,
       fresh: false,
     };
   }
@@ -125,6 +128,25 @@ describe('connections of a hostgroup', () => {
     assert.equal(pool.row().connUsed, 1);
     assert.equal(pool.row().connFree, 1);
     assert.equal(pool.servers.opened.length, 2);
+  });
+
+  it('serve who has no schema only when they have none, and others then last', async () => {
+    const pool = new Pool([serverEntry(1, 'a', { maxConnections: 2 })]);
+    const entered = await pool.connection();
+    const none = await pool.connection();
+    entered.state = withSchema(entered.state, 'clinic');
+    for (const connection of [entered, none]) pool.manager.giveBack(connection);
+    const schemaless = pool.wish({ schemaless: true, stateKey: none.state.key });
+    assert.equal(pool.manager.take(1, pool.wish({ stateKey: 'another' })), entered);
+    assert.equal(pool.manager.take(1, schemaless), none);
+    const asked = pool.ask({ schemaless: true });
+    pool.manager.giveBack(entered);
+    await settled();
+    assert.ok(entered.lost, 'it makes room for one that has never been in a schema');
+    assert.equal(asked.connection?.state.schema, '');
+    const behind = pool.ask({ schemaless: true });
+    pool.manager.giveBack(none);
+    assert.equal(behind.connection, none);
   });
 
   it('are not shared between users or shapes', async () => {

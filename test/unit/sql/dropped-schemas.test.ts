@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { droppedSchemas } from '../../../src/sql/dropped-schemas.ts';
+import { droppedSchemas, soleDroppedSchema } from '../../../src/sql/dropped-schemas.ts';
 
 test('the schemas that a text drops', () => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
@@ -11,4 +11,16 @@ test('the schemas that a text drops', () => {
     ['DROP TABLE app', []],
   ];
   for (const [text, names] of cases) assert.deepEqual(droppedSchemas(text), names, text);
+});
+
+test('the schema of a text that drops it and does nothing else', () => {
+  const cases: readonly (readonly [string, string | undefined])[] = [
+    ['DROP DATABASE app', 'app'],
+    ['/* x */ drop schema if exists `a``b` /* y */ ;\n', 'a`b'],
+    ['DROP DATABASE app; CREATE DATABASE app', undefined],
+    ['DROP DATABASE app -- gone', undefined],
+    ["SELECT 'DROP DATABASE app'", undefined],
+    [`DROP DATABASE app${' '.repeat(100_000)}x`, undefined],
+  ];
+  for (const [text, name] of cases) assert.equal(soleDroppedSchema(text), name, text.slice(0, 50));
 });

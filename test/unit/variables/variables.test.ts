@@ -80,7 +80,7 @@ function apply(
   options: Partial<ApplyOptions> = {},
 ): ReturnType<typeof applyVariables> {
   const list = Object.entries(rows).map(([name, value]) => ({ name, value }));
-  return applyVariables(list, { prefix: 'mysql-', current, startingUp: false, ...options });
+  return applyVariables(list, { prefix: 'mysql-', current, startingUp: false, strict: false, ...options });
 }
 
 describe('one value of one variable', () => {
@@ -88,21 +88,26 @@ describe('one value of one variable', () => {
     test(`${name} = ${JSON.stringify(text)} ${runtime === REFUSED ? 'is refused' : `becomes ${JSON.stringify(runtime)}`}`, () => {
       const variable = findVariable(name);
       assert.ok(variable);
-      const judged = normalise(variable.spec, text);
+      const judged = normalise(variable.spec, text, false);
       if (runtime === REFUSED) assert.ok('problem' in judged);
       else assert.equal('value' in judged ? judged.value : judged.problem, runtime);
     });
   }
 
   test('a number with something behind it is taken with a note', () => {
-    const judged = normalise(findVariable('mysql-max_connections')!.spec, '12abc');
+    const judged = normalise(findVariable('mysql-max_connections')!.spec, '12abc', false);
     assert.deepEqual(judged, { value: '12', note: 'is not a whole number; 12 is used' });
   });
 
   test('every default is a value that is accepted and stays as it is', () => {
     for (const { name, spec, defaultText } of VARIABLES) {
-      assert.deepEqual(normalise(spec, defaultText), { value: defaultText }, name);
+      assert.deepEqual(normalise(spec, defaultText, false), { value: defaultText }, name);
     }
+  });
+
+  test('with sluice-strict there may be no default schema', () => {
+    assert.deepEqual(normalise(findVariable('mysql-default_schema')!.spec, '', true), { value: '' });
+    assert.ok('problem' in normalise(findVariable('mysql-server_version')!.spec, '', true));
   });
 });
 
@@ -253,7 +258,12 @@ describe('what a real ProxySQL did', () => {
     const runtime = { 'mysql-': {}, 'admin-': {} } as Record<VariablePrefix, VariableValues>;
     const load = (prefix: VariablePrefix, startingUp: boolean): void => {
       const rows = [...memory].map(([name, value]) => ({ name, value }));
-      const { values, corrections } = applyVariables(rows, { prefix, current: runtime[prefix], startingUp });
+      const { values, corrections } = applyVariables(rows, {
+        prefix,
+        current: runtime[prefix],
+        startingUp,
+        strict: false,
+      });
       runtime[prefix] = values;
       for (const { name, value } of corrections) {
         if (value === undefined) memory.delete(name);
