@@ -336,7 +336,11 @@ async function compare(suite: Suite, sources: string, scratch: string, part: str
   );
   const server: DatabaseServer = await startMariadb({ setup, args: ['--local-infile=1', '--max-connections=200'] });
   const sluice = await SluiceProcess.start({
-    mysqlVariables: { enable_load_data_local_infile: 'true', server_version: '10.11.19-MariaDB' },
+    mysqlVariables: {
+      enable_load_data_local_infile: 'true',
+      server_version: '10.11.19-MariaDB',
+      default_schema: '',
+    },
     users: [{ username: 'root', password: '', default_hostgroup: 0 }],
     servers: [{ address: server.host, port: server.port, hostgroup: 0, max_connections: 190 }],
   });

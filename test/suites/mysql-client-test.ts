@@ -69,6 +69,7 @@ async function main(): Promise<void> {
       enable_load_data_local_infile: 'true',
       server_version: '10.11.19-MariaDB',
       proxy_protocol_networks: '*',
+      default_schema: '',
     },
     users: [
       { username: 'root', password: '', default_hostgroup: 0 },
