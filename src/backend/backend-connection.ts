@@ -25,6 +25,8 @@ import { WriteBatch } from './write-batch.ts';
 
 /** Whoever an answer belongs to. */
 export interface AnswerOwner {
+  /** It is to get the metadata of results as ProxySQL would pass it on, not as the server sends it. */
+  readonly likeProxysql?: boolean;
   /** Bytes of the answer, whole packets or not. True: they are not needed any more, and may be overwritten. */
   answerBytes(chunk: Buffer, connection: BackendConnection): boolean;
   /** LOAD DATA LOCAL: the server waits for the client's file. Whoever cannot have one sent lacks this. */
@@ -41,6 +43,9 @@ interface Expected {
   readonly kind: ResponseKind;
   owner: AnswerOwner;
 }
+
+/** Says nothing of the session once the result it belongs to has failed. */
+const OF_ONE_RESULT = StatusFlag.MORE_RESULTS_EXISTS | StatusFlag.NO_INDEX_USED | StatusFlag.NO_GOOD_INDEX_USED;
 
 /** Takes answers that nobody wants any more. */
 const NOBODY: AnswerOwner = { answerBytes: () => true, answerDone() {}, answerLost() {} };
@@ -80,6 +85,8 @@ export interface BackendConnectionOptions {
   readonly deprecateEof: boolean;
   /** The server was promised query attributes. */
   readonly queryAttributes?: boolean;
+  /** The server could tell of its session's state, whether or not it was asked to. */
+  readonly offersSessionTrack?: boolean;
   readonly threadId: number;
   readonly serverVersion: string;
   readonly state: ConnectionState;
@@ -112,6 +119,7 @@ export class BackendConnection {
   readonly ignoreSpace: boolean;
   /** What it is sent has the form that CLIENT_QUERY_ATTRIBUTES gives it. */
   readonly queryAttributes: boolean;
+  readonly offersSessionTrack: boolean;
   readonly createdAtMs: number;
   /** When it was last given back or pinged, by the pool's coarse clock. */
   quietSinceMs: number;
@@ -164,6 +172,7 @@ export class BackendConnection {
     this.serverVersion = options.serverVersion;
     this.ignoreSpace = (options.shape & Capability.IGNORE_SPACE) !== 0;
     this.queryAttributes = options.queryAttributes ?? false;
+    this.offersSessionTrack = options.offersSessionTrack ?? false;
     this.state = options.state;
     this.statusFlags = options.statusFlags;
     this.createdAtMs = options.createdAtMs;
@@ -244,7 +253,7 @@ export class BackendConnection {
       return true;
     }
     this.#queue.push({ kind, owner });
-    if (this.#queue.length === 1) this.#begin(kind, performance.now());
+    if (this.#queue.length === 1) this.#begin(kind, owner, performance.now());
     if (kind !== 'query') this.home.commandSent(kind);
     return this.write(this.queryAttributes ? withAttributes(frame, carrier) : frame);
   }
@@ -326,10 +335,11 @@ export class BackendConnection {
     }
   }
 
-  #begin(kind: ResponseKind, nowMs: number): void {
+  #begin(kind: ResponseKind, owner: AnswerOwner, nowMs: number): void {
     this.headSinceMs = nowMs;
     this.#headBytesSeen = false;
     this.#walker.begin(kind, this.#deprecateEof);
+    if (owner.likeProxysql === true) this.#walker.dress(this.statusFlags);
   }
 
   /** An ERR packet carries no status flags: what came before it decides, `earlierFlags` of the same answer included. */
@@ -376,8 +386,10 @@ export class BackendConnection {
     if (walker.ended === 'error') {
       this.transactionUnknown = this.#mayBeInTransaction(walker.statusFlags);
       // Of several statements those before the one that failed have told.
-      if (walker.statusFlags !== 0) this.statusFlags = walker.statusFlags & ~StatusFlag.MORE_RESULTS_EXISTS;
-    } else if (head.kind !== 'prepare' && head.kind !== 'string') {
+      if (walker.statusFlags !== 0) this.statusFlags = walker.statusFlags & ~OF_ONE_RESULT;
+    } else if (head.kind === 'prepare') {
+      this.statusFlags &= ~StatusFlag.SESSION_STATE_CHANGED;
+    } else if (head.kind !== 'string') {
       this.statusFlags = walker.statusFlags;
       this.transactionUnknown = false;
     }
@@ -388,7 +400,7 @@ export class BackendConnection {
     this.answeredAtMs = nowMs;
     head.owner.answerDone(this, walker);
     const next = this.#queue.peek();
-    if (next !== undefined && !this.#headBytesSeen) this.#begin(next.kind, nowMs);
+    if (next !== undefined && !this.#headBytesSeen) this.#begin(next.kind, next.owner, nowMs);
     else if (next === undefined && head.owner === NOBODY && this.shared) this.home.connectionLeft?.(this);
   }
 }

@@ -53,6 +53,15 @@ export function stepAnswer(step: SyncStep): 'query' | 'simple' {
   return step.kind === 'set-option' ? 'simple' : 'query';
 }
 
+/** Session state that servers announce unless they are told otherwise; see session_track_system_variables. */
+const ANNOUNCED = /^SESSION (?:autocommit|time_zone|character_set_(?:client|connection|results)) /;
+
+/** A server that is asked for it says in its OK that session state has changed. */
+export function announces(step: SyncStep): boolean {
+  if (step.kind === 'set') return step.assignments.some((assignment) => ANNOUNCED.test(assignment));
+  return step.kind === 'init-db' || (step.kind === 'query' && step.sql.startsWith('SET NAMES '));
+}
+
 /** The text of a step that is a statement. */
 export function stepSql(step: Extract<SyncStep, { kind: 'query' | 'set' }>): string {
   return step.kind === 'query' ? step.sql : `SET ${step.assignments.join(', ')}`;

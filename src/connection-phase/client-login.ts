@@ -47,6 +47,8 @@ export interface ClientLogin {
   readonly serverVersion: string;
   readonly threadId: number;
   readonly capabilities: number;
+  /** The server could tell of its sessions' state; whether it was asked to is in `capabilities`. */
+  readonly offersSessionTrack: boolean;
   readonly statusFlags: number;
   /** The collation id the server was told. */
   readonly charset: number;
@@ -124,6 +126,7 @@ class ClientExchange {
       serverVersion: greeting.serverVersion,
       threadId: greeting.connectionId,
       capabilities: this.capabilities,
+      offersSessionTrack: hasCapability(greeting.capabilities, Capability.SESSION_TRACK),
       statusFlags,
       charset,
     };

@@ -120,6 +120,7 @@ export async function openBackendConnection(options: ConnectOptions): Promise<Ba
       shape,
       deprecateEof: (shape & Capability.DEPRECATE_EOF) !== 0,
       queryAttributes: (login.capabilities & Capability.QUERY_ATTRIBUTES) !== 0,
+      offersSessionTrack: login.offersSessionTrack,
       threadId: login.threadId,
       serverVersion: login.serverVersion,
       state: mirroredState('', names === undefined ? undefined : { charset: names.charset, collation: names.name }),

@@ -57,6 +57,7 @@ export const errors = {
   packetTooLarge: () => protocolError(1153, '08S01', "Got a packet bigger than 'max_allowed_packet' bytes"),
   packetsOutOfOrder: () => protocolError(1156, '08S01', 'Got packets out of order'),
   malformedPacket: () => protocolError(1835, 'HY000', 'Malformed communication packet.'),
+  processKillUnsupported: () => protocolError(9003, '28000', 'Command not supported'),
 
   // Statements
   noDatabase: () => protocolError(1046, '3D000', 'No database selected'),

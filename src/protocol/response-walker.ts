@@ -18,6 +18,7 @@ import { errors, type ProtocolError } from './errors.ts';
 import { HEADER_BYTES, MAX_FRAME_BYTES } from './framer.ts';
 import { decodeErr, EOF_HEADER, ERR_HEADER, LOCAL_INFILE_HEADER, OK_HEADER } from './ok-err-eof.ts';
 import { MalformedPacket, PacketReader } from './packet-reader.ts';
+import { dressDefinition, dressEof } from './proxysql-dress.ts';
 import { opensCursor, StatusFlag } from './status-flags.ts';
 
 /**
@@ -66,6 +67,7 @@ const STATEMENT_ID_BYTES = 4;
 const SCRATCH_BYTES = 1024;
 const NOWHERE = -1;
 const NO_FIRST_BYTE = -1;
+const UNDRESSED = -1;
 
 /** scratch: reused by every walker, never across a call. */
 const reader = new PacketReader();
@@ -146,6 +148,10 @@ export class ResponseWalker {
   private scratchBytes = 0;
   /** The client asked for a cursor. */
   private opens = false;
+  /** See `dress`; UNDRESSED: the chunks are not touched. */
+  private statusBefore: number = UNDRESSED;
+  /** Of the definition under way. */
+  private columnType = 0;
 
   // The chunk last pushed
   private chunkStart = 0;
@@ -178,6 +184,15 @@ export class ResponseWalker {
     this.header = 0;
     this.judged = false;
     this.statementIdSeen = false;
+    this.statusBefore = UNDRESSED;
+  }
+
+  /**
+   * What is pushed from now on is changed in place to what ProxySQL would make of it; see proxysql-dress.ts.
+   * @param statusBefore bits of `StatusFlag` that the connection had when the statement was sent
+   */
+  dress(statusBefore: number): void {
+    this.statusBefore = statusBefore;
   }
 
   /** A packet that begins now, like this, is an OK that may tell of the session's state. */
@@ -298,7 +313,9 @@ export class ResponseWalker {
       if (this.state === State.PREPARE_FIRST) this.locateStatementId(start, chunk);
       if (!whole) this.keep(chunk, start, taken);
     }
+    const left = this.frameLeft;
     this.frameLeft -= taken;
+    const { state } = this;
     if (this.frameLeft === 0) {
       this.headerBytes = 0;
       this.header = 0;
@@ -310,7 +327,20 @@ export class ResponseWalker {
         else this.read(this.scratch!, 0, this.scratchBytes);
       }
     }
+    // After it was read: the walker goes by what the server said.
+    if (this.statusBefore !== UNDRESSED) this.dressPiece(state, chunk, start, taken, left);
     return start + taken;
+  }
+
+  /** @param left bytes of the frame from `start` on, of which `taken` are in the chunk */
+  private dressPiece(state: State, chunk: Buffer, start: number, taken: number, left: number): void {
+    if (state === State.COLUMNS_EOF) {
+      if (this.frameBytes === EOF_BYTES) dressEof(chunk, start, start + taken, left, this.statusBefore);
+      return;
+    }
+    // A definition is not read; an ERR in its place is.
+    if ((state !== State.COLUMNS && state !== State.DEFINITIONS) || this.reading) return;
+    this.columnType = dressDefinition(chunk, start, start + taken, left, this.columnType);
   }
 
   /** Looks at the first byte of a packet: true when the packet has to be read. */
@@ -431,8 +461,9 @@ export class ResponseWalker {
     if (bytes === EOF_BYTES) this.readEofFields();
     else this.readOkFields();
     const more = (this.statusFlags & StatusFlag.MORE_RESULTS_EXISTS) !== 0;
-    if (more && (this.state === State.FIRST || this.state === State.ROWS)) this.state = State.FIRST;
-    else this.finish(ended);
+    if (!more || (this.state !== State.FIRST && this.state !== State.ROWS)) return this.finish(ended);
+    this.state = State.FIRST;
+    if (this.statusBefore !== UNDRESSED) this.statusBefore = this.statusFlags;
   }
 
   private expectColumns(firstByte: number): void {

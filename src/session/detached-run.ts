@@ -49,7 +49,8 @@ export class DetachedRun implements RunOwner {
   /** It has a connection of its own: it must not hold up anybody. */
   readonly pipelining = false;
   readonly sharesNothing = true;
-  readonly explains = false;
+  /** Nobody reads its answers, and tables count errors as servers say them. */
+  readonly likeProxysql = true;
   readonly throttle = undefined;
   /** Nobody reads after it. */
   readonly gtidSources = NO_SOURCES;

@@ -90,6 +90,8 @@ export async function explainRoute(
     capabilities: Capability.LOCAL_FILES,
     state: who.state,
     variables: runtime.variables,
+    likeProxysql: !runtime.sluice.strict,
+    warned: 0,
   };
   const local = answerLocally(view, original, text, 0, text.length);
   if (local !== undefined) {

@@ -52,6 +52,7 @@ function wholeNumber(value: ParamValue): number | undefined {
 /** The command of old clients and of mysqladmin: KILL CONNECTION with the id in binary. */
 export function onProcessKill(session: Session, buffer: Buffer, start: number, end: number): void {
   if (end - start < 5) return session.answerError(errors.malformedPacket());
+  if (session.likeProxysql) return session.answerError(errors.processKillUnsupported());
   kill(session, buffer.readUInt32LE(start + 1), 'CONNECTION');
 }
 

@@ -10,7 +10,7 @@ import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import type { PacketWriter } from '../protocol/packet-writer.ts';
 import { type ColumnDefinition, writeTextResultset } from '../protocol/text-resultset.ts';
-import type { StatementFacts } from '../sql/facts.ts';
+import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { parseSet } from '../sql/set-parser.ts';
 import { parseUse } from '../sql/use-parser.ts';
 import { decodeText, notDecoded } from './client-text.ts';
@@ -37,6 +37,9 @@ export interface LocalContext {
   readonly state: MirroredState;
   readonly connectionId: number;
   readonly capabilities: number;
+  readonly likeProxysql: boolean;
+  /** Warnings that the last statement's answer counted. */
+  readonly warned: number;
 }
 
 const OK: LocalAnswer = { kind: 'ok' };
@@ -114,6 +117,8 @@ const CONNECTION_ID = /^\s*SELECT\s+(CONNECTION_ID\(\))(?:\s+AS\s+(?:(\w+)|`([\w
  */
 export function answerLocallyAfterRules(context: LocalContext, statement: Statement): LocalAnswer | undefined {
   const { facts, command, frame, prepared } = statement;
+  if (context.likeProxysql && command === 'query' && (facts.effects & SessionEffect.WARNINGS) !== 0)
+    return answerDiagnostics(context, frame);
   if (facts.kind !== 'select' || facts.pureRead || facts.multiStatement) return undefined;
   if ((prepared?.text ?? frame).length > CONNECTION_ID_BYTES_MAX) return undefined;
   const text = prepared?.text.toString('latin1') ?? frame.toString('latin1', HEADER_BYTES + 1);
@@ -122,6 +127,22 @@ export function answerLocallyAfterRules(context: LocalContext, statement: Statem
   const name = aliases.find((alias) => alias !== undefined) ?? plain;
   const answer = command === 'execute' ? oneBinaryCell : oneCell;
   return answer(name, String(context.connectionId), ColumnType.LONGLONG);
+}
+
+const WARNINGS_OF_NOTHING = resultOf(
+  ['Level', 'Code', 'Message'].map((name) => columnOf(name, ColumnType.VAR_STRING)),
+  [],
+);
+const DIAGNOSTICS_BYTES_MAX = 64;
+const DIAGNOSTICS = /^\s*SHOW\s+(COUNT\s*\(\s*\*\s*\)\s*)?WARNINGS\s*;?\s*$/i;
+
+/** Source: ProxySQL, which asks a server for warnings when there are some, and tells of no error. */
+function answerDiagnostics({ warned }: LocalContext, frame: Buffer): LocalAnswer | undefined {
+  if (frame.length > DIAGNOSTICS_BYTES_MAX) return undefined;
+  const match = DIAGNOSTICS.exec(frame.toString('latin1', HEADER_BYTES + 1));
+  if (match === null) return undefined;
+  if (match[1] !== undefined) return oneCell('@@session.warning_count', String(warned));
+  return warned > 0 ? undefined : WARNINGS_OF_NOTHING;
 }
 
 function isPlainEnd(text: string): boolean {
@@ -171,10 +192,14 @@ function columnOf(name: string, type: ColumnType): ColumnDefinition {
 }
 
 function cellOf(column: ColumnDefinition, value: string): LocalAnswer {
+  return resultOf([column], [[value]]);
+}
+
+function resultOf(columns: readonly ColumnDefinition[], rows: readonly (readonly string[])[]): LocalAnswer {
   return {
     kind: 'resultset',
     write(writer, sequenceId, statusFlags, deprecateEof) {
-      writeTextResultset(writer, sequenceId, { columns: [column], rows: [[value]], statusFlags, deprecateEof });
+      writeTextResultset(writer, sequenceId, { columns, rows, statusFlags, deprecateEof });
     },
   };
 }

@@ -32,7 +32,7 @@ import { type QueryAttributes, splitQuery } from '../protocol/query-attributes.t
 import type { CachedAnswer } from '../query-cache/query-cache.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
 import type { DigestEntry } from '../sql/digest-cache.ts';
-import type { StatementFacts } from '../sql/facts.ts';
+import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
 import { tellOthers } from './aftermath.ts';
 import { AtWork } from './at-work.ts';
 import { throughCache } from './cached-statement.ts';
@@ -111,6 +111,8 @@ export class Session implements RunOwner {
   lastInsertId: number | bigint = 0;
   /** The hostgroup whose connection has state that nobody can repeat elsewhere; -1 when there is none. */
   lockedHostgroup = -1;
+  /** Warnings that the last answer counted; SHOW WARNINGS and the like do not count. */
+  warned = 0;
   readonly unmirroredSets = new UnmirroredSets();
   readonly context: WorkerContext;
   readonly #loginState: MirroredState;
@@ -173,8 +175,8 @@ export class Session implements RunOwner {
     return this.runtime.sluice.pipelining && multiplexing && connectionDelayMultiplexMs === 0;
   }
 
-  get explains(): boolean {
-    return this.runtime.sluice.strict;
+  get likeProxysql(): boolean {
+    return !this.runtime.sluice.strict;
   }
 
   get sharesNothing(): boolean {
@@ -450,6 +452,7 @@ export class Session implements RunOwner {
   ): void {
     if (outcome.lastInsertId !== 0) this.lastInsertId = outcome.lastInsertId;
     this.#failedOn = outcome.ok ? undefined : connection;
+    if ((statement.facts.effects & SessionEffect.WARNINGS) === 0) this.warned = outcome.ok ? outcome.warnings : 0;
     tellOthers(this, statement, outcome.ok);
     this.#sets.done(statement, outcome.ok);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
@@ -529,6 +532,8 @@ export class Session implements RunOwner {
   /** Answers when it is known whether there is such a schema, or that nobody can say; see schema-check.ts. */
   useSchema(schema: string): void {
     if (schema === '' && this.runtime.sluice.strict) return this.answerError(errors.noDatabase());
+    // A connection that is only kept just in case can be asked instead of a new one; a USE leaves nothing to ask for.
+    this.leases.endLinger();
     const asked = this.askForSchema(schema, this.client.address);
     if (asked === undefined) return this.#enterSchema(schema);
     this.atWork.begin('Init DB', undefined, 0);

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Connection, ResultSetHeader } from 'mysql2/promise';
+import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import mysql from 'mysql2/promise';
 import { Command } from '../../src/protocol/commands.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
@@ -86,6 +86,16 @@ describe('multiplexing', () => {
       await a.query('DELETE FROM t WHERE id = 7');
       await a.query('SELECT v FROM t');
       assert.equal(await stage.connectionsUsed(), 0);
+    }));
+
+  test('a connection that is only kept just in case is there for the question whether a schema is', () =>
+    withVariables({ auto_increment_delay_multiplex: '3' }, async () => {
+      await a.query('INSERT INTO numbered VALUES ()');
+      assert.equal(await stage.connectionsUsed(), 1);
+      await a.query('USE other');
+      assert.equal(await stage.connectionsUsed(), 0);
+      const [[row]] = await a.query<RowDataPacket[]>('SELECT LAST_INSERT_ID() = MAX(id) AS same FROM test.numbered');
+      assert.equal(row?.same, 1);
     }));
 
   test('mysql-auto_increment_delay_multiplex_timeout_ms ends that', () =>

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Capability, hasCapability } from '../../src/protocol/capabilities.ts';
+import { ColumnFlag, ColumnType } from '../../src/protocol/column-types.ts';
 import { Command } from '../../src/protocol/commands.ts';
 import { decodeErr } from '../../src/protocol/ok-err-eof.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
@@ -118,6 +119,58 @@ describe('sluice-strict', () => {
     ]);
   });
 
+  test('metadata is as the server sends it; off: as ProxySQL’s client library makes it', async () => {
+    const seen = await onAndOff(async () => {
+      const client = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP, deprecateEof: false });
+      const look = async () => {
+        const { packets } = await client.query("SELECT 1 AS n, 'x' AS s");
+        const flagsOf = (packet: Buffer | undefined) => packet?.readUInt16LE(packet.length - 5);
+        return [flagsOf(packets[1]), flagsOf(packets[2]), packets[3]?.readUInt16LE(3)];
+      };
+      const first = await look();
+      await client.query('USE mysql');
+      const afterUse = await look();
+      client.destroy();
+      return [...first.slice(0, 2), afterUse[2]];
+    });
+    const NUMBER = ColumnFlag.NOT_NULL | ColumnFlag.BINARY;
+    assert.deepEqual(seen, [
+      [NUMBER, ColumnFlag.NOT_NULL, StatusFlag.AUTOCOMMIT],
+      [
+        NUMBER | ColumnFlag.NUM,
+        ColumnFlag.NOT_NULL,
+        // Of the statement that changed the schema.
+        StatusFlag.AUTOCOMMIT | StatusFlag.SESSION_STATE_CHANGED,
+      ],
+    ]);
+  });
+
+  test('SHOW WARNINGS tells of an error; off: of warnings alone, and their number is the proxy’s', async () => {
+    const told = await onAndOff(async () => {
+      const client = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP, deprecateEof: false });
+      const rowsOf = async (sql: string) => {
+        const { packets } = await client.query(sql);
+        const ends = packets.flatMap((packet, index) =>
+          packet[0] === 0xfe && packet.length === EOF_BYTES ? index : [],
+        );
+        return (ends[1] ?? 0) - (ends[0] ?? 0) - 1;
+      };
+      assert.equal((await client.query('SELECT nothing')).errorCode, 1054);
+      const afterError = await rowsOf('SHOW WARNINGS');
+      await client.query("SELECT CAST('abc' AS SIGNED)");
+      const afterWarning = [await rowsOf('SHOW WARNINGS'), await rowsOf('show warnings ;')];
+      const { packets } = await client.query('SHOW COUNT(*) WARNINGS');
+      const column = packets[1] as Buffer;
+      const answer = [afterError, afterWarning, column[column.length - 6], packets[3]?.toString('latin1', 1)];
+      client.destroy();
+      return answer;
+    });
+    assert.deepEqual(told, [
+      [1, [1, 1], ColumnType.LONGLONG, '1'],
+      [0, [1, 1], ColumnType.VAR_STRING, '1'],
+    ]);
+  });
+
   test('FETCH of an unknown statement is an error; off: the connection ends', async () => {
     const fetched = await onAndOff(async () => {
       const client = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });
@@ -131,6 +184,20 @@ describe('sluice-strict', () => {
       );
     });
     assert.deepEqual(fetched, [1243, true]);
+  });
+
+  test('COM_PROCESS_KILL ends a session, if it is there; off: it is refused', async () => {
+    const codes = await onAndOff(async () => {
+      const client = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });
+      const { errorCode } = await client.command(
+        Command.COM_PROCESS_KILL,
+        Buffer.from([0xff, 0xff, 0xff, 0]),
+        'simple',
+      );
+      client.destroy();
+      return errorCode;
+    });
+    assert.deepEqual(codes, [0, 9003]);
   });
 
   describe('replicas', () => {

@@ -7,6 +7,7 @@
  */
 import type { AnswerOwner, BackendConnection } from '../../backend/backend-connection.ts';
 import {
+  announces,
   canReachSchema,
   planSync,
   type SyncStep,
@@ -19,6 +20,7 @@ import type { Server } from '../../hostgroup/server.ts';
 import { Capability } from '../../protocol/capabilities.ts';
 import { errors, type ProtocolError } from '../../protocol/errors.ts';
 import type { ResponseWalker } from '../../protocol/response-walker.ts';
+import { StatusFlag } from '../../protocol/status-flags.ts';
 import { SessionEffect } from '../../sql/facts.ts';
 import { NEXT_TRANSACTION_PIN } from '../leases.ts';
 import type { Statement } from '../statement.ts';
@@ -89,6 +91,9 @@ export class ConnectionSync {
     }
     this.warnings = walker.warnings;
     connection.state = step.reached;
+    // ProxySQL asks servers to tell, and clients can see that they did.
+    if (this.#owner.likeProxysql && connection.offersSessionTrack && announces(step))
+      connection.statusFlags |= StatusFlag.SESSION_STATE_CHANGED;
     if (step.kind === 'set-option') connection.shape = (connection.shape ^ Capability.MULTI_STATEMENTS) >>> 0;
     return undefined;
   }
@@ -97,7 +102,7 @@ export class ConnectionSync {
   errorOf(step: SyncStep, statement: Statement, { home }: BackendConnection, walker: ResponseWalker): ProtocolError {
     const error = walker.error ?? errors.lostConnection();
     // A SET may be to blame itself: what it says is mirrored before it is sent.
-    if (step.kind !== 'set' || statement.facts.kind === 'set' || !this.#owner.explains) return error;
+    if (step.kind !== 'set' || statement.facts.kind === 'set' || this.#owner.likeProxysql) return error;
     // Another server took the SET, or nobody was asked: the statement itself is not to blame.
     return errors.stateRefused(error.code, error.sqlState, error.message, home.hostgroup);
   }

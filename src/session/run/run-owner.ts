@@ -39,8 +39,8 @@ export interface RunOwner {
   readonly counters: Counters;
   /** Hostgroups of which a session has to know its last write; see gtid_from_hostgroup. */
   readonly gtidSources: GtidSources;
-  /** An error of a SET that comes with another statement is explained; ProxySQL passes it on as it is. */
-  readonly explains: boolean;
+  /** sluice-strict is off: answers are as ProxySQL gives them where a server's own would tell more, or be right. */
+  readonly likeProxysql: boolean;
   /** Statements may share connections, as far as the configuration goes. */
   readonly pipelining: boolean;
   /** Nothing of the session is on a connection, nor has to be on the next. */

@@ -157,6 +157,10 @@ export class StatementRun implements DispatchOwner, ConnectionSeeker {
 
   // ---------------------------------------------------------------- what comes back
 
+  get likeProxysql(): boolean {
+    return this.#owner.likeProxysql;
+  }
+
   answerBytes(chunk: Buffer, connection: BackendConnection): boolean {
     const { statement } = this;
     // Of what the proxy itself has sent only the end counts.
