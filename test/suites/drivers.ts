@@ -120,6 +120,28 @@ const php = (extension: string): Suite => ({
     lineResults(output, /(?<word>PASS|FAIL|XFAIL|BORK) [^\n[]*\[(?<name>ext\/\S+)\]/g, (word) => word === 'PASS'),
 });
 
+/** Tests of packages for Node that are run by `urun`. */
+const urun = (name: string, source: RegExp): Suite => ({
+  name,
+  source,
+  prepare: ({ source: cwd }) => {
+    if (!existsSync(join(cwd, 'node_modules'))) execFileSync('npm', ['install', '--no-save'], { cwd });
+  },
+  command: ({ port, source: cwd }) => ({
+    program: process.execPath,
+    args: ['test/run.js'],
+    env: {
+      MYSQL_HOST: HOST,
+      MYSQL_PORT: `${port}`,
+      MYSQL_USER: 'root',
+      MYSQL_DATABASE: 'test',
+      FILTER: 'integration',
+    },
+    cwd,
+  }),
+  results: (output) => lineResults(output, /^(?<word>not ok|ok) \d+ (?<name>\S+)/gm, (word) => word === 'ok'),
+});
+
 const JAVA_TESTS = 'src/test/java/org/mariadb/jdbc';
 const JARS = ['mariadb-java-client', 'junit4', 'hamcrest-all', 'HikariCP', 'jna', 'slf4j-api', 'slf4j-nop']
   .map((name) => `/usr/share/java/${name}.jar`)
@@ -188,26 +210,8 @@ const SUITES: readonly Suite[] = [
   perl('DBD::MariaDB', /^DBD-MariaDB-/, 'MariaDB'),
   php('mysqli'),
   php('pdo_mysql'),
-  {
-    name: 'mysqljs',
-    source: /^mysql-2/,
-    prepare: ({ source }) => {
-      if (!existsSync(join(source, 'node_modules'))) execFileSync('npm', ['install', '--no-save'], { cwd: source });
-    },
-    command: ({ port, source: cwd }) => ({
-      program: process.execPath,
-      args: ['test/run.js'],
-      env: {
-        MYSQL_HOST: HOST,
-        MYSQL_PORT: `${port}`,
-        MYSQL_USER: 'root',
-        MYSQL_DATABASE: 'test',
-        FILTER: 'integration',
-      },
-      cwd,
-    }),
-    results: (output) => lineResults(output, /^(?<word>not ok|ok) \d+ (?<name>\S+)/gm, (word) => word === 'ok'),
-  },
+  urun('mysqljs', /^mysql-2/),
+  urun('mysql2', /^mysql2-/),
   {
     name: 'connector-j',
     source: /^mariadb-connector-j-/,
@@ -277,6 +281,29 @@ const SUITES: readonly Suite[] = [
     },
     results: unittestResults,
   },
+  {
+    name: 'peewee',
+    source: /^peewee-/,
+    command: ({ port, source: cwd }) => ({
+      program: '/usr/bin/python3',
+      args: [
+        'runtests.py',
+        '-e',
+        'mysql',
+        '-v',
+        '2',
+        '--mysql-host',
+        HOST,
+        '--mysql-port',
+        `${port}`,
+        '--mysql-user',
+        'root',
+      ],
+      env: { PYTHONDONTWRITEBYTECODE: '1' },
+      cwd,
+    }),
+    results: unittestResults,
+  },
 ];
 
 /** The apps of Django's suite that are about databases. */
@@ -331,7 +358,7 @@ async function compare(suite: Suite, sources: string, scratch: string, part: str
   const source = join(sources, folder);
   const files = partOf([...(suite.files?.(source) ?? [])].sort(), part);
   suite.prepare?.({ port: 0, scratch, source, files });
-  const setup = ['test', 'dj1', 'dj2'].map(
+  const setup = ['test', 'dj1', 'dj2', 'peewee_test'].map(
     (name) => `CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci`,
   );
   const server: DatabaseServer = await startMariadb({ setup, args: ['--local-infile=1', '--max-connections=200'] });
