@@ -22,6 +22,9 @@ import type { ServerChoice } from './server-choice.ts';
 import type { ServerDirectory } from './server-directory.ts';
 import { WaitingRoom, waitQueueLengthMax } from './waiting-room.ts';
 
+/** Who waits this long, in ms, is not passed over for somebody whose schema the connection is nearer to. */
+export const passedOverMs = 50;
+
 export class ConnectionBroker implements Distributor {
   readonly opener: ConnectionOpener;
   /** The time of the last sweep: good enough where a hundred milliseconds are nothing. */
@@ -156,10 +159,7 @@ export class ConnectionBroker implements Distributor {
     if (server.pipelining === 'wanted' && connection.idle && server.entry.status === 'ONLINE' && !this.#closed)
       return this.#verdicts.probe(server, connection, (clean) => this.giveBack(clean));
     const group = this.#directory.group(server.hostgroup);
-    const waiting = group?.waiting.find(({ connecting, request: { wish } }) => {
-      if (connecting || !fits(connection, wish)) return false;
-      return wish.sees === undefined || this.#choice.shows(server, wish.sees);
-    });
+    const waiting = group === undefined ? undefined : this.#nextFor(connection, server, group.waiting);
     if (group !== undefined && waiting !== undefined && server.accepts(this.#clock.nowMs())) {
       this.#room.satisfy(group, waiting, connection);
       return;
@@ -173,6 +173,25 @@ export class ConnectionBroker implements Distributor {
     connection.quietSinceMs = this.sweptAtMs;
     server.free.push(connection);
     if (group !== undefined && group.waiting.length > 0) this.serveAll(group);
+  }
+
+  /**
+   * Who of those who wait gets this connection, if anybody. The first whose session is in a schema, or in none, as the
+   * connection is: so that few of them are brought from one to the other. But nobody is passed over for long: undefined
+   * when it is somebody's turn whom the connection cannot serve, and for whom it may have to make room.
+   */
+  #nextFor(connection: BackendConnection, server: Server, queue: readonly Waiting[]): Waiting | undefined {
+    const schemaless = connection.state.schema === '';
+    let first: Waiting | undefined;
+    for (const waiting of queue) {
+      const { wish } = waiting.request;
+      if (waiting.connecting || wish.username !== connection.username || wish.shape !== connection.shape) continue;
+      if (wish.sees !== undefined && !this.#choice.shows(server, wish.sees)) continue;
+      if (wish.schemaless !== schemaless) first ??= waiting;
+      else if (first === undefined || this.#clock.nowMs() - first.sinceMs < passedOverMs) return waiting;
+      else break;
+    }
+    return first?.request.wish.schemaless === true ? undefined : first;
   }
 
   /** Takes a connection back on which something of a session is left: it is reset first, or closed. */
@@ -244,9 +263,4 @@ export class ConnectionBroker implements Distributor {
     this.#directory.dropIfDrained(group, server);
     if (group.waiting.length > 0) setImmediate(() => this.serveAll(group));
   }
-}
-
-function fits(connection: BackendConnection, wish: ConnectionWish): boolean {
-  if (connection.username !== wish.username || connection.shape !== wish.shape) return false;
-  return !wish.schemaless || connection.state.schema === '';
 }

@@ -5,6 +5,7 @@ import { readMysqlVariables } from '../../../runtime/variables.ts';
 import type { BackendConnection } from '../../../src/backend/backend-connection.ts';
 import { withSchema } from '../../../src/backend/mirrored-state.ts';
 import { LoginRefused } from '../../../src/connection-phase/client-login.ts';
+import { passedOverMs } from '../../../src/hostgroup/connection-broker.ts';
 import { ShapeMismatch } from '../../../src/hostgroup/connector.ts';
 import { closedConnectionMs, fullServerPauseMs } from '../../../src/hostgroup/full-servers.ts';
 import { HostgroupManager, upkeepIntervalMs } from '../../../src/hostgroup/hostgroup-manager.ts';
@@ -147,6 +148,26 @@ describe('connections of a hostgroup', () => {
     const behind = pool.ask({ schemaless: true });
     pool.manager.giveBack(none);
     assert.equal(behind.connection, none);
+  });
+
+  it('are given to who waits in the like of it, and by turns to who has waited long', async () => {
+    const pool = new Pool([serverEntry(1, 'a', { maxConnections: 1 })]);
+    const entered = await pool.connection();
+    entered.state = withSchema(entered.state, 'clinic');
+    const none = pool.ask({ schemaless: true });
+    const some = [pool.ask(), pool.ask(), pool.ask()];
+    pool.manager.giveBack(entered);
+    assert.equal(some[0]?.connection, entered, 'passed over for now');
+    pool.clock.advance(passedOverMs);
+    pool.manager.giveBack(entered);
+    await settled();
+    assert.ok(entered.lost);
+    const fresh = none.connection;
+    assert.ok(fresh !== undefined && fresh !== entered);
+    const another = pool.ask({ schemaless: true });
+    pool.manager.giveBack(fresh);
+    assert.equal(some[1]?.connection, fresh, 'has waited longer');
+    assert.equal(another.connection, undefined);
   });
 
   it('are not shared between users or shapes', async () => {
