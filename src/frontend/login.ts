@@ -15,7 +15,7 @@ import { compressedSocket, isCompressed } from '../net/compressed-socket.ts';
 import { type Compression, zlibCompression, zstdCompression } from '../net/compression.ts';
 import type { TlsIdentity } from '../net/tls.ts';
 import { trustedNetworks } from '../net/trusted-networks.ts';
-import { Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
+import { ANY_COMPRESSION, Capability, SERVING_CAPABILITIES } from '../protocol/capabilities.ts';
 import { charsetById, collationByName, isParseable } from '../protocol/charsets.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
 import { StatusFlag } from '../protocol/status-flags.ts';
@@ -57,7 +57,6 @@ function compressionOf({
   return (capabilities & Capability.COMPRESS) !== 0 ? zlibCompression : zstdCompression();
 }
 
-const ANY_COMPRESSION = Capability.COMPRESS | Capability.ZSTD_COMPRESSION_ALGORITHM;
 const NOTHING = Buffer.alloc(0);
 
 /** Collation announced in the greeting when mysql-default_collation_connection is unknown: utf8_general_ci. */

@@ -39,6 +39,9 @@ export const Capability = {
 } as const;
 export type Capability = (typeof Capability)[keyof typeof Capability];
 
+/** Packets after the login are in compressed ones. */
+export const ANY_COMPRESSION = Capability.COMPRESS | Capability.ZSTD_COMPRESSION_ALGORITHM;
+
 /** What any server of ours that serves clients can do. TLS and what only some of them can do come on top. */
 export const SERVING_CAPABILITIES: number =
   (Capability.LONG_PASSWORD |

@@ -47,6 +47,7 @@ import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './loca
 import { logStatement } from './log-statement.ts';
 import { isIndexGone, isStalePrepared } from './masking/error-texts.ts';
 import { Guard } from './masking/guard.ts';
+import { isInOrder } from './packet-order.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { processlistRow } from './processlist-row.ts';
 import { type CountedStatement, recordStatement } from './record-statement.ts';
@@ -212,6 +213,8 @@ export class Session implements RunOwner {
     this.runtime = this.context.runtime;
     this.#sequenceId = (sequenceId + 1) & 0xff;
     this.atWork.since = performance.now();
+    if (sequenceId !== 0 && !isInOrder(buffer, start, end, sequenceId, this.capabilities))
+      return this.#refuseDisorder();
     const command = buffer[start] ?? -1;
     if (this.#goesUnread && command !== Command.COM_QUIT && command !== Command.COM_CHANGE_USER) {
       return this.forwardAll(frameOf(buffer, start, end));
@@ -254,6 +257,16 @@ export class Session implements RunOwner {
       default:
         return onUnknownCommand(this, command, buffer, start, end);
     }
+  }
+
+  #refuseDisorder(): void {
+    this.context.logger.info({ user: this.user.username, session: this.connectionId }, 'packets out of order');
+    // Not answerError: what the client has sent behind it may not be looked at.
+    if (!this.likeProxysql) {
+      writeErr(scratch, this.#sequenceId, errors.packetsOutOfOrder());
+      this.client.write(scratch.take());
+    }
+    this.client.end();
   }
 
   /** From this command on a connection of the default hostgroup is this client's, and nobody reads what goes over it. */

@@ -3,13 +3,17 @@
  * only where nobody is kept from anything is here as well.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { Capability, hasCapability } from '../../src/protocol/capabilities.ts';
 import { ColumnFlag, ColumnType } from '../../src/protocol/column-types.ts';
+import { commandFrame } from '../../src/protocol/command-frame.ts';
 import { Command } from '../../src/protocol/commands.ts';
+import { HEADER_BYTES } from '../../src/protocol/framer.ts';
 import { decodeErr } from '../../src/protocol/ok-err-eof.ts';
 import { StatusFlag } from '../../src/protocol/status-flags.ts';
 import { APP, accountSql, Stage } from '../helpers/stage.ts';
+import { within } from '../helpers/wait.ts';
 import { ConnectionEnded, WireClient } from '../helpers/wire-client.ts';
 import { type RawClient, rawClient } from '../unit/connection-phase/raw-client.ts';
 
@@ -184,6 +188,27 @@ describe('sluice-strict', () => {
       );
     });
     assert.deepEqual(fetched, [1243, true]);
+  });
+
+  test('packets out of order are refused before a server sees them, and nothing behind them is looked at', async () => {
+    const opened = async () =>
+      (await stage.sluice.admin('SELECT SUM(ConnOK) AS n FROM stats_mysql_connection_pool'))[0]?.n;
+    const said = await onAndOff(async () => {
+      const client = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });
+      await client.query('SELECT 1');
+      const before = await opened();
+      const chunks: Buffer[] = [];
+      client.socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+      const late = commandFrame(Command.COM_QUERY, 'SELECT 2');
+      late[3] = 5;
+      client.socket.write(Buffer.concat([late, commandFrame(Command.COM_QUERY, 'CREATE DATABASE behind')]));
+      await within(once(client.socket, 'close'), 'the end of the connection', 5_000);
+      const bytes = Buffer.concat(chunks);
+      assert.equal(await opened(), before);
+      return bytes.length === 0 ? 'nothing' : decodeErr(bytes, HEADER_BYTES, bytes.length).code;
+    });
+    assert.deepEqual(said, [1156, 'nothing']);
+    assert.deepEqual(await stage.databases[0]?.query("SHOW DATABASES LIKE 'behind'"), []);
   });
 
   test('COM_PROCESS_KILL ends a session, if it is there; off: it is refused', async () => {
