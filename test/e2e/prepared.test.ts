@@ -118,6 +118,29 @@ describe('prepared statements', () => {
     for (const session of sessions) session.destroy();
   });
 
+  test('a server that takes no more statements: those that clients have closed make room', async () => {
+    const limit = (count: number) => stage.database.query(`SET GLOBAL max_prepared_stmt_count = ${count}`);
+    const other = await stage.connect();
+    await limit(4);
+    try {
+      // Each on a connection of its own, which keeps what was prepared there.
+      for (const [round, each] of [client, other, client].entries()) {
+        await each.query('BEGIN');
+        for (let i = 0; i < 6; i += 1) {
+          const statement = await each.prepare(`SELECT ${i} + ? AS r${round}`);
+          assert.equal(Object.values(((await statement.execute([1]))[0] as RowDataPacket[])[0] ?? {})[0], i + 1);
+          await statement.close();
+        }
+        await each.query('COMMIT');
+      }
+      await limit(0);
+      await refusal(client.prepare('SELECT 99'), 1461);
+    } finally {
+      await limit(16_382);
+      other.destroy();
+    }
+  });
+
   test('rules refuse a prepared statement with their message', async () => {
     await stage.sluice.admin(
       "INSERT INTO mysql_query_rules (rule_id, active, match_digest, error_msg, apply) VALUES (1, 1, '^SELECT forbidden', 'no prepared secrets', 1)",

@@ -89,6 +89,22 @@ function remember(
   }
 }
 
+/**
+ * Closes all of a connection's statements but those with a cursor of this session's; whoever needs one prepares it anew.
+ * @returns how many
+ */
+export function closeStatements({ cursors }: RunOwner, connection: BackendConnection): number {
+  let closed = 0;
+  for (const [key, id] of connection.statements) {
+    if (cursors.holds(connection, id)) continue;
+    connection.statements.delete(key);
+    connection.write(closeFrame(id));
+    (connection.home as Server).noteStatementClosed();
+    closed += 1;
+  }
+  return closed;
+}
+
 /** Makes an EXECUTE or FETCH one of the server's statement, and sends ahead the data that belongs to it. */
 export function addressTo(
   connection: BackendConnection,

@@ -24,6 +24,7 @@ import type { RunOwner } from './run-owner.ts';
 import { addressTo, rememberForExecute, serverIdOf } from './server-statements.ts';
 import type { StatementEffects } from './statement-effects.ts';
 import { outcomeOf, type StatementOutcome, stateOutcome } from './statement-outcome.ts';
+import { StatementRoom, TOO_MANY_STATEMENTS } from './statement-room.ts';
 
 /** How far a run has come. */
 export type Phase = 'idle' | 'waiting-for-backend' | 'syncing' | 'preparing' | 'relaying' | 'awaiting-kill';
@@ -56,6 +57,7 @@ export class StatementDispatch {
   readonly #effects: StatementEffects;
   readonly #relay: AnswerRelay;
   readonly #backpressure: Backpressure;
+  #room: StatementRoom | undefined;
 
   constructor(owner: RunOwner, run: DispatchOwner, parts: DispatchParts) {
     this.#owner = owner;
@@ -95,10 +97,20 @@ export class StatementDispatch {
   /** The PREPARE before an EXECUTE was answered. */
   prepareDone(connection: BackendConnection, statement: Statement, walker: ResponseWalker): void {
     const { prepared } = statement;
+    if (this.prepareAgain(connection, statement, walker)) return;
     if (walker.ended === 'error' || prepared === undefined)
       return this.#run.refused(connection, statement, walker, walker.error ?? errors.lostConnection());
     rememberForExecute(this.#owner, connection, statement, prepared, walker.statementId);
     this.#execute(connection, statement, walker.statementId);
+  }
+
+  /** A PREPARE was refused because the server has too many statements: it is sent again, if that may help. */
+  prepareAgain(connection: BackendConnection, statement: Statement, walker: ResponseWalker): boolean {
+    if (walker.ended !== 'error' || walker.errorCode !== TOO_MANY_STATEMENTS) return false;
+    this.#room ??= new StatementRoom(this.#owner);
+    if (!this.#room.make(connection, statement)) return false;
+    this.#prepareOrSend(connection, statement);
+    return true;
   }
 
   #syncOn(connection: BackendConnection, statement: Statement): void {

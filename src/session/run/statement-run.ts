@@ -222,6 +222,9 @@ export class StatementRun implements DispatchOwner, ConnectionSeeker {
   }
 
   #relayDone(connection: BackendConnection, statement: Statement, walker: ResponseWalker): void {
+    if (statement.command === 'prepare' && !this.#kill.underWay) {
+      if (this.#dispatch.prepareAgain(connection, statement, walker)) return;
+    }
     const outcome = outcomeOf(walker);
     this.#relay.end(statement, walker, connection);
     if (walker.gtids !== undefined) this.#causal.noteWritten(connection, walker.gtids);
