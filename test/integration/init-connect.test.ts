@@ -44,6 +44,17 @@ describe('mysql-init_connect', () => {
     assert.equal(connection.state.names, undefined);
   });
 
+  it('may lead into a schema, so that the connection is in none for sure only when it cannot', async () => {
+    const schemas = [];
+    for (const sql of ["SET NAMES 'latin1'", 'use clinic', 'CALL set_up()']) {
+      const { opening } = await open(sql);
+      const connection = await opening;
+      ends.push(() => connection.destroy());
+      schemas.push(connection.state.schema);
+    }
+    assert.deepEqual(schemas, ['', undefined, undefined]);
+  });
+
   it('is swallowed whatever it answers', async () => {
     const { opening } = await open('SELECT 1');
     const connection = await opening;

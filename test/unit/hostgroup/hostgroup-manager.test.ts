@@ -13,6 +13,7 @@ import { waitQueueLengthMax } from '../../../src/hostgroup/waiting-room.ts';
 import { Counters } from '../../../src/observe/counters.ts';
 import { silentLogger } from '../../../src/observe/logger.ts';
 import type { ProtocolError } from '../../../src/protocol/errors.ts';
+import { SessionEffect } from '../../../src/sql/facts.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
 import { ALL_PLACES, FakeServers, serverEntry, settled } from '../../helpers/fake-servers.ts';
 import { errorPacket, okPacket } from '../../helpers/scripted-backend.ts';
@@ -717,10 +718,10 @@ describe('free connections', () => {
 });
 
 describe('connections with something of a session on them', () => {
-  async function used(variables: Record<string, string> = {}) {
+  async function used(variables: Record<string, string> = {}, pins: number = SessionEffect.USER_VARIABLE) {
     const pool = new Pool([serverEntry(1, 'a')], variables);
     const connection = await pool.connection();
-    connection.pins = 1;
+    connection.pins = pins;
     pool.manager.giveBackUsed(connection);
     return { pool, connection, socket: pool.servers.socketOf(connection) };
   }
@@ -734,6 +735,16 @@ describe('connections with something of a session on them', () => {
     assert.equal(pool.row().connFree, 1);
     assert.ok(connection.clean);
     assert.equal(connection.state.names, undefined, 'the next sync sets the character set');
+  });
+
+  it('are without a schema after the reset when they were before, unless one was entered unseen', async () => {
+    const schemas = [];
+    for (const pins of [SessionEffect.USER_VARIABLE, SessionEffect.SQL_PREPARE | SessionEffect.OPAQUE]) {
+      const { connection, socket } = await used({}, pins);
+      socket.feed(okPacket(1));
+      schemas.push(connection.state.schema);
+    }
+    assert.deepEqual(schemas, ['', undefined]);
   });
 
   it('are closed when the reset fails, or init_connect would have to run again', async () => {
