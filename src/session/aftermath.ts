@@ -1,12 +1,12 @@
 /**
  * What a statement that has run on a server means to others than its client: pools whose connections know old rights,
- * what is believed of schemas and definitions, the session that dropped the schema it was in.
+ * what is believed of schemas and definitions, the session that has left or entered a schema.
  */
 import { SCHEMA_OF_EVERY_SERVER, withSchema } from '../backend/mirrored-state.ts';
 import { SessionEffect } from '../sql/facts.ts';
 import { accountsChanged } from './changed-rights.ts';
-import { dropsSchema } from './dropped-schema.ts';
 import { mayDefine } from './masking/definitions.ts';
+import { dropsSchema, enteredSchema } from './schema-changes.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
@@ -17,7 +17,12 @@ export function tellOthers(session: Session, statement: Statement, ok: boolean):
   if (!ok) return;
   const accounts = accountsChanged(statement, session.user.username, context.runtime.backendUsers);
   if (accounts !== undefined) context.rightsChanged(accounts);
-  if ((statement.facts.effects & SessionEffect.DROP_SCHEMA) === 0) return;
+  const { effects } = statement.facts;
+  if ((effects & SessionEffect.SCHEMA) !== 0) {
+    const schema = enteredSchema(statement, session.state);
+    if (schema !== undefined) session.state = withSchema(session.state, schema);
+  }
+  if ((effects & SessionEffect.DROP_SCHEMA) === 0) return;
   context.schemas.forget();
   leaveDropped(session, statement);
 }

@@ -132,6 +132,14 @@ describe('without a schema', () => {
             await refusal(client.query('CREATE TABLE t (id INT)'), 1046);
           }
           assert.equal(await scalar(client, 'SELECT @mine'), '1');
+          if (family === 'MariaDB') {
+            await client.execute('USE one');
+            assert.equal(await inSchema(client), 'one');
+            const back = await client.prepare('USE `two`');
+            await client.query('USE mysql');
+            await back.execute([]);
+            assert.equal(await inSchema(client), 'mysql', 'it was prepared elsewhere');
+          }
           await client.execute('CREATE DATABASE gone');
           await client.query('USE gone');
           await client.execute('DROP DATABASE IF EXISTS `gone`');
@@ -243,6 +251,8 @@ describe('without a schema', () => {
           assert.equal(await scalar(clerk, 'SELECT mark FROM marks'), '********');
           await logInAgain(clerk, 'clerk');
           await refusal(clerk.query('SELECT CONCAT(mark) FROM marks'), 1046);
+          await (family === 'MariaDB' ? clerk.execute('USE one') : clerk.query('USE one'));
+          await refusal(clerk.query('SELECT CONCAT(mark) FROM marks'), 1148);
         }));
 
       test('whom nobody reads has none either', () =>

@@ -6,8 +6,8 @@
 import type { BackendConnection } from '../../backend/backend-connection.ts';
 import { withSchema } from '../../backend/mirrored-state.ts';
 import { SessionEffect, type StatementFacts } from '../../sql/facts.ts';
-import { schemaAfter } from '../dropped-schema.ts';
 import { NEXT_TRANSACTION_PIN, NO_MULTIPLEX_PIN, pinsOf } from '../leases.ts';
+import { schemaAfter } from '../schema-changes.ts';
 import type { Statement } from '../statement.ts';
 import type { LaneMembership } from './lane-membership.ts';
 import type { OverwrittenDiagnostics } from './overwritten-diagnostics.ts';

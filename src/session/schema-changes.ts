@@ -1,12 +1,12 @@
 /**
- * What does DROP DATABASE do to the schema somebody is in? On a server whoever drops it is in none afterwards. Of a session
- * it is said in aftermath.ts what becomes of it; a connection's server is where it is, and this file says what is known of
- * that. Pure.
+ * What does a statement do to the schema that its session is in, and its connection? A server enters one with USE, and is in
+ * none when the schema it was in is dropped. Here is what can be told from the statement; aftermath.ts moves the session. Pure.
  */
 import type { MirroredState } from '../backend/mirrored-state.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import { droppedSchemas, soleDroppedSchema } from '../sql/dropped-schemas.ts';
 import { SessionEffect } from '../sql/facts.ts';
+import { parseUse } from '../sql/use-parser.ts';
 import { decodeText } from './client-text.ts';
 import type { Statement } from './statement.ts';
 
@@ -14,6 +14,17 @@ import type { Statement } from './statement.ts';
 export function dropsSchema(statement: Statement, state: MirroredState, schema: string): boolean {
   const { command } = statement;
   return (command === 'query' || command === 'execute') && droppedSchemas(textOf(statement, state)).includes(schema);
+}
+
+/**
+ * The schema that a session has entered by executing a prepared USE, which MariaDB takes; undefined: it is where it was. Of one
+ * that was prepared in another schema nothing is left, since the server goes back to where the session was.
+ * @param state of the session
+ */
+export function enteredSchema(statement: Statement, state: MirroredState): string | undefined {
+  const { command, facts, prepared } = statement;
+  if (command !== 'execute' || facts.kind !== 'use' || prepared?.schema !== state.schema) return undefined;
+  return parseUse(textOf(statement, state));
 }
 
 /**
