@@ -504,9 +504,13 @@ export class Session implements RunOwner {
 
   /** What the rules do not get to see counts as a statement all the same, in the schema it leaves. */
   #answerUnasked(local: LocalAnswer, entry: DigestEntry, facts: StatementFacts, startedAt: number): void {
+    const count = (): void => {
+      const hostgroup = this.leases.inTransaction()?.home.hostgroup ?? this.user.defaultHostgroup;
+      this.record({ entry, facts, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
+    };
+    if (local.kind === 'schema') return this.useSchema(local.schema, count);
     this.#answerLocal(local);
-    const hostgroup = this.leases.inTransaction()?.home.hostgroup ?? this.user.defaultHostgroup;
-    this.record({ entry, facts, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
+    count();
   }
 
   /** @param endedAt `performance.now()` at the end of the answer */
@@ -542,18 +546,24 @@ export class Session implements RunOwner {
     this.#finish();
   }
 
-  /** Answers when it is known whether there is such a schema, or that nobody can say; see schema-check.ts. */
-  useSchema(schema: string): void {
-    if (schema === '' && this.runtime.sluice.strict) return this.answerError(errors.noDatabase());
+  /**
+   * Answers when it is known whether there is such a schema, or that nobody can say; see schema-check.ts.
+   * @param answered called then
+   */
+  useSchema(schema: string, answered?: () => void): void {
     // A connection that is only kept just in case can be asked instead of a new one; a USE leaves nothing to ask for.
     this.leases.endLinger();
-    const asked = this.askForSchema(schema, this.client.address);
-    if (asked === undefined) return this.#enterSchema(schema);
-    this.atWork.begin('Init DB', undefined, 0);
-    void asked.then((refusal) => {
-      if (this.client.closed) return;
+    const nowhere = schema === '' && this.runtime.sluice.strict;
+    const asked = nowhere ? undefined : this.askForSchema(schema, this.client.address);
+    const answer = (refusal: ProtocolError | undefined): void => {
       if (refusal === undefined) this.#enterSchema(schema);
       else this.answerError(refusal);
+      answered?.();
+    };
+    if (asked === undefined) return answer(nowhere ? errors.noDatabase() : undefined);
+    this.atWork.begin('Init DB', undefined, 0);
+    void asked.then((refusal) => {
+      if (!this.client.closed) answer(refusal);
     });
   }
 

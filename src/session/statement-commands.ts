@@ -3,7 +3,7 @@
  * the server's answer to a PREPARE to the client's own id. It runs nothing: session.ts decides, run/statement-run.ts runs.
  */
 import { performance } from 'node:perf_hooks';
-import { ColumnType } from '../protocol/column-types.ts';
+import { ColumnFlag, ColumnType } from '../protocol/column-types.ts';
 import { commandFrame } from '../protocol/command-frame.ts';
 import { Command } from '../protocol/commands.ts';
 import { errors } from '../protocol/errors.ts';
@@ -65,22 +65,26 @@ export function answerPrepare(session: Session, statement: Statement, outcome: S
       paramCount: answer.readUInt16LE(HEADER_BYTES + 7),
     });
     answer.writeUInt32LE(prepared.id, HEADER_BYTES + 1);
-    nameParameterTypes(answer, prepared.paramCount);
-    if (!session.runtime.sluice.strict) flagAsProxysql(answer);
+    nameParameterTypes(answer, prepared.paramCount, session.likeProxysql);
+    if (session.likeProxysql) flagAsProxysql(answer);
   }
   session.client.write(answer);
 }
 
-/** A definition ends with type (1), flags (2), decimals (1) and two bytes that are 0. */
+/** A definition ends with character set (2), length (4), type (1), flags (2), decimals (1) and two bytes that are 0. */
+const CHARSET_FROM_END = 12;
 const TYPE_FROM_END = 6;
+/** From the character set to the decimals, as ProxySQL describes every parameter: binary, without a length. */
+const PROXYSQL_PARAMETER = Buffer.from([63, 0, 0, 0, 0, 0, ColumnType.VAR_STRING, ColumnFlag.BINARY, 0, 0]);
 
 /** MariaDB gives parameters the type NULL; MySQL and ProxySQL say VAR_STRING, as some drivers expect. */
-function nameParameterTypes(answer: Buffer, parameters: number): void {
+function nameParameterTypes(answer: Buffer, parameters: number, likeProxysql: boolean): void {
   let at = HEADER_BYTES + answer.readUIntLE(0, 3);
   for (let i = 0; i < parameters && at + HEADER_BYTES <= answer.length; i += 1) {
     const end = at + HEADER_BYTES + answer.readUIntLE(at, 3);
     if (end > answer.length) return;
-    if (answer[end - TYPE_FROM_END] === ColumnType.NULL) answer[end - TYPE_FROM_END] = ColumnType.VAR_STRING;
+    if (likeProxysql) PROXYSQL_PARAMETER.copy(answer, end - CHARSET_FROM_END);
+    else if (answer[end - TYPE_FROM_END] === ColumnType.NULL) answer[end - TYPE_FROM_END] = ColumnType.VAR_STRING;
     at = end;
   }
 }

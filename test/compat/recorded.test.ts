@@ -45,11 +45,6 @@ const ACCEPTED: readonly Accepted[] = [
     why: "ProxySQL's connection was another user's before, and COM_CHANGE_USER tells of no change",
   },
   {
-    step: /^app prepare: SELECT \* FROM t WHERE a=\?/,
-    paths: /^params\.0\./,
-    why: "parameters are the server's own, but for their type",
-  },
-  {
     step: /^app#c12 query/,
     why: 'the server answers COM_BINLOG_DUMP before it hangs up; on a slow machine the replayer does not see that in time',
   },

@@ -106,6 +106,19 @@ describe('state over two hostgroups', () => {
         await refusal(client.changeUser({ ...APP, database: 'nowhere' }), 1049);
       }));
 
+    test('is the one that its USE is counted in, and with a refused USE the one before', () =>
+      stage.withClient(async (client) => {
+        await client.query('USE information_schema');
+        await refusal(client.query('USE not_there'), 1049);
+        const counted = await stage.sluice.admin(
+          "SELECT digest_text, schemaname FROM stats_mysql_query_digest WHERE digest_text IN ('USE information_schema', 'USE not_there') ORDER BY digest_text",
+        );
+        assert.deepEqual(
+          counted.map(({ schemaname }) => schemaname),
+          ['information_schema', 'information_schema'],
+        );
+      }));
+
     test('is refused to whom it is forbidden, as COM_INIT_DB too', async () => {
       const guest = { user: 'guest', password: 'guest', database: 'test' };
       const address = { host: stage.sluice.host, port: stage.sluice.mysqlPort };
