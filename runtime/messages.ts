@@ -9,6 +9,7 @@
  * Nothing is visible before the commit, which swaps one reference.
  */
 
+import type { ExchangeToPrimary, ExchangeToWorker } from './client-exchange.ts';
 import type { QuotaToPrimary, QuotaToWorker } from './quota/messages.ts';
 import type { RouteExplanation, RouteQuestion } from './route.ts';
 import type { PartName, SnapshotParts, VariablePartName, VariableParts } from './snapshot.ts';
@@ -102,6 +103,7 @@ export type PrimaryToWorker =
   | RightsChanged
   | { readonly type: 'order'; readonly requestId: number; readonly order: WorkerOrder }
   | { readonly type: 'drain'; readonly deadlineMs: number }
+  | ExchangeToWorker
   | QuotaToWorker;
 
 export type WorkerToPrimary =
@@ -128,4 +130,5 @@ export type WorkerToPrimary =
   /** `found`: there was something to do it to. */
   | { readonly type: 'obeyed'; readonly requestId: number; readonly found: boolean }
   | { readonly type: 'drained' }
+  | ExchangeToPrimary
   | QuotaToPrimary;

@@ -166,9 +166,12 @@ export class Publisher implements DataPlane {
 
   /** Tells every worker where to listen; resolves with the addresses in use, rejects when one is not to be had. */
   async listen(interfaces: readonly string[]): Promise<readonly string[]> {
-    const addresses = await Promise.all([...this.#links.keys()].map((link) => this.#listenOn(link, interfaces)));
+    const [first, ...others] = this.#links.keys();
+    // One alone: it finds out whether a Unix socket's file is left over, and the others must not take it for one that is.
+    const addresses = first === undefined ? [] : await this.#listenOn(first, interfaces);
+    await Promise.all(others.map((link) => this.#listenOn(link, interfaces)));
     this.#interfaces = interfaces;
-    return addresses[0] ?? [];
+    return addresses;
   }
 
   async #listenOn(link: WorkerLink, interfaces: readonly string[]): Promise<readonly string[]> {

@@ -3,8 +3,10 @@
  * so that a worker that cannot live does not eat the machine. What they do is src/worker.ts; what they are told is
  * publisher.ts.
  */
+
+import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
-import { followHandedOver } from './handed-over.ts';
+import { ClientExchange, type ClientHandle, type ExchangeToWorker } from './client-exchange.ts';
 import type { WorkerToPrimary } from './messages.ts';
 import type { Publisher, WorkerLink } from './publisher.ts';
 import type { TlsPems } from './tls-pems.ts';
@@ -42,12 +44,13 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #workers = new Set<ClusterWorker>();
+  readonly #exchange = new ClientExchange();
   #stopping = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    // One worker accepts its clients itself; among several the primary deals them out, evenly.
-    cluster.schedulingPolicy = options.count === 1 ? cluster.SCHED_NONE : cluster.SCHED_RR;
+    // Workers accept on the port themselves: a primary that deals clients out takes longer over each than its whole login.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     const semiSpace = [
       `--min-semi-space-size=${workerSemiSpaceMBMax}`,
       `--max-semi-space-size=${workerSemiSpaceMBMax}`,
@@ -80,7 +83,6 @@ export class Supervisor {
     const { publisher, count, tls, dataDir, logger } = this.#options;
     const worker = cluster.fork();
     this.#workers.add(worker);
-    followHandedOver(worker, () => [...this.#workers].some((other) => other !== worker && other.isConnected()));
     const bornMs = Date.now();
     const link: WorkerLink = {
       index,
@@ -94,6 +96,7 @@ export class Supervisor {
     };
     worker.once('exit', (code, signal) => {
       this.#workers.delete(worker);
+      this.#exchange.leave(index);
       publisher.detach(link);
       if (this.#stopping) return;
       const deathsNow = Date.now() - bornMs > LIVED_LONG_MS ? 0 : deaths + 1;
@@ -104,7 +107,8 @@ export class Supervisor {
       }, pauseMs).unref();
     });
     const started = await new Promise<boolean>((resolve) => {
-      worker.on('message', (message: WorkerToPrimary) => {
+      worker.on('message', (message: WorkerToPrimary, handle?: unknown) => {
+        if (this.#exchange.receive(index, message, handle as ClientHandle | undefined)) return;
         if (message.type === 'hello')
           worker.send({ type: 'init', workerIndex: index, workerCount: count, tls: tls(), dataDir });
         else if (message.type === 'started') resolve(true);
@@ -116,9 +120,15 @@ export class Supervisor {
     if (!started) return;
     try {
       await publisher.attach(link);
+      if (count > 1) this.#exchange.join(index, (message, handle) => sendWith(worker, message, handle));
       logger.info({ worker: index, workerPid: worker.process.pid }, 'worker serves');
     } catch (error) {
       link.abandon(`it cannot take up its work: ${(error as Error).message}`);
     }
   }
+}
+
+function sendWith(worker: ClusterWorker, message: ExchangeToWorker, handle: ClientHandle | undefined): void {
+  // A worker that is gone is told so by 'exit', and what it was sent goes to another one.
+  if (worker.isConnected()) worker.send(message, handle as SendHandle | undefined, () => undefined);
 }

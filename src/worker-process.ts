@@ -1,7 +1,9 @@
 /**
  * Entry point of a worker process: one Worker, fed by the primary's messages over IPC. It ends with its primary.
  */
+import type { SendHandle } from 'node:child_process';
 import type { PrimaryToWorker, WorkerToPrimary } from '../runtime/messages.ts';
+import type { StreamHandle } from './net/stream-binding.ts';
 import { tlsFromPem } from './net/tls.ts';
 import { createLogger } from './observe/logger.ts';
 import { Worker } from './worker.ts';
@@ -13,11 +15,23 @@ function send(message: WorkerToPrimary): void {
   if (process.connected) process.send?.(message);
 }
 
-process.on('message', (message: PrimaryToWorker) => {
+/** Ours is closed when it is under way: the primary has its own then. */
+function passClient(to: number, client: StreamHandle): void {
+  if (!process.connected) return client.close();
+  process.send?.({ type: 'pass-client', to } satisfies WorkerToPrimary, client as unknown as SendHandle, {}, () =>
+    client.close(),
+  );
+}
+
+process.on('message', (message: PrimaryToWorker, handle?: unknown) => {
   if (message.type === 'init') {
     const { workerIndex: index, workerCount: count, dataDir } = message;
-    worker = new Worker({ index, count, logger, tls: tlsFromPem(message.tls), dataDir, send });
+    worker = new Worker({ index, count, logger, tls: tlsFromPem(message.tls), dataDir, send, passClient });
     send({ type: 'started' });
+  } else if (message.type === 'client') {
+    // Without: its client left on the way.
+    if (handle !== undefined) worker?.takeClient(handle as StreamHandle);
+    send({ type: 'client-taken', ticket: message.ticket });
   } else worker?.receive(message);
 });
 

@@ -3,6 +3,7 @@
  * own process or in one of its children. It imports no admin plane and opens no database.
  */
 
+import type { Socket } from 'node:net';
 import { type KillOrder, type PrimaryToWorker, sessionWorkerOf, type WorkerToPrimary } from '../runtime/messages.ts';
 import { digestSliceRowsMax, packDigests } from '../runtime/packed-digests.ts';
 import { QuotaHolder } from '../runtime/quota/holder.ts';
@@ -12,14 +13,17 @@ import { type AppliedParts, emptyWorkerSnapshot, Subscriber, type WorkerSnapshot
 import { type MysqlVariables, readMysqlVariables, readSluiceVariables } from '../runtime/variables.ts';
 import type { WorkerOrder } from '../runtime/worker-order.ts';
 import { EventsLog } from './events-log/events-log.ts';
+import { FairShare } from './frontend/fair-share.ts';
 import { Frontend } from './frontend/login.ts';
 import { gtidSourcesOf } from './gtid/gtid-sources.ts';
 import { type Connect, openBackendConnection } from './hostgroup/connector.ts';
 import { HostgroupManager } from './hostgroup/hostgroup-manager.ts';
 import { killOnServer } from './hostgroup/killer.ts';
 import { BackendTls } from './net/backend-tls.ts';
+import { bareSocket } from './net/bare-socket.ts';
 import { busyPoll } from './net/busy-poll.ts';
 import { createListener, parseInterfaces } from './net/listener.ts';
+import type { StreamHandle } from './net/stream-binding.ts';
 import { type TlsIdentity, tlsFromPem } from './net/tls.ts';
 import { CommandStats } from './observe/command-stats.ts';
 import { Counters } from './observe/counters.ts';
@@ -68,6 +72,8 @@ export interface WorkerOptions {
   readonly clock?: Clock;
   readonly connect?: Connect;
   send(message: WorkerToPrimary): void;
+  /** Gives a client that was just accepted to another worker; where there is none, all stay. */
+  readonly passClient?: (to: number, client: StreamHandle) => void;
 }
 
 export class Worker {
@@ -79,7 +85,11 @@ export class Worker {
   #tls: TlsIdentity;
   readonly #backendTls = new BackendTls();
   readonly #sweepTimer: NodeJS.Timeout;
-  readonly #listener = createListener((socket) => void this.#frontend.accept(socket), { bare: true });
+  readonly #share: FairShare | undefined;
+  readonly #listener = createListener((socket) => void this.#frontend.accept(socket), {
+    bare: true,
+    passesOn: (client) => this.#passesOn(client),
+  });
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -159,10 +169,34 @@ export class Worker {
         return killOnServer({ connection, what, user, variables: this.#context.runtime.variables, logger, connect });
       },
     };
-    this.#frontend = new Frontend(this.#context, () => this.#tls);
+    this.#share =
+      options.passClient === undefined || options.count === 1
+        ? undefined
+        : new FairShare(
+            options.index,
+            () => this.#frontend.clients,
+            (clients) => options.send({ type: 'load', clients }),
+            clock,
+          );
+    this.#frontend = new Frontend(this.#context, () => this.#tls, this.#share);
     this.#rows = new WorkerRows(this.#context, () => this.#frontend.places.byUser);
     this.#sweepTimer = setInterval(() => this.sweep(), sweepIntervalMs);
     this.#sweepTimer.unref();
+  }
+
+  #passesOn(client: StreamHandle): boolean {
+    const to = this.#share?.passOnTo();
+    if (to === undefined) return false;
+    this.#options.passClient?.(to, client);
+    return true;
+  }
+
+  /** A client that another worker has accepted. */
+  takeClient(client: StreamHandle): void {
+    const socket = this.#frontend.draining ? undefined : bareSocket(client);
+    if (socket === undefined) return client.close();
+    client.setNoDelay?.(true);
+    void this.#frontend.accept(socket as unknown as Socket);
   }
 
   #renewRights(usernames: readonly string[]): void {
@@ -232,7 +266,11 @@ export class Worker {
       case 'quota-grant':
       case 'quota-recall':
         return this.#context.quotas.receive(message);
+      case 'loads':
+        return this.#share?.learn(message.clients);
       case 'init':
+      case 'client':
+        // Of the process's own: they come with what is no message.
         return;
     }
   }

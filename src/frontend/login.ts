@@ -23,6 +23,7 @@ import { decodeText, notDecoded } from '../session/client-text.ts';
 import type { WorkerContext, WorkerRuntime } from '../session/context.ts';
 import { Session } from '../session/session.ts';
 import { ClientConnection } from './client-connection.ts';
+import type { FairShare } from './fair-share.ts';
 import { ClientPlaces } from './places.ts';
 import { type ClientHost, type LoginTerms, ServedClient } from './served-client.ts';
 
@@ -74,11 +75,16 @@ export class Frontend implements ClientHost {
   readonly #learned = new Map<string, Learned>();
   readonly #places: ClientPlaces;
   #lastConnectionId = 0;
+  #loggingIn = 0;
   draining = false;
 
-  constructor(context: WorkerContext, tls: () => TlsIdentity) {
+  readonly #share: FairShare | undefined;
+
+  /** @param share learns who comes and goes; there is none where there is one worker */
+  constructor(context: WorkerContext, tls: () => TlsIdentity, share?: FairShare) {
     this.#context = context;
     this.#tls = tls;
+    this.#share = share;
     this.#places = new ClientPlaces(context.quotas);
   }
 
@@ -97,16 +103,24 @@ export class Frontend implements ClientHost {
     for (const session of this.#context.sessions.values()) if (session.idle) session.client.end();
   }
 
+  /** Clients that have a session or are logging in. */
+  get clients(): number {
+    return this.#context.sessions.size + this.#loggingIn;
+  }
+
   async accept(socket: Socket): Promise<void> {
     const { counters } = this.#context;
     counters.Client_Connections_created += 1;
     const connectionId = this.#nextConnectionId();
-    const login = await serverLogin(socket, connectionId, this.#policy());
-    if (login === undefined) {
-      counters.Client_Connections_aborted += 1;
-      return;
+    this.#loggingIn += 1;
+    this.#share?.joined();
+    try {
+      const login = await serverLogin(socket, connectionId, this.#policy());
+      if (login === undefined) counters.Client_Connections_aborted += 1;
+      else await this.#admit(login, connectionId);
+    } finally {
+      this.#loggingIn -= 1;
     }
-    await this.#admit(login, connectionId);
   }
 
   async #admit(login: AuthenticatedLogin, connectionId: number): Promise<void> {
@@ -177,6 +191,7 @@ export class Frontend implements ClientHost {
     counters.Client_Connections_connected -= 1;
     counters.Queries_frontends_bytes_recv += session.client.bytesReceived;
     counters.Queries_frontends_bytes_sent += session.client.bytesSent;
+    this.#share?.left(session.ageMs);
     session.onClosed();
     this.#places.release(session.user.username);
   }

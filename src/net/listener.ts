@@ -67,18 +67,19 @@ interface Bound {
 export interface ListenerOptions {
   /** Connections come as bare sockets (bare-socket.ts), where Node can give them. */
   readonly bare?: boolean;
+  /** A connection that was just accepted may be somebody else's: true when it is taken from here. Only of bare ones. */
+  readonly passesOn?: (handle: StreamHandle) => boolean;
 }
 
 /** A listener that listens nowhere yet. `onConnection` gets every accepted connection, paused. */
 export function createListener(onConnection: (socket: Socket) => void, options: ListenerOptions = {}): Listener {
-  const bare = options.bare === true;
   let bound: readonly Bound[] = [];
 
   /** Opens all or none. */
   async function openAll(interfaces: readonly Interface[]): Promise<readonly Bound[]> {
     const opened: Bound[] = [];
     try {
-      for (const one of interfaces) opened.push(await open(one, onConnection, bare));
+      for (const one of interfaces) opened.push(await open(one, onConnection, options));
     } catch (error) {
       for (const { server } of opened) server.close();
       throw error;
@@ -113,7 +114,11 @@ export function createListener(onConnection: (socket: Socket) => void, options: 
   };
 }
 
-async function open(wanted: Interface, onConnection: (socket: Socket) => void, bare: boolean): Promise<Bound> {
+async function open(
+  wanted: Interface,
+  onConnection: (socket: Socket) => void,
+  { bare, passesOn }: ListenerOptions,
+): Promise<Bound> {
   if (wanted.kind === 'unix') await removeStaleSocket(wanted.path);
   const server = createServer({ pauseOnConnect: true, noDelay: true }, onConnection);
   await new Promise<void>((resolve, reject) => {
@@ -122,7 +127,7 @@ async function open(wanted: Interface, onConnection: (socket: Socket) => void, b
     });
     server.once('listening', () => {
       server.removeAllListeners('error');
-      if (bare) acceptBare(server, onConnection);
+      if (bare === true) acceptBare(server, onConnection, passesOn);
       resolve();
     });
     if (wanted.kind === 'unix') server.listen({ path: wanted.path, backlog: listenBacklog });
@@ -144,12 +149,17 @@ interface ListeningHandle {
 }
 
 /** Takes connections before Node makes sockets of them. What cannot be bare goes Node's way. */
-function acceptBare(server: Server, onConnection: (socket: Socket) => void): void {
+function acceptBare(
+  server: Server,
+  onConnection: (socket: Socket) => void,
+  passesOn: ListenerOptions['passesOn'],
+): void {
   const listening = (server as unknown as { readonly _handle: ListeningHandle | null })._handle;
   if (typeof listening?.onconnection !== 'function') return;
   const asEver = listening.onconnection;
   const inherited = listening.setNoDelay?.(true) === 0;
   listening.onconnection = function (error, handle) {
+    if (error === 0 && handle !== undefined && passesOn?.(handle) === true) return;
     const socket = error === 0 && handle !== undefined ? bareSocket(handle) : undefined;
     if (socket === undefined) return asEver.call(this, error, handle);
     if (!inherited) handle?.setNoDelay?.(true);
