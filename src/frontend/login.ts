@@ -22,6 +22,7 @@ import { StatusFlag } from '../protocol/status-flags.ts';
 import { decodeText, notDecoded } from '../session/client-text.ts';
 import type { WorkerContext, WorkerRuntime } from '../session/context.ts';
 import { Session } from '../session/session.ts';
+import { askForSchema } from '../session/use-schema.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { FairShare } from './fair-share.ts';
 import { ClientPlaces } from './places.ts';
@@ -154,7 +155,7 @@ export class Frontend implements ClientHost {
       collationId: login.charset,
       schema,
     });
-    const asked = session.askForSchema(schema, addressOf(login));
+    const asked = askForSchema(session, schema, addressOf(login));
     const unknownSchema = asked === undefined ? undefined : await asked;
     // Other workers may have been asked for a place, and the client may have left meanwhile.
     if (login.socket.destroyed || unknownSchema !== undefined) {

@@ -1,7 +1,9 @@
 /** What is counted of a statement that is over: by command, by digest, and whether it was slow. */
 import type { MysqlVariables } from '../../runtime/variables.ts';
+import type { StatementFacts } from '../sql/facts.ts';
 import type { WorkerContext } from './context.ts';
 import { slotOf } from './decide.ts';
+import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
 export type CountedStatement = Pick<Statement, 'entry' | 'facts' | 'hostgroup' | 'schema' | 'startedAt'>;
@@ -33,4 +35,21 @@ export function recordStatement(
     rowsSent,
     context.nowS,
   );
+}
+
+/**
+ * A COMMIT or ROLLBACK. ProxySQL counts these before it looks whether a session is locked; a locked one's go to its server
+ * uncounted.
+ * @param filtered no server gets to see it
+ */
+export function countEnd(session: Session, { kind }: StatementFacts, filtered: boolean): void {
+  if (session.lockedHostgroup >= 0) return;
+  const { counters } = session.context;
+  if (kind === 'commit') {
+    counters.Com_commit += 1;
+    if (filtered) counters.Com_commit_filtered += 1;
+  } else {
+    counters.Com_rollback += 1;
+    if (filtered) counters.Com_rollback_filtered += 1;
+  }
 }

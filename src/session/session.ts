@@ -12,7 +12,6 @@ import {
   loginState,
   type MirroredState,
   mirroredState,
-  withNames,
   withSchema,
 } from '../backend/mirrored-state.ts';
 import type { ClientConnection } from '../frontend/client-connection.ts';
@@ -31,9 +30,9 @@ import { PacketWriter } from '../protocol/packet-writer.ts';
 import { type QueryAttributes, splitQuery } from '../protocol/query-attributes.ts';
 import type { CachedAnswer } from '../query-cache/query-cache.ts';
 import type { ClassifyOptions } from '../sql/classify.ts';
-import type { DigestEntry } from '../sql/digest-cache.ts';
-import { SessionEffect, type StatementFacts } from '../sql/facts.ts';
+import { SessionEffect } from '../sql/facts.ts';
 import { tellOthers } from './aftermath.ts';
+import { answerLocal, answerUnasked } from './answered-here.ts';
 import { AtWork } from './at-work.ts';
 import { throughCache } from './cached-statement.ts';
 import type { WorkerContext, WorkerRuntime } from './context.ts';
@@ -43,14 +42,14 @@ import { FastForward } from './fast-forward.ts';
 import { onFieldList } from './field-list.ts';
 import { onKill, onProcessKill } from './kill-statement.ts';
 import { Leases } from './leases.ts';
-import { answerLocally, answerLocallyAfterRules, type LocalAnswer } from './local-answers.ts';
+import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
 import { logStatement } from './log-statement.ts';
 import { isIndexGone, isStalePrepared } from './masking/error-texts.ts';
 import { Guard } from './masking/guard.ts';
 import { isInOrder } from './packet-order.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { processlistRow } from './processlist-row.ts';
-import { type CountedStatement, recordStatement } from './record-statement.ts';
+import { type CountedStatement, countEnd, recordStatement } from './record-statement.ts';
 import { rewrite } from './rewritten.ts';
 import { RuleStage } from './rule-stage.ts';
 import type { RunOwner } from './run/run-owner.ts';
@@ -122,7 +121,7 @@ export class Session implements RunOwner {
   readonly limits = new TimeLimits();
   readonly rules: RuleStage;
   readonly atWork = new AtWork();
-  readonly #sets = new SetStage(this);
+  readonly sets = new SetStage(this);
   readonly #connectedAtMs = Date.now();
   runtime: WorkerRuntime;
   #sequenceId = 0;
@@ -184,7 +183,7 @@ export class Session implements RunOwner {
     return (
       this.leases.held.length === 0 &&
       this.lockedHostgroup < 0 &&
-      !this.#sets.awaitsTransaction &&
+      !this.sets.awaitsTransaction &&
       this.state.variables.get('autocommit') !== '0'
     );
   }
@@ -313,27 +312,14 @@ export class Session implements RunOwner {
     const entry = this.runtime.digests.lookup(buffer, start, end);
     const facts = this.runtime.digests.factsOf(entry, buffer, start, end, this.quoting());
     const local = answerLocally(this, facts, buffer, start, end);
-    if (facts.kind === 'commit' || facts.kind === 'rollback') this.#countEnd(facts, local !== undefined);
-    if (local !== undefined) return this.#answerUnasked(local, entry, facts, startedAt);
+    if (facts.kind === 'commit' || facts.kind === 'rollback') countEnd(this, facts, local !== undefined);
+    if (local !== undefined) return answerUnasked(this, local, entry, facts, startedAt);
     const frame = frameOf(buffer, start - 1, end);
     this.atWork.begin('Query', frame, HEADER_BYTES + 1);
     const draft = draftOf('query', frame, entry, facts, this.state.schema, startedAt);
     draft.faithful = this.runtime.digests.faithful;
     if (attributes !== undefined) draft.attributes = attributes;
     this.rules.decide(draft, entry, buffer, start, end, true, this.rules.annotations());
-  }
-
-  /** ProxySQL counts these before it looks whether a session is locked; a locked one's go to its server uncounted. */
-  #countEnd({ kind }: StatementFacts, filtered: boolean): void {
-    if (this.lockedHostgroup >= 0) return;
-    const { counters } = this.context;
-    if (kind === 'commit') {
-      counters.Com_commit += 1;
-      if (filtered) counters.Com_commit_filtered += 1;
-    } else {
-      counters.Com_rollback += 1;
-      if (filtered) counters.Com_rollback_filtered += 1;
-    }
   }
 
   #decided(draft: Draft): void {
@@ -360,13 +346,12 @@ export class Session implements RunOwner {
   #carryOut(statement: Statement): void {
     const { facts } = statement;
     if (facts.kind === 'kill' && statement.command !== 'prepare') return onKill(this, statement);
-    if (statement.command === 'query' && facts.kind === 'set' && !facts.multiStatement)
-      return this.#sets.run(statement);
+    if (statement.command === 'query' && facts.kind === 'set' && !facts.multiStatement) return this.sets.run(statement);
     if (statement.command === 'query' || statement.command === 'execute') {
       const local = answerLocallyAfterRules(this, statement);
       if (local !== undefined) {
         this.record(statement, 0, 0);
-        return this.#answerLocal(local);
+        return answerLocal(this, local);
       }
     }
     this.runOnServer(statement);
@@ -381,14 +366,9 @@ export class Session implements RunOwner {
     this.statementFailed(statement, filter);
   }
 
-  /** The proxy follows what the SET does to the session. */
-  mirrorsSet(text: Buffer): boolean {
-    return this.#sets.mirrors(text);
-  }
-
   runOnServer(statement: Statement): void {
-    if (statement.command !== 'prepare' && statement.command !== 'fetch') this.#sets.lockIfNeeded(statement);
-    this.#sets.tellWaitTimeout(statement);
+    if (statement.command !== 'prepare' && statement.command !== 'fetch') this.sets.lockIfNeeded(statement);
+    this.sets.tellWaitTimeout(statement);
     if (statement.facts.command === 'SELECT_FOR_UPDATE' && this.state.variables.get('autocommit') === '0')
       this.context.counters.Selects_for_update__autocommit0 += 1;
     // An answer may be made of the attributes.
@@ -467,7 +447,7 @@ export class Session implements RunOwner {
     this.#failedOn = outcome.ok ? undefined : connection;
     if ((statement.facts.effects & SessionEffect.WARNINGS) === 0) this.warned = outcome.ok ? outcome.warnings : 0;
     tellOthers(this, statement, outcome.ok);
-    this.#sets.done(statement, outcome.ok);
+    this.sets.done(statement, outcome.ok);
     if (prepareAnswer !== undefined) answerPrepare(this, statement, outcome, prepareAnswer);
     // Fetching is part of a statement that was counted when it opened its cursor.
     const endedAt = connection.answeredAtMs;
@@ -484,7 +464,7 @@ export class Session implements RunOwner {
   }
 
   statementFailed(statement: Statement, error: ProtocolError): void {
-    this.#sets.done(statement, false);
+    this.sets.done(statement, false);
     this.record(statement, 0, 0);
     if (this.context.eventsLog.on) logStatement(this, statement, NO_OUTCOME, '');
     const indexGone = isIndexGone(statement, error);
@@ -499,18 +479,7 @@ export class Session implements RunOwner {
   }
 
   takeNextTransaction(): readonly string[] {
-    return this.#sets.takeNextTransaction();
-  }
-
-  /** What the rules do not get to see counts as a statement all the same, in the schema it leaves. */
-  #answerUnasked(local: LocalAnswer, entry: DigestEntry, facts: StatementFacts, startedAt: number): void {
-    const count = (): void => {
-      const hostgroup = this.leases.inTransaction()?.home.hostgroup ?? this.user.defaultHostgroup;
-      this.record({ entry, facts, hostgroup, schema: this.state.schema, startedAt }, 0, 0);
-    };
-    if (local.kind === 'schema') return this.useSchema(local.schema, count);
-    this.#answerLocal(local);
-    count();
+    return this.sets.takeNextTransaction();
   }
 
   /** @param endedAt `performance.now()` at the end of the answer */
@@ -544,59 +513,6 @@ export class Session implements RunOwner {
     this.context.counters.generated_error_packets += 1;
     writeErr(scratch, this.#sequenceId, error);
     this.#finish();
-  }
-
-  /**
-   * Answers when it is known whether there is such a schema, or that nobody can say; see schema-check.ts.
-   * @param answered called then
-   */
-  useSchema(schema: string, answered?: () => void): void {
-    // A connection that is only kept just in case can be asked instead of a new one; a USE leaves nothing to ask for.
-    this.leases.endLinger();
-    const nowhere = schema === '' && this.runtime.sluice.strict;
-    const asked = nowhere ? undefined : this.askForSchema(schema, this.client.address);
-    const answer = (refusal: ProtocolError | undefined): void => {
-      if (refusal === undefined) this.#enterSchema(schema);
-      else this.answerError(refusal);
-      answered?.();
-    };
-    if (asked === undefined) return answer(nowhere ? errors.noDatabase() : undefined);
-    this.atWork.begin('Init DB', undefined, 0);
-    void asked.then((refusal) => {
-      if (!this.client.closed) answer(refusal);
-    });
-  }
-
-  /** See SchemaCheck.ask. */
-  askForSchema(schema: string, clientAddress: string): Promise<ProtocolError | undefined> | undefined {
-    const { user, backendUser, state, shape } = this;
-    return this.context.schemas.ask({ user, who: { user, backendUser, clientAddress }, schema, state, shape });
-  }
-
-  #enterSchema(schema: string): void {
-    this.state = withSchema(this.state, schema);
-    const tracks = (this.capabilities & Capability.SESSION_TRACK) !== 0;
-    this.answerOk(tracks ? { trackedSchema: schema } : {});
-  }
-
-  #answerLocal(answer: LocalAnswer): void {
-    switch (answer.kind) {
-      case 'ok':
-        this.#sets.forgetNextTransaction();
-        return this.answerOk();
-      case 'error':
-        return this.answerError(answer.error);
-      case 'schema':
-        this.context.counters.Com_frontend_use_db += 1;
-        return this.useSchema(answer.schema);
-      case 'names':
-        this.context.counters.Com_frontend_set_names += 1;
-        this.state = withNames(this.state, answer.names);
-        return this.answerOk();
-      case 'resultset':
-        answer.write(scratch, this.#sequenceId, this.statusFlags(), (this.shape & Capability.DEPRECATE_EOF) !== 0);
-        return this.#finish();
-    }
   }
 
   statusFlags(): number {
@@ -642,7 +558,7 @@ export class Session implements RunOwner {
     this.unmirroredSets.clear();
     this.lastInsertId = 0;
     this.rules.reset();
-    this.#sets.reset();
+    this.sets.reset();
     this.limits.waitTimeoutMs = 0;
   }
 

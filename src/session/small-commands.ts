@@ -7,12 +7,13 @@ import { writeEof } from '../protocol/ok-err-eof.ts';
 import { decodeText, notDecoded } from './client-text.ts';
 import type { Session } from './session.ts';
 import { frameOf } from './statement-frames.ts';
+import { useSchema } from './use-schema.ts';
 
 export function onInitDb(session: Session, buffer: Buffer, start: number, end: number): void {
   session.context.counters.Com_frontend_init_db += 1;
   const schema = decodeText(buffer, start, end, session.state);
   if (schema === undefined) return session.answerError(notDecoded(buffer, start, end, session.state));
-  session.useSchema(schema);
+  useSchema(session, schema);
 }
 
 /** COM_STATISTICS: of the proxy, in the words of ProxySQL. */

@@ -74,6 +74,22 @@ for (const workers of [0, 2]) {
       client.destroy();
     });
 
+    test('what the proxy answers itself is counted, once each', async () => {
+      const names = ['Com_frontend_use_db', 'Com_frontend_set_names', 'Com_rollback_filtered'];
+      const counts = async (): Promise<number[]> => {
+        const rows = await stage.sluice.admin('SELECT Variable_Name AS n, Variable_Value AS v FROM stats_mysql_global');
+        return names.map((name) => Number(rows.find(({ n }) => n === name)?.v));
+      };
+      const before = await counts();
+      await stage.withClient(async (client) => {
+        for (const text of ['USE test', 'USE mysql', 'SET NAMES utf8mb4', 'ROLLBACK']) await client.query(text);
+      });
+      assert.deepEqual(
+        (await counts()).map((count, index) => count - (before[index] ?? 0)),
+        [2, 1, 1],
+      );
+    });
+
     test('the processlist shows sessions, what they run and where', async () => {
       const client = await stage.connect();
       const running = client.query('SELECT SLEEP(1) AS nap');

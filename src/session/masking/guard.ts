@@ -362,7 +362,7 @@ export class Guard {
       facts.kind === 'set' || (facts.effects & (SessionEffect.SESSION_VARIABLE | SessionEffect.OPAQUE)) !== 0;
     if (!sets || !CHANGES_MEANING.test(text.toString('latin1'))) return;
     // Set alone and by text, the proxy may mirror it: then it is known.
-    if (command === 'query' && !facts.multiStatement && this.#session.mirrorsSet(text)) return;
+    if (command === 'query' && !facts.multiStatement && this.#session.sets.mirrors(text)) return;
     this.#uncertain = true;
   }
 
