@@ -80,6 +80,9 @@ export const errors = {
     protocolError(1300, 'HY000', `Invalid ${charset} character string: '${shown}'`),
   /** The text of a rule's error_msg, and refusals of the proxy that look like one. */
   notAllowed: (message: string) => protocolError(1148, '42000', message),
+  /** MySQL's own words. */
+  notPreparable: () =>
+    protocolError(1295, 'HY000', 'This command is not supported in the prepared statement protocol yet'),
   /** An index that the proxy named to the server is gone. */
   indexGone: () =>
     protocolError(

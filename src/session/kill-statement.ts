@@ -6,7 +6,7 @@ import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import { MalformedPacket } from '../protocol/packet-reader.ts';
 import { decodeExecute, type ParamValue, readExecuteParams } from '../protocol/statement-packets.ts';
-import { parseKill } from '../sql/kill-parser.ts';
+import { parseKill, preparesKill } from '../sql/kill-parser.ts';
 import { dropLongData, type PreparedStatement } from './prepared-statements.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
@@ -31,6 +31,13 @@ export function onKill(session: Session, statement: Statement): void {
     );
   session.record(statement, 0, 0);
   kill(session, order.id, order.target === 'query' ? 'QUERY' : 'CONNECTION');
+}
+
+/** A KILL of a number within PREPARE or EXECUTE IMMEDIATE: only a server would run it, and hit whoever has the number there. */
+export function isPreparedKill(statement: Statement): boolean {
+  const { facts, prepared, preparing } = statement;
+  if (facts.kind !== 'prepare' && facts.kind !== 'execute') return false;
+  return preparesKill((prepared ?? preparing)?.text.toString('utf8') ?? textOf(statement));
 }
 
 /** The parameters of an EXECUTE, as far as they are whole numbers. */

@@ -3,7 +3,6 @@
  * probe of the mysql client, CONNECTION_ID(). Everything else goes to a server. Pure but for what it is told.
  */
 import type { CharacterSet, MirroredState } from '../backend/mirrored-state.ts';
-import { writeBinaryResultset } from '../protocol/binary-resultset.ts';
 import { collationByName, defaultCollationOf, isParseable } from '../protocol/charsets.ts';
 import { ColumnType } from '../protocol/column-types.ts';
 import { errors, type ProtocolError } from '../protocol/errors.ts';
@@ -16,7 +15,6 @@ import { parseUse } from '../sql/use-parser.ts';
 import { decodeText, notDecoded } from './client-text.ts';
 import { areKnownNames } from './known-values.ts';
 import type { Leases } from './leases.ts';
-import { wantsCursor } from './prepared-statements.ts';
 import type { Statement } from './statement.ts';
 
 export type LocalAnswer =
@@ -107,26 +105,21 @@ function answerInternal(context: LocalContext, text: string): LocalAnswer | unde
   return oneCell('session_info', JSON.stringify(context.info(), null, 4));
 }
 
-/** The longest that is looked at, in bytes: an alias may be long. */
-const CONNECTION_ID_BYTES_MAX = 96;
-const CONNECTION_ID = /^\s*SELECT\s+(CONNECTION_ID\(\))(?:\s+AS\s+(?:(\w+)|`([\w ]+)`|'([\w ]+)'))?\s*;?\s*$/i;
+/** The longest that is looked at, in bytes. */
+const CONNECTION_ID_BYTES_MAX = 64;
+const CONNECTION_ID = /^\s*SELECT\s+(CONNECTION_ID\(\))\s*;?\s*$/i;
 
 /**
- * After the rules: what a rule may refuse or rewrite, but no server needs to see. The session's id, by text or by EXECUTE:
- * with a server's own, which other expressions give, KILL would hit somebody else.
+ * After the rules: what a rule may refuse or rewrite, but no server needs to see. With more than this, or prepared,
+ * CONNECTION_ID() is asked of a server: see own-connection-id.ts.
  */
 export function answerLocallyAfterRules(context: LocalContext, statement: Statement): LocalAnswer | undefined {
-  const { facts, command, frame, prepared } = statement;
-  if (context.likeProxysql && command === 'query' && (facts.effects & SessionEffect.WARNINGS) !== 0)
-    return answerDiagnostics(context, frame);
-  if (facts.kind !== 'select' || facts.pureRead || facts.multiStatement) return undefined;
-  if ((prepared?.text ?? frame).length > CONNECTION_ID_BYTES_MAX) return undefined;
-  const text = prepared?.text.toString('latin1') ?? frame.toString('latin1', HEADER_BYTES + 1);
-  const [, plain, ...aliases] = CONNECTION_ID.exec(text) ?? [];
-  if (plain === undefined || (command === 'execute' && wantsCursor(frame))) return undefined;
-  const name = aliases.find((alias) => alias !== undefined) ?? plain;
-  const answer = command === 'execute' ? oneBinaryCell : oneCell;
-  return answer(name, String(context.connectionId), ColumnType.LONGLONG);
+  const { facts, frame } = statement;
+  if (context.likeProxysql && (facts.effects & SessionEffect.WARNINGS) !== 0) return answerDiagnostics(context, frame);
+  if (facts.effects !== SessionEffect.CONNECTION_ID || facts.multiStatement) return undefined;
+  if (frame.length > CONNECTION_ID_BYTES_MAX) return undefined;
+  const name = CONNECTION_ID.exec(frame.toString('latin1', HEADER_BYTES + 1))?.[1];
+  return name === undefined ? undefined : oneCell(name, String(context.connectionId), ColumnType.LONGLONG);
 }
 
 const WARNINGS_OF_NOTHING = resultOf(
@@ -175,16 +168,6 @@ export function checkNames(charset: string, collation: string | undefined): Char
 
 function oneCell(name: string, value: string, type: ColumnType = ColumnType.VAR_STRING): LocalAnswer {
   return cellOf(columnOf(name, type), value);
-}
-
-function oneBinaryCell(name: string, value: string, type: ColumnType): LocalAnswer {
-  return {
-    kind: 'resultset',
-    write(writer, sequenceId, statusFlags, deprecateEof) {
-      const columns = [columnOf(name, type)];
-      writeBinaryResultset(writer, sequenceId, { columns, rows: [[value]], statusFlags, deprecateEof });
-    },
-  };
 }
 
 function columnOf(name: string, type: ColumnType): ColumnDefinition {

@@ -40,12 +40,13 @@ import { Cursors } from './cursors.ts';
 import { hostgroupOf, refusalOf } from './destination.ts';
 import { FastForward } from './fast-forward.ts';
 import { onFieldList } from './field-list.ts';
-import { onKill, onProcessKill } from './kill-statement.ts';
+import { isPreparedKill, onKill, onProcessKill } from './kill-statement.ts';
 import { Leases } from './leases.ts';
 import { answerLocally, answerLocallyAfterRules } from './local-answers.ts';
 import { logStatement } from './log-statement.ts';
 import { isIndexGone, isStalePrepared } from './masking/error-texts.ts';
 import { Guard } from './masking/guard.ts';
+import { sayOwnId } from './own-connection-id.ts';
 import { isInOrder } from './packet-order.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { processlistRow } from './processlist-row.ts';
@@ -346,14 +347,16 @@ export class Session implements RunOwner {
   #carryOut(statement: Statement): void {
     const { facts } = statement;
     if (facts.kind === 'kill' && statement.command !== 'prepare') return onKill(this, statement);
+    if (!this.likeProxysql && isPreparedKill(statement)) return this.statementFailed(statement, errors.notPreparable());
     if (statement.command === 'query' && facts.kind === 'set' && !facts.multiStatement) return this.sets.run(statement);
-    if (statement.command === 'query' || statement.command === 'execute') {
+    if (statement.command === 'query') {
       const local = answerLocallyAfterRules(this, statement);
       if (local !== undefined) {
         this.record(statement, 0, 0);
         return answerLocal(this, local);
       }
     }
+    if ((facts.effects & SessionEffect.CONNECTION_ID) !== 0) sayOwnId(statement, this.connectionId);
     this.runOnServer(statement);
   }
 

@@ -93,6 +93,8 @@ export const SessionEffect = {
   OPAQUE: 1 << 20,
   /** DROP DATABASE: afterwards the connection may have no schema. */
   DROP_SCHEMA: 1 << 21,
+  /** Calls CONNECTION_ID(): another answer for every session. */
+  CONNECTION_ID: 1 << 22,
 } as const;
 export type SessionEffect = (typeof SessionEffect)[keyof typeof SessionEffect];
 

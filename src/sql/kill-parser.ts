@@ -54,6 +54,25 @@ export function parseKill(
   return OF_A_SERVER.test(rest) || !/[\d?]/.test(rest) ? 'of-a-server' : undefined;
 }
 
+const PREPARES = new RegExp(
+  String.raw`^${GAP}*(?:PREPARE\b${GAP}*(?:[\w$]+|\`[^\`]*\`)${GAP}*FROM\b|EXECUTE\b${GAP}*\bIMMEDIATE\b)${GAP}*(?:_\w+${GAP}*)?(['"])`,
+  'i',
+);
+const ESCAPED = /\\(.)|''|""/gs;
+
+/**
+ * Does this PREPARE or EXECUTE IMMEDIATE say a KILL, in a string, that parseKill would not leave to a server? What a
+ * variable or a function has for it is not known.
+ */
+export function preparesKill(text: string): boolean {
+  const quoted = PREPARES.exec(text);
+  if (quoted === null) return false;
+  const body = text.slice(quoted[0].length).replace(ESCAPED, (pair, char: string | undefined) => char ?? pair.slice(1));
+  if (!HEAD.test(body)) return false;
+  const end = body.lastIndexOf(quoted[1] as string);
+  return parseKill(end < 0 ? body : body.slice(0, end), 0) !== 'of-a-server';
+}
+
 /** Reads a sum, one token at a time. */
 class Sum {
   readonly #text: string;

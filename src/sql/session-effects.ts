@@ -28,6 +28,7 @@ const OF_CALL: Readonly<Record<string, number>> = {
   NEXTVAL: SessionEffect.SEQUENCE,
   LASTVAL: SessionEffect.SEQUENCE,
   SETVAL: SessionEffect.SEQUENCE,
+  CONNECTION_ID: SessionEffect.CONNECTION_ID,
 };
 
 /** Words by themselves. */

@@ -102,6 +102,14 @@ describe('KILL over two workers', () => {
     await refusal(first.query('KILL 0x10'), 1148);
   });
 
+  test('a KILL in a text prepared by SQL is refused: a server would take its number for one of its own', async () => {
+    const [first] = await oneOfEach();
+    await refusal(first.query("PREPARE k FROM 'KILL QUERY ?'"), 1295);
+    await refusal(first.query(`EXECUTE IMMEDIATE "/* it's */ kill 5"`), 1295);
+    await first.query("PREPARE k FROM 'SELECT ''KILL 5'''");
+    await first.query('DEALLOCATE PREPARE k');
+  });
+
   test('COM_PROCESS_KILL', async () => {
     const [victim] = await oneOfEach();
     const killer = await WireClient.connect({ port: stage.sluice.mysqlPort, ...APP });

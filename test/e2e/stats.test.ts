@@ -154,6 +154,18 @@ for (const workers of [0, 2]) {
         assert.deepEqual((await client.query(sql))[0], [{ id: Number(id) }]);
         assert.deepEqual((await client.execute(sql))[0], [{ id: Number(id) }]);
       }
+      const other = await stage.connect();
+      const several = 'SELECT VERSION(), CONNECTION_ID( ), @@wait_timeout IS NULL';
+      for (const asks of [client, other, client, other]) {
+        for (const [rows, fields] of [await asks.query(several), await asks.execute(several)]) {
+          assert.equal((rows as Record<string, unknown>[])[0]?.['CONNECTION_ID( )'], asks.threadId);
+          assert.equal(fields[1]?.name, 'CONNECTION_ID( )');
+        }
+      }
+      const digests =
+        "SELECT count_star FROM stats_mysql_query_digest WHERE digest_text LIKE 'SELECT VERSION(),CONNECTION_ID(%'";
+      assert.deepEqual(await stage.sluice.admin(digests), [{ count_star: '10' }]);
+      other.destroy();
       client.destroy();
     });
   });

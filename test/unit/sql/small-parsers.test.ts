@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseKill } from '../../../src/sql/kill-parser.ts';
+import { parseKill, preparesKill } from '../../../src/sql/kill-parser.ts';
 import { IGNORED_VARIABLES, parseSet, type SetResult, TRACKED_VARIABLES } from '../../../src/sql/set-parser.ts';
 import { mayShow } from '../../../src/sql/shown-variable.ts';
 import { parseUse } from '../../../src/sql/use-parser.ts';
@@ -77,6 +77,25 @@ describe('parseKill', () => {
     assert.deepEqual(parseKill('KILL 5', 9), { target: 'connection', id: 5 });
     assert.deepEqual(parseKill('kill connection 5 ;', 9), { target: 'connection', id: 5 });
     assert.deepEqual(parseKill('/* c */ KILL\n/**/QUERY 12', 9), { target: 'query', id: 12 });
+  });
+
+  it('knows a KILL of a number in a text to be prepared', () => {
+    for (const text of [
+      "PREPARE s FROM 'KILL 5'",
+      "prepare `s t` from _utf8 'kill query ?'",
+      'EXECUTE /* c */ IMMEDIATE " /* c */ KILL CONNECTION_ID()" USING @x',
+      "EXECUTE IMMEDIATE 'KILL ' '5'",
+      "EXECUTE IMMEDIATE 'KILL \\'5\\''",
+    ])
+      assert.equal(preparesKill(text), true, text);
+    for (const text of [
+      "PREPARE s FROM 'SELECT 5'",
+      'PREPARE s FROM @x',
+      "PREPARE s FROM 'KILL USER bob'",
+      "PREPARE s FROM 'KILL QUERY @id'",
+      "EXECUTE s USING 'KILL 5'",
+    ])
+      assert.equal(preparesKill(text), false, text);
   });
 
   it('works out sums of numbers and CONNECTION_ID()', () => {
