@@ -47,6 +47,23 @@ export interface KillOrder {
   readonly username: string | undefined;
 }
 
+/** What became of it. `not-yours`: the session is another user's. */
+export type KillVerdict = 'killed' | 'not-yours' | 'unknown';
+
+/** A client's KILL of a session that is another worker's: to the primary, and from there to the worker. */
+export interface KillSession {
+  readonly type: 'kill-session';
+  readonly requestId: number;
+  readonly order: KillOrder;
+}
+
+/** The answer, on the same way back; the numbers of requests are those of the side that asked. */
+export interface SessionKilled {
+  readonly type: 'session-killed';
+  readonly requestId: number;
+  readonly verdict: KillVerdict;
+}
+
 /** Sessions of one worker have ids whose lowest bits count up and whose upper bits are the worker's index. */
 export const SESSION_ID_BITS = 24;
 
@@ -96,7 +113,8 @@ export type PrimaryToWorker =
   /** The digest table comes in slices, see packed-digests.ts. */
   | { readonly type: 'collect-digests'; readonly requestId: number; readonly reset: boolean }
   | { readonly type: 'explain-route'; readonly requestId: number; readonly question: RouteQuestion }
-  | { readonly type: 'kill-session'; readonly order: KillOrder }
+  | KillSession
+  | SessionKilled
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
   | ServerFull
@@ -121,8 +139,8 @@ export type WorkerToPrimary =
   | { readonly type: 'rows'; readonly requestId: number; readonly rows: readonly StatsRows[CollectKind][] }
   | { readonly type: 'digests'; readonly requestId: number; readonly packed: string; readonly last: boolean }
   | { readonly type: 'route'; readonly requestId: number; readonly explanation: RouteExplanation }
-  /** A client asked for a session that is another worker's. */
-  | { readonly type: 'kill-session'; readonly order: KillOrder }
+  | KillSession
+  | SessionKilled
   /** DDL went to a server: what is known of catalogs is old. */
   | { readonly type: 'definitions-changed' }
   | ServerFull

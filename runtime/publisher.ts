@@ -9,6 +9,7 @@ import { mergeRows } from './merge-stats.ts';
 import type {
   CollectKind,
   KillOrder,
+  KillVerdict,
   ListPartName,
   PrimaryToWorker,
   PublishSlice,
@@ -147,9 +148,17 @@ export class Publisher implements DataPlane {
   }
 
   /** A client's KILL, to the worker that has the session. */
-  killSession(order: KillOrder): void {
+  async killSession(order: KillOrder): Promise<KillVerdict> {
     const index = sessionWorkerOf(order.sessionId);
-    for (const link of this.#links.keys()) if (link.index === index) link.send({ type: 'kill-session', order });
+    const link = [...this.#links.keys()].find((each) => each.index === index);
+    if (link === undefined) return 'unknown';
+    const requestId = ++this.#requests;
+    const answer = this.#wait(link, `session-killed:${requestId}`, orderTimeoutMs);
+    link.send({ type: 'kill-session', requestId, order });
+    const message = await answer;
+    if (message?.type === 'session-killed') return message.verdict;
+    // A worker that is gone has taken its sessions along; one that is slow will do it.
+    return this.#links.has(link) ? 'killed' : 'unknown';
   }
 
   async order(order: WorkerOrder): Promise<boolean> {
@@ -216,7 +225,13 @@ export class Publisher implements DataPlane {
   /** Every message from a worker comes in here. */
   receive(link: WorkerLink, message: WorkerToPrimary): void {
     if (isQuotaMessage(message)) return this.#ledger.receive(link, message);
-    if (message.type === 'kill-session') return this.killSession(message.order);
+    if (message.type === 'kill-session') {
+      const { requestId } = message;
+      void this.killSession(message.order).then((verdict) => {
+        if (this.#links.has(link)) link.send({ type: 'session-killed', requestId, verdict });
+      });
+      return;
+    }
     const { type } = message;
     if (type === 'definitions-changed' || type === 'server-full' || type === 'rights-changed') {
       for (const other of this.#links.keys()) if (other !== link) other.send(message);
@@ -304,6 +319,8 @@ function keyOf(message: WorkerToPrimary): string | undefined {
       return `listening:${message.requestId}`;
     case 'route':
       return `route:${message.requestId}`;
+    case 'session-killed':
+      return `session-killed:${message.requestId}`;
     case 'obeyed':
       return `obeyed:${message.requestId}`;
     case 'drained':

@@ -4,7 +4,13 @@
  */
 
 import type { Socket } from 'node:net';
-import { type KillOrder, type PrimaryToWorker, sessionWorkerOf, type WorkerToPrimary } from '../runtime/messages.ts';
+import {
+  type KillOrder,
+  type KillVerdict,
+  type PrimaryToWorker,
+  sessionWorkerOf,
+  type WorkerToPrimary,
+} from '../runtime/messages.ts';
 import { digestSliceRowsMax, packDigests } from '../runtime/packed-digests.ts';
 import { QuotaHolder } from '../runtime/quota/holder.ts';
 import { CLIENTS_KEY, type QuotaKey, usernameOf } from '../runtime/quota/messages.ts';
@@ -86,6 +92,9 @@ export class Worker {
   readonly #backendTls = new BackendTls();
   readonly #sweepTimer: NodeJS.Timeout;
   readonly #share: FairShare | undefined;
+  /** KILLs of sessions of other workers, by request; the primary answers each. */
+  readonly #awaitingKill = new Map<number, (verdict: KillVerdict) => void>();
+  #killRequests = 0;
   readonly #listener = createListener((socket) => void this.#frontend.accept(socket), {
     bare: true,
     passesOn: (client) => this.#passesOn(client),
@@ -160,8 +169,10 @@ export class Worker {
       dryRunLog: new DryRunLog(logger, () => clock.nowMs()),
       sessions: new Map<number, Session>(),
       killSession: (order) => {
-        if (sessionWorkerOf(order.sessionId) === options.index) this.#killHere(order);
-        else options.send({ type: 'kill-session', order });
+        if (sessionWorkerOf(order.sessionId) === options.index) return this.#killHere(order);
+        const requestId = ++this.#killRequests;
+        options.send({ type: 'kill-session', requestId, order });
+        return new Promise((resolve) => this.#awaitingKill.set(requestId, resolve));
       },
       kill: (connection, what, user) => {
         if (what === 'QUERY') counters.mysql_killed_backend_queries += 1;
@@ -243,8 +254,13 @@ export class Worker {
       case 'explain-route':
         void this.#explainRoute(message.requestId, message.question);
         return;
-      case 'kill-session':
-        this.#killHere(message.order);
+      case 'kill-session': {
+        const { requestId, order } = message;
+        return this.#options.send({ type: 'session-killed', requestId, verdict: this.#killHere(order) });
+      }
+      case 'session-killed':
+        this.#awaitingKill.get(message.requestId)?.(message.verdict);
+        this.#awaitingKill.delete(message.requestId);
         return;
       case 'definitions-changed':
         this.#context.masking.catalogs.outdated();
@@ -275,12 +291,12 @@ export class Worker {
     }
   }
 
-  /** Returns whether there is such a session. */
-  #killHere({ sessionId, what, username }: KillOrder): boolean {
+  #killHere({ sessionId, what, username }: KillOrder): KillVerdict {
     const victim = this.#context.sessions.get(sessionId);
-    if (victim === undefined || (username ?? victim.user.username) !== victim.user.username) return false;
+    if (victim === undefined) return 'unknown';
+    if ((username ?? victim.user.username) !== victim.user.username) return 'not-yours';
     victim.killed(what);
-    return true;
+    return 'killed';
   }
 
   /** Ends everything at once. */
@@ -393,7 +409,7 @@ export class Worker {
         for (const session of sessions.values()) session.killed('CONNECTION');
         return true;
       case 'kill-session':
-        return this.#killHere({ sessionId: order.sessionId, what: 'CONNECTION', username: undefined });
+        return this.#killHere({ sessionId: order.sessionId, what: 'CONNECTION', username: undefined }) === 'killed';
       case 'use-certificate':
         this.#tls = tlsFromPem(order.tls);
         return true;

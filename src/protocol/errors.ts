@@ -72,6 +72,8 @@ export const errors = {
   unknownProxysqlInternal: () => protocolError(1064, '42000', 'Unknown PROXYSQL INTERNAL command'),
   unknownDollarColumn: () => protocolError(1054, 'HY000', "Unknown column '$$' in 'field list'"),
   emptyQuery: () => protocolError(1065, '42000', 'Query was empty'),
+  unknownThread: (sessionId: number) => protocolError(1094, 'HY000', `Unknown thread id: ${sessionId}`),
+  notYourThread: (sessionId: number) => protocolError(1095, 'HY000', `You are not owner of thread ${sessionId}`),
   unknownCharset: (charset: string) => protocolError(1115, '42000', `Unknown character set: '${charset}'`),
   unknownCharsetOrCollation: (charset: string, collation: string) =>
     protocolError(1115, '42000', `Unknown character set '${charset}' or collation '${collation}'`),

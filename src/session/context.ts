@@ -4,7 +4,7 @@
  */
 
 import type { FastRoutingDirectory } from '../../runtime/fast-routing-directory.ts';
-import type { KillOrder } from '../../runtime/messages.ts';
+import type { KillOrder, KillVerdict } from '../../runtime/messages.ts';
 import type { QuotaHolder } from '../../runtime/quota/holder.ts';
 import type { UserLookup } from '../../runtime/user-directory.ts';
 import type { MysqlVariables, SluiceVariables } from '../../runtime/variables.ts';
@@ -98,7 +98,7 @@ export interface WorkerContext {
   /** Sessions by connection id. */
   readonly sessions: Map<number, Session>;
   /** Ends a session of whichever worker, or what it runs. */
-  killSession(order: KillOrder): void;
+  killSession(order: KillOrder): KillVerdict | Promise<KillVerdict>;
   /**
    * Ends what runs on a backend connection, through another connection of the same user. Settles when the server has
    * answered, or could not be reached; never rejects.

@@ -2,6 +2,7 @@
  * KILL and COM_PROCESS_KILL of a proxy session, by the id the proxy told its client. It ends nothing itself: the order
  * goes to whichever worker has the session. Source: ProxySQL, surface document §4.6.
  */
+import type { KillVerdict } from '../../runtime/messages.ts';
 import { errors } from '../protocol/errors.ts';
 import { HEADER_BYTES } from '../protocol/framer.ts';
 import { MalformedPacket } from '../protocol/packet-reader.ts';
@@ -12,10 +13,7 @@ import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 import { textOf } from './statement-frames.ts';
 
-/**
- * By text or by EXECUTE. OK whether there is such a session or not; only sessions of the same user can be killed. What has
- * no id of the proxy's is a server's to kill.
- */
+/** By text or by EXECUTE. Only sessions of the same user can be killed. What has no id of the proxy's is a server's to kill. */
 export function onKill(session: Session, statement: Statement): void {
   const { prepared, facts } = statement;
   const text = prepared === undefined ? textOf(statement) : prepared.text.toString('utf8');
@@ -64,6 +62,17 @@ export function onProcessKill(session: Session, buffer: Buffer, start: number, e
 }
 
 function kill(session: Session, sessionId: number, what: 'QUERY' | 'CONNECTION'): void {
-  session.context.killSession({ sessionId, what, username: session.user.username });
-  session.answerOk();
+  const verdict = session.context.killSession({ sessionId, what, username: session.user.username });
+  // ProxySQL says OK, whoever has the number.
+  if (session.likeProxysql) return session.answerOk();
+  if (typeof verdict === 'string') return answer(session, sessionId, verdict);
+  void verdict.then((later) => {
+    if (!session.client.closed) answer(session, sessionId, later);
+  });
+}
+
+/** In a server's words, to whoever may not end sessions of others. */
+function answer(session: Session, sessionId: number, verdict: KillVerdict): void {
+  if (verdict === 'killed') return session.answerOk();
+  session.answerError(verdict === 'unknown' ? errors.unknownThread(sessionId) : errors.notYourThread(sessionId));
 }

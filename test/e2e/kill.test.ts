@@ -63,11 +63,22 @@ describe('KILL over two workers', () => {
   });
 
   test('a session of another user stays', async () => {
-    const [first] = await oneOfEach();
+    const [first, second] = await oneOfEach();
     const other = await stage.sluice.connect({ user: 'other', password: 'other' });
     clients.push(other);
-    await first.query(`KILL ${other.threadId}`);
-    await other.ping();
+    for (const mine of [first, second]) {
+      await refusal(mine.query(`KILL ${other.threadId}`), 1095);
+      await other.ping();
+    }
+  });
+
+  test('a number that no session has: in each worker, in one that is not there, and beyond all numbers', async () => {
+    const [first, second] = await oneOfEach();
+    for (const id of [first.threadId + 9000, second.threadId + 9000, 9 * 2 ** 24, Number.MAX_SAFE_INTEGER])
+      assert.equal((await refusal(first.query(`KILL QUERY ${id}`), 1094)).message, `Unknown thread id: ${id}`);
+    await stage.sluice.admin('SET sluice-strict = false', 'LOAD SLUICE VARIABLES TO RUNTIME');
+    await first.query(`KILL ${second.threadId + 9000}`);
+    await stage.sluice.admin('SET sluice-strict = true', 'LOAD SLUICE VARIABLES TO RUNTIME');
   });
 
   test('KILL CONNECTION_ID() ends whoever says it, and nobody else', async () => {
@@ -120,7 +131,7 @@ describe('KILL over two workers', () => {
       assert.match((await killer.command(Command.COM_PROCESS_KILL, id, 'simple')).lines.join(), /^OK/);
       await gone;
       id.writeUInt32LE(0xffff_ffff);
-      assert.match((await killer.command(Command.COM_PROCESS_KILL, id, 'simple')).lines.join(), /^OK/);
+      assert.match((await killer.command(Command.COM_PROCESS_KILL, id, 'simple')).lines.join(), /1094/);
     } finally {
       killer.destroy();
     }

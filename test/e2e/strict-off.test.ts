@@ -222,7 +222,7 @@ describe('sluice-strict', () => {
       client.destroy();
       return errorCode;
     });
-    assert.deepEqual(codes, [0, 9003]);
+    assert.deepEqual(codes, [1094, 9003]);
   });
 
   describe('replicas', () => {
