@@ -7,7 +7,7 @@
 import type { BackendConnection } from '../backend/backend-connection.ts';
 
 /** Connections of a server that may be at work at once before anything is known of it. */
-export const busyConnectionsMin = 4;
+export const busyConnectionsMin = 16;
 /** A connection that answers one statement for longer than this, in ms, will not be free soon. */
 export const busySoonFreeMs = 20;
 /** On a crowded server all answers take long, and so many times the usual is not long yet, up to this, in ms. */
@@ -15,10 +15,16 @@ const SOON_FREE_TIMES = 8;
 const SOON_FREE_MS_MAX = 100;
 /** When a server answers nothing for longer than this, in ms, it or this process had no processor. */
 export const stalledMs = 20;
-/** A connection in a transaction whose client says nothing for longer than this, in ms, will not be free soon. */
+/**
+ * A connection in a transaction whose client says nothing for longer than this, in ms, will not be free soon. Where answers
+ * take long, it is as with them: so many times the usual is not long yet, as clients may share the crowded processors.
+ */
 export const thinkingMs = 2;
-/** How long a statement waits for a connection that will be free soon, in ms, when it could have another one. */
-export const busyWaitMs = 250;
+/**
+ * How long a statement waits for a connection that will be free soon, in ms, when it could have another one. With hundreds
+ * of clients in transactions everybody's turn takes half a second, and one more connection makes it no shorter.
+ */
+export const busyWaitMs = 1_000;
 
 /** Answers take so many times the usual on a quiet server: below, more may be at work; above, fewer. */
 const ROOM_RATIO = 1.5;
@@ -66,9 +72,13 @@ export class Admission {
   /** May one more be at work? `inUse` are the server's connections that belong to sessions. */
   admits(inUse: ReadonlySet<BackendConnection>, nowMs: number): boolean {
     if (inUse.size < this.limit) return true;
-    const soonFreeMs = Math.max(busySoonFreeMs, Math.min(this.usualMs * SOON_FREE_TIMES, SOON_FREE_MS_MAX));
+    const crowdedMs = Math.min(this.usualMs * SOON_FREE_TIMES, SOON_FREE_MS_MAX);
+    const soonFreeMs = Math.max(busySoonFreeMs, crowdedMs);
+    const soonSaidMs = Math.max(thinkingMs, crowdedMs);
     let busy = 0;
-    for (const connection of inUse) if (isBusy(connection, nowMs, soonFreeMs)) busy += 1;
+    for (const { idle, headSinceMs, answeredAtMs } of inUse) {
+      if (idle ? nowMs - answeredAtMs < soonSaidMs : nowMs - headSinceMs < soonFreeMs) busy += 1;
+    }
     return busy < this.limit;
   }
 
@@ -85,9 +95,4 @@ export class Admission {
     else if (ratio > CROWDED_RATIO)
       this.limit = Math.max(busyConnectionsMin, this.limit - Math.max(1, this.limit >> 3));
   }
-}
-
-function isBusy(connection: BackendConnection, nowMs: number, soonFreeMs: number): boolean {
-  if (!connection.idle) return nowMs - connection.headSinceMs < soonFreeMs;
-  return nowMs - connection.answeredAtMs < thinkingMs;
 }

@@ -55,6 +55,8 @@ describe('how many connections of a server are at work at once', () => {
     for (let i = 0; i < 200; i += 1) admission.noteAnswer(busySoonFreeMs, NOW);
     const slow = { ...working, headSinceMs: NOW - 2 * busySoonFreeMs };
     assert.equal(admission.admits(connections(50, slow), NOW), false);
+    const thinking = { idle: true, headSinceMs: 0, answeredAtMs: NOW - busySoonFreeMs };
+    assert.equal(admission.admits(connections(50, thinking), NOW), false, 'and clients who have as little processor');
   });
 
   it('is not told by the time in which the server answered nobody', () => {
