@@ -132,6 +132,10 @@ export class Session implements RunOwner {
   /** Where the last statement failed: ProxySQL then takes a transaction for open. Only of use with sluice-strict off. */
   #failedOn: BackendConnection | undefined;
   #fastForward: FastForward | undefined;
+  /** The statement that waits for its delay to be over. */
+  #delayed: Statement | undefined;
+  /** The statement at work was killed before it was anywhere. */
+  #killedEarly = false;
   #quoting: ClassifyOptions | undefined;
   /** The character set that `#quoting` is of. */
   #quotingOf: CharacterSet | undefined;
@@ -397,6 +401,7 @@ export class Session implements RunOwner {
 
   /** Past the query cache. */
   send(statement: Statement): void {
+    if (this.#killedEarly) return this.statementFailed(statement, errors.queryInterrupted());
     const { mirrorHostgroup, mirrorFlagOut } = statement.decision;
     if (mirrorHostgroup >= 0 || mirrorFlagOut >= 0) this.context.mirror.offer(this, statement);
     this.leases.passBy(this.leases.find(statement.hostgroup));
@@ -404,7 +409,10 @@ export class Session implements RunOwner {
     const delayMs = Math.max(statement.decision.delayMs, this.variables.defaultQueryDelay, throttledMs);
     if (delayMs <= 0) return this.#run.run(statement);
     const ready = { ...statement, startedAt: statement.startedAt + delayMs };
+    this.#delayed = ready;
     this.context.clock.after(delayMs, () => {
+      if (this.#delayed !== ready) return;
+      this.#delayed = undefined;
       if (!this.client.closed) this.#run.run(ready);
     });
   }
@@ -432,10 +440,19 @@ export class Session implements RunOwner {
 
   /** Another session of the same user killed this one, or its query. */
   killed(what: 'QUERY' | 'CONNECTION'): void {
-    if (what === 'QUERY') return this.#run.kill('kill');
+    if (what === 'QUERY') return this.#killStatement();
     const connection = this.#run.connection;
     if (connection !== undefined) void this.context.kill(connection, what, this.backendUser);
     this.client.destroy();
+  }
+
+  #killStatement(): void {
+    const delayed = this.#delayed;
+    this.#delayed = undefined;
+    if (delayed !== undefined) return this.statementFailed(delayed, errors.queryInterrupted());
+    if (this.#run.statement !== undefined) return this.#run.kill('kill');
+    // Rules or masking have still to say what becomes of it.
+    this.#killedEarly = !this.atWork.idle;
   }
 
   // ---------------------------------------------------------------- the run reports
@@ -535,6 +552,7 @@ export class Session implements RunOwner {
 
   /** @param now `performance.now()` at the end of the answer */
   ready(now = performance.now()): void {
+    this.#killedEarly = false;
     this.atWork.end(now);
     this.client.ready();
   }

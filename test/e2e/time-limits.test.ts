@@ -70,7 +70,7 @@ describe('time limits', () => {
         assert.equal((rows as unknown[]).length, 3000);
         // A second's worth goes at once.
         assert.ok(performance.now() - begun > 450, 'three megabytes take half a second more');
-        const again = client.query("SELECT REPEAT('x', 1000) FROM seq_1_to_1000000");
+        const again = refusal(client.query("SELECT REPEAT('x', 1000) FROM seq_1_to_1000000"), 1317);
         const shown = `SELECT command FROM stats_mysql_processlist WHERE SessionID = ${client.threadId}`;
         await eventually(
           'it runs',
@@ -79,7 +79,7 @@ describe('time limits', () => {
         );
         const killedAt = performance.now();
         await stage.withClient((other) => other.query(`KILL QUERY ${client.threadId}`));
-        await refusal(again, 1317);
+        await again;
         assert.ok(performance.now() - killedAt < 5_000);
       });
     } finally {
@@ -134,6 +134,23 @@ describe('time limits', () => {
       const begun = performance.now();
       await client.query("SELECT 'late'");
       assert.ok(performance.now() - begun >= 145);
+    }));
+
+  test('a delayed statement can be killed, and the next one runs', () =>
+    stage.withClient(async (client) => {
+      await stage.sluice.admin(
+        "INSERT INTO mysql_query_rules (rule_id, active, match_pattern, delay, apply) VALUES (3, 1, 'much too', 600000, 1)",
+        'LOAD MYSQL QUERY RULES TO RUNTIME',
+      );
+      const refused = refusal(client.query("SELECT 'much too'"), 1317);
+      await eventually(
+        'it waits',
+        () => stage.sluice.admin(`SELECT command FROM stats_mysql_processlist WHERE SessionID = ${client.threadId}`),
+        ([row]) => row?.command === 'Query',
+      );
+      await stage.withClient((other) => other.query(`KILL QUERY ${client.threadId}`));
+      await within(refused, 'its client hears of it');
+      assert.equal(await scalar(client, 'SELECT 2'), '2');
     }));
 
   test('who has set wait_timeout sees it; net_write_timeout reaches the server', () =>
