@@ -55,8 +55,8 @@ export class FairShare {
     return least;
   }
 
-  /** A client has come to stay here. */
-  joined(): void {
+  /** A client has come to stay here, or was not let in after all. */
+  changed(): void {
     this.#reportSoon();
   }
 

@@ -77,9 +77,8 @@ export class Frontend implements ClientHost {
   readonly #places: ClientPlaces;
   #lastConnectionId = 0;
   #loggingIn = 0;
-  draining = false;
-
   readonly #share: FairShare | undefined;
+  draining = false;
 
   /** @param share learns who comes and goes; there is none where there is one worker */
   constructor(context: WorkerContext, tls: () => TlsIdentity, share?: FairShare) {
@@ -114,13 +113,14 @@ export class Frontend implements ClientHost {
     counters.Client_Connections_created += 1;
     const connectionId = this.#nextConnectionId();
     this.#loggingIn += 1;
-    this.#share?.joined();
+    this.#share?.changed();
     try {
       const login = await serverLogin(socket, connectionId, this.#policy());
       if (login === undefined) counters.Client_Connections_aborted += 1;
       else await this.#admit(login, connectionId);
     } finally {
       this.#loggingIn -= 1;
+      this.#share?.changed();
     }
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import {
   briefClientsMin,
   briefStayMs,
@@ -71,5 +71,33 @@ describe('the fair share of clients', () => {
     }
     share.learn([0, 0]);
     assert.equal(burst(share, own, 9)[0], 4);
+  });
+
+  test('the others are told of each change once, of a client that was not let in after all as well', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const own = { clients: 0 };
+      const told: number[] = [];
+      const share = new FairShare(
+        0,
+        () => own.clients,
+        (clients) => told.push(clients),
+        clock,
+      );
+      for (const clients of [1, 2]) {
+        own.clients = clients;
+        share.changed();
+      }
+      mock.timers.tick(100);
+      assert.deepEqual(told, [2]);
+      own.clients = 1;
+      share.changed();
+      mock.timers.tick(100);
+      share.changed();
+      mock.timers.tick(100);
+      assert.deepEqual(told, [2, 1]);
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
